@@ -1,0 +1,94 @@
+/**
+ * The door of `host/`: the Linux kernel and foreign programs behind small interfaces. The only room that starts
+ * processes or reads raw `/proc` and `/sys`.
+ */
+import type { Clock } from "#core/clock";
+import type { Event, EventSink } from "#core/event";
+import type { Shim } from "./shim/shim-types.ts";
+
+export type * from "./shim/shim-types.ts";
+export { StartFailure } from "./shim/shim-types.ts";
+
+/** Everything that the upper rooms need of the machine. */
+export interface Host extends AsyncDisposable {
+  readonly clock: Clock;
+  readonly shim: Shim;
+  readonly database: Database;
+  readonly journal: Journal;
+  readonly cgroups: Cgroups;
+  readonly machine: Machine;
+  readonly paths: Paths;
+  /** The runtimes by name with their absolute paths; `default` names one of them. */
+  readonly runtimes: { readonly default: string; readonly paths: Readonly<Record<string, string>> };
+}
+
+/** The folders of this daemon instance, and the short name that its bridges, tables and cgroups derive from. */
+export interface Paths {
+  /** Durable state: `--data-root`. */
+  readonly dataRoot: string;
+  /** State that a reboot may forget: `--exec-root`. */
+  readonly execRoot: string;
+  /** `slipway` for the default roots; else `slipway-` and 6 hex digits of the roots' digest, so instances never touch each other. */
+  readonly instance: string;
+}
+
+/** One SQLite database in WAL mode; all calls are synchronous and short. Every room keeps its own tables. */
+export interface Database {
+  /** Brings a room's tables up to date: runs the steps that this database has not seen, in one transaction. */
+  migrate(room: string, steps: readonly string[]): void;
+  get<Row extends object>(sql: string, ...parameters: readonly SqlValue[]): Row | undefined;
+  all<Row extends object>(sql: string, ...parameters: readonly SqlValue[]): Row[];
+  /** Runs a statement; answers how many rows changed. Prepared statements are kept by text. */
+  run(sql: string, ...parameters: readonly SqlValue[]): number;
+  /** All of the work or none; nested calls join the outer one. The work must not await. */
+  transaction<Result>(work: () => Result): Result;
+}
+
+export type SqlValue = string | number | bigint | null | Uint8Array;
+
+/** The bounded, durable record of events, and its live feed. */
+export interface Journal extends EventSink {
+  /** Events from `sinceNs` on (all that are kept when undefined), then live ones until `untilNs` or the signal; a reader that falls 4,096 events behind ends with Fault `exhausted`. */
+  read(range: { readonly sinceNs?: bigint; readonly untilNs?: bigint }, signal: AbortSignal): AsyncIterable<Event>;
+}
+
+/** cgroup v1, v2 or hybrid behind one face. Paths are relative, such as `/slipway/<id>`. */
+export interface Cgroups {
+  readonly version: 1 | 2;
+  readonly controllers: ReadonlySet<string>;
+  /** The `cgroupsPath` of the OCI spec for a container. */
+  pathOf(containerId: string, parent?: string): string;
+  /** The file in which the kernel counts OOM kills, absolute. */
+  oomFileOf(path: string): string | undefined;
+  freeze(path: string): Promise<void>;
+  thaw(path: string): Promise<void>;
+  /** All pids in the group and below. */
+  pidsOf(path: string): Promise<number[]>;
+  /** Removes what a crash left of a group: kills what is in it, waits, removes the folders. */
+  remove(path: string): Promise<void>;
+  /** All container groups of this instance that exist, as relative paths; for the leak check and reconcile. */
+  list(): Promise<string[]>;
+}
+
+/** Facts of the machine for `/info`, `/version` and `doctor`. */
+export interface Machine {
+  readonly kernelVersion: string;
+  readonly operatingSystem: string;
+  readonly osVersion: string;
+  readonly architecture: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly hostname: string;
+  /** Whether the daemon has that capability, such as `CAP_SYS_RESOURCE`. */
+  hasCapability(name: string): boolean;
+  readonly seccomp: boolean;
+  readonly apparmor: boolean;
+  readonly userNamespaces: boolean;
+  readonly ipv4Forwarding: boolean;
+  /** The resolv.conf that containers should follow (systemd-resolved's real one where that runs). */
+  resolvConf(): Promise<string>;
+  /** A process' facts for `top`: `ps` with those arguments, restricted to the pids. */
+  ps(args: readonly string[], pids: readonly number[]): Promise<{ readonly titles: string[]; readonly processes: string[][] }>;
+}
+
+export { openHost, type HostOptions } from "./open.ts";

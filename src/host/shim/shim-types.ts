@@ -1,0 +1,223 @@
+/** One step of a mount plan; applied in order in a private mount namespace, never in the host's. */
+export type MountOp =
+  | { readonly op: "mkdir"; readonly path: string; readonly mode: number }
+  | { readonly op: "bind"; readonly source: string; readonly target: string; readonly flags: readonly MountFlag[] }
+  | {
+      readonly op: "mount";
+      readonly type: string;
+      readonly source: string;
+      readonly target: string;
+      readonly flags: readonly MountFlag[];
+      readonly data: string;
+    }
+  | {
+      readonly op: "overlay";
+      readonly target: string;
+      /** Topmost first; 1 to 500. */
+      readonly lowers: readonly string[];
+      /** Both absent: a read-only overlay. */
+      readonly upper?: string;
+      readonly work?: string;
+      /** Further options, such as `metacopy=on`. */
+      readonly options: readonly string[];
+    };
+
+export type MountFlag = "rec" | "ro" | "nosuid" | "nodev" | "noexec";
+
+/** A foreign program to be run by the zygote. */
+export interface Program {
+  /** First the program: an absolute path, or a name looked up in the standard system folders. */
+  readonly argv: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** The program is killed when it runs longer. */
+  readonly timeLimitMs?: number;
+  /** The shim opens this file as the program's standard input. */
+  readonly stdinPath?: string;
+  /** The shim creates this file (it must not exist, mode 0600) as the program's standard output. */
+  readonly stdoutPath?: string;
+  /** Applied first, in the program's own mount namespace. */
+  readonly mounts?: readonly MountOp[];
+  /** Confines the program: chrooted into a scratch root where the host's programs are read-only and this folder is `/tree` (also its working folder). */
+  readonly tree?: string;
+  /** A path inside the tree to start in, resolved so that no symlink leaves the tree. */
+  readonly treeFolder?: string;
+  /** Enters this network namespace (a path such as `/proc/123/ns/net`). */
+  readonly netns?: string;
+}
+
+/** How a program ended. */
+export interface ProgramEnd {
+  /** 0–255, or null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: number | null;
+  readonly timedOut: boolean;
+}
+
+/** A program that runs; its streams carry back-pressure both ways. */
+export interface RunningProgram extends AsyncDisposable {
+  /** Writes to standard input; resolves when the program's pipe took it. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends standard input. */
+  end(): Promise<void>;
+  readonly stdout: AsyncIterable<Uint8Array>;
+  /** The last 64 KiB of standard error, whole once `ended` is settled. */
+  stderr(): string;
+  /** Settles when the program has ended and stdout is drained. Rejects with `notFound` when there is no such program. */
+  readonly ended: Promise<ProgramEnd>;
+}
+
+/** What one container start needs of the shim. */
+export interface MonitorStart {
+  readonly id: string;
+  /** The container's exec-root folder: holds `monitor.sock`, `exit`, the pid file. */
+  readonly dir: string;
+  readonly log: { readonly dir: string; readonly maxSizeBytes: number; readonly maxFiles: number; readonly inMemory: boolean };
+  readonly tty: boolean;
+  readonly size?: TerminalSize;
+  readonly stdinOpen: boolean;
+  readonly stdinOnce: boolean;
+  readonly mounts: readonly MountOp[];
+  /** The OCI runtime's `run --detach` with everything but `--console-socket` (the shim's client adds it for a tty). */
+  readonly runtimeArgv: readonly string[];
+  readonly deleteArgv: readonly string[];
+  /** Where the runtime writes the container's pid (also in runtimeArgv). */
+  readonly pidFile: string;
+  /** The cgroup file with a line `oom_kill N`. */
+  readonly oomFile?: string;
+}
+
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** How a container's init ended, as the exit record keeps it. */
+export interface ExitFacts {
+  /** Null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: number | null;
+  readonly oomKilled: boolean;
+  readonly timeNs: bigint;
+}
+
+/** A place in a container's log: a record's start. */
+export interface LogPosition {
+  readonly segment: number;
+  readonly offset: number;
+}
+
+export type StreamName = "stdout" | "stderr";
+
+/** A piece of output, as it was read from the container; not cut at lines. */
+export interface OutputChunk {
+  readonly stream: StreamName;
+  readonly timeNs: bigint;
+  readonly bytes: Uint8Array;
+}
+
+/** What an attached client gets; `gap` ends the stream of a reader that rotation overtook. */
+export type AttachItem = { readonly kind: "output"; readonly chunk: OutputChunk } | { readonly kind: "gap" };
+
+/** A connection to a container's streams. Disposing it detaches. */
+export interface Attachment extends AsyncDisposable {
+  readonly output: AsyncIterable<AttachItem>;
+  /** Resolves when the container's pipe (or terminal) took the bytes. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** The client's input ended; closes the container's stdin when it was opened with stdinOnce or `force`. */
+  endInput(force?: boolean): Promise<void>;
+}
+
+export interface AttachRequest {
+  readonly streams: readonly StreamName[];
+  readonly stdin: boolean;
+  readonly from: "now" | LogPosition;
+  /** Whether a slow but moving reader may delay the container rather than lose output (docker attach, run). */
+  readonly throttle: boolean;
+}
+
+/** A program started in a running container by `exec`. */
+export interface ExecStart {
+  readonly runtimeArgv: readonly string[];
+  readonly pidFile: string;
+  readonly tty: boolean;
+  readonly size?: TerminalSize;
+  readonly stdin: boolean;
+  /** Throw output away (docker exec -d). */
+  readonly discardOutput: boolean;
+}
+
+/** A running exec; its streams are live and carry back-pressure. Disposing it leaves the program running, its output discarded. */
+export interface ExecSession extends AsyncDisposable {
+  readonly pid: number;
+  readonly output: AsyncIterable<OutputChunk>;
+  write(bytes: Uint8Array): Promise<void>;
+  endInput(): Promise<void>;
+  resize(size: TerminalSize): Promise<void>;
+  /** Settles after the output is drained. Rejects with `unavailable` when the monitor died. */
+  readonly ended: Promise<{ readonly code: number | null; readonly signal: number | null }>;
+}
+
+/** The monitor of a container that has been started. */
+export interface Monitor extends AsyncDisposable {
+  attach(request: AttachRequest): Promise<Attachment>;
+  /** Fault `invalid` or `notFound` with the runtime's own words when the program cannot be started. */
+  exec(start: ExecStart): Promise<ExecSession>;
+  resize(size: TerminalSize): Promise<void>;
+  /** Sends a signal to the container's init; Fault `conflict` when it has ended. */
+  signal(signal: number): Promise<void>;
+  closeStdin(): Promise<void>;
+  status(): Promise<MonitorStatus>;
+  /** Settles when init has ended and its output is in the log. Rejects with `unavailable` when the monitor died without saying. */
+  readonly exited: Promise<ExitFacts>;
+  /** Settles when the runtime's delete is done too and the monitor is about to go; never rejects. */
+  readonly gone: Promise<void>;
+}
+
+export type MonitorStatus =
+  | { readonly state: "starting" }
+  | { readonly state: "running"; readonly pid: number; readonly startedNs: bigint }
+  | { readonly state: "exited"; readonly pid: number; readonly startedNs: bigint; readonly exit: ExitFacts };
+
+/** A forked process with private mounts (and, if asked, a network namespace with `lo` up) that waits for its container. Disposed before `start`, all of it vanishes. */
+export interface MonitorSlot extends AsyncDisposable {
+  /** Its namespaces are `/proc/<pid>/ns/net` and so on. */
+  readonly pid: number;
+  /**
+   * Starts the container: `beforeRun` is called when the monitor's socket is up and mounts are made, so that clients can
+   * attach before the first byte; then the runtime runs. Rejects with a StartFailure when it cannot; nothing is left then.
+   */
+  start(
+    start: MonitorStart,
+    beforeRun?: (monitor: Monitor) => Promise<void>,
+  ): Promise<{ readonly monitor: Monitor; readonly pid: number; readonly startedNs: bigint }>;
+}
+
+/** What the shim says when a start fails; `containers` turns it into Docker's words and exit codes. */
+export class StartFailure extends Error {
+  override readonly name = "StartFailure";
+  readonly stage: "mount" | "log" | "spawn" | "runtime" | "lost";
+  /** The runtime's exit status, if it ran. */
+  readonly status: number | null;
+
+  constructor(stage: StartFailure["stage"], status: number | null, message: string) {
+    super(message);
+    this.stage = stage;
+    this.status = status;
+  }
+}
+
+/** The small C program between the daemon and the processes (ARCHITECTURE §5). One zygote per exec-root; it outlives the daemon. */
+export interface Shim extends AsyncDisposable {
+  run(program: Program, signal?: AbortSignal): Promise<RunningProgram>;
+  /** Runs a program to its end with optional input; collects stdout (at most 16 MiB, else Fault `tooLarge`) and stderr. Does not judge the exit code. */
+  runToEnd(
+    program: Program & { readonly input?: string | Uint8Array },
+    signal?: AbortSignal,
+  ): Promise<ProgramEnd & { readonly stdout: Uint8Array; readonly stderr: string }>;
+  prepareMonitor(options: { readonly newNetns: boolean }): Promise<MonitorSlot>;
+  /** The monitor of a container that an earlier daemon started; undefined when none listens in that folder. */
+  openMonitor(dir: string): Promise<Monitor | undefined>;
+  /** The exit record that a monitor left in its folder, if any. */
+  readExitRecord(dir: string): Promise<ExitFacts | undefined>;
+}

@@ -1,0 +1,32 @@
+import type { Digest } from "#core/digest";
+
+/**
+ * The content store: blobs by digest in `content/blobs/sha256/`, an OCI layout that other tools can read. A blob is
+ * absent or whole: bytes go to `content/ingest/`, are verified as they stream, synced and renamed.
+ */
+export interface ContentStore {
+  has(digest: Digest): boolean;
+  sizeBytesOf(digest: Digest): number | undefined;
+  /** Path of a blob that is whole; Fault `notFound` otherwise. */
+  pathOf(digest: Digest): string;
+  /** All of a small blob (manifest, config); Fault `tooLarge` above `limitBytes` (default 4 MiB). */
+  read(digest: Digest, limitBytes?: number): Promise<Uint8Array>;
+  stream(digest: Digest, options?: { readonly fromByte?: number; readonly toByte?: number }): AsyncIterable<Uint8Array>;
+  /** Opens the ingest of a blob whose digest is known; what an earlier try (also of a killed daemon) left is kept, so `offsetBytes` may be above 0. One writer a digest at a time: a second caller waits. */
+  ingest(digest: Digest, expectedSizeBytes?: number): Promise<Ingest>;
+  /** Stores bytes whose digest is not known before: streams, then names. */
+  put(bytes: AsyncIterable<Uint8Array> | Uint8Array): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
+  delete(digest: Digest): Promise<number>;
+  list(): Promise<Digest[]>;
+}
+
+/** A blob on its way in. Disposing it without `commit` keeps the partial bytes for a later try. */
+export interface Ingest extends AsyncDisposable {
+  /** Bytes that are already here (already digested). Equal to the expected size when the blob is whole already. */
+  readonly offsetBytes: number;
+  write(bytes: Uint8Array): Promise<void>;
+  /** Verifies digest and size, syncs, renames. Fault `internal` and nothing kept when the digest differs. */
+  commit(): Promise<void>;
+  /** Throws the partial bytes away. */
+  discard(): Promise<void>;
+}

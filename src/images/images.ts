@@ -1,0 +1,135 @@
+/** The door of `images/`: content store, layer snapshots, references, pull, save, load, holds and collection. */
+import type { Digest } from "#core/digest";
+import type { EventSink } from "#core/event";
+import type { ContainerDefaults, ImageConfig, Platform } from "#core/oci";
+import type { Reference } from "#core/reference";
+import type { Clock } from "#core/clock";
+import type { Database, MountOp, Paths, Shim } from "#host";
+
+/** One image in the store. Its id is the digest of its config document. */
+export interface Image {
+  readonly id: Digest;
+  readonly config: ImageConfig;
+  /** Tagged references, familiar form, sorted: `busybox:latest`. */
+  readonly repoTags: readonly string[];
+  /** `busybox@sha256:…` for each repository it was pulled from, pushed to or loaded into. */
+  readonly repoDigests: readonly string[];
+  /** The manifest that names the config, when one is stored. */
+  readonly manifest?: Digest;
+  /** Bytes of the unpacked layers. */
+  readonly sizeBytes: number;
+  readonly createdNs: bigint;
+  readonly lastTaggedNs?: bigint;
+}
+
+/** One step of `docker history`, newest first. */
+export interface HistoryStep {
+  readonly id: Digest | "<missing>";
+  readonly createdSeconds: number;
+  readonly createdBy: string;
+  readonly tags: readonly string[];
+  readonly sizeBytes: number;
+  readonly comment: string;
+}
+
+/** Progress as `docker pull` and `docker load` show it; the API renders it as JSON lines. */
+export interface Progress {
+  readonly status?: string;
+  readonly id?: string;
+  readonly current?: number;
+  readonly total?: number;
+  /** Plain text of `load`: `Loaded image: busybox:latest`. */
+  readonly stream?: string;
+}
+
+/** Credentials for one registry, from `X-Registry-Auth`. Never logged, never stored. */
+export interface RegistryAuth {
+  readonly username?: string;
+  readonly password?: string;
+  readonly identityToken?: string;
+  readonly registryToken?: string;
+  readonly serverAddress?: string;
+}
+
+export interface PullRequest {
+  readonly reference: Reference;
+  readonly platform?: Platform;
+  readonly auth?: RegistryAuth;
+  /** `docker pull -a`: every tag of the repository. */
+  readonly allTags?: boolean;
+}
+
+/** What `rmi` did, in order. */
+export type Removal = { readonly untagged: string } | { readonly deleted: Digest };
+
+export interface ImageFilters {
+  /** Each key: any of its values must match; across keys all must. Known keys: dangling, label, label!, before, since, reference, until. */
+  readonly [key: string]: readonly string[];
+}
+
+/** A container's own writable layer over its image's layers, as mounts to be applied in the container's monitor. */
+export interface RootFilesystem {
+  /** Mounts that make the root at `target`. */
+  mountsAt(target: string): readonly MountOp[];
+  /** The writable directory on the host (overlay's upper); its size is `SizeRw`. */
+  readonly upper: string;
+  /** What `docker inspect` shows under GraphDriver. */
+  readonly driver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
+}
+
+export interface Images {
+  /** Finds by reference, by id, or by unique prefix of an id. Faults: `notFound` (`No such image: X`), `conflict` when a prefix is ambiguous. */
+  find(nameOrId: string, platform?: Platform): Image;
+  list(options: { readonly all: boolean; readonly filters: ImageFilters }): Image[];
+  history(nameOrId: string): HistoryStep[];
+  /** Pulls; yields progress; ends with the `Digest:` and `Status:` lines. A pull that a killed daemon left is taken up where it stopped. */
+  pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress>;
+  /** Loads a docker-archive or an OCI layout tar, plain, gzip or zstd. `quiet` drops the progress. */
+  load(archive: AsyncIterable<Uint8Array>, options: { readonly quiet: boolean; readonly platform?: Platform }, signal: AbortSignal): AsyncIterable<Progress>;
+  /** One tar that is both an OCI layout and a docker-archive. */
+  save(names: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** `docker import`: a root filesystem tar becomes a one-layer image. */
+  importArchive(
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly reference?: Reference; readonly changes: readonly string[]; readonly message: string; readonly platform?: Platform },
+    signal: AbortSignal,
+  ): Promise<Digest>;
+  tag(source: string, target: Reference): void;
+  /** `rmi`. Faults: `conflict` with Docker's words when a container uses it or several repositories name it. */
+  remove(nameOrId: string, options: { readonly force: boolean; readonly prune: boolean }): Promise<Removal[]>;
+  prune(options: { readonly danglingOnly: boolean; readonly filters: ImageFilters }): Promise<{ readonly removed: Removal[]; readonly reclaimedBytes: number }>;
+  /** Makes the container's writable layer and takes a hold on the image, durable until `dropRoot`. */
+  createRoot(imageId: Digest, containerId: string): Promise<RootFilesystem>;
+  /** The root of a container that has one. */
+  openRoot(containerId: string): RootFilesystem;
+  /** Removes the writable layer and the hold; quiet when there is none. */
+  dropRoot(containerId: string): Promise<void>;
+  /** Containers that hold the image, for the conflict messages. */
+  holdersOf(imageId: Digest): readonly string[];
+  /** Bytes of a container's writable layer. */
+  rootSizeBytes(containerId: string): Promise<number>;
+  /** The first lines of a file in a container's or image's root (etc/passwd, etc/group), resolved so that no symlink leaves it; undefined when absent or no plain file. At most 1 MiB. */
+  readRootFile(containerId: string, path: string): Promise<string | undefined>;
+  /** Removes what a crash left (half downloads past their bound, unreferenced snapshots, roots whose container is unknown) and collects what nothing holds. */
+  collect(liveContainers: ReadonlySet<string>): Promise<{ readonly reclaimedBytes: number }>;
+  /** Counts and bytes for `/info` and `/system/df`. */
+  usage(): { readonly images: number; readonly layersBytes: number };
+}
+
+/** What the room is built from. */
+export interface ImagesOptions {
+  readonly database: Database;
+  readonly shim: Shim;
+  readonly paths: Paths;
+  readonly clock: Clock;
+  readonly events: EventSink;
+  /** Hosts or CIDRs that may be spoken to without TLS (loopback always may). */
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  readonly maxConcurrentDownloads: number;
+  /** Path of the archive with the built-in `hello` image, found when nobody tagged another. */
+  readonly embeddedArchive?: string;
+}
+
+export { openImages } from "./open.ts";
+export type { ContainerDefaults };
