@@ -88,7 +88,10 @@ export interface Machine {
   /** The resolv.conf that containers should follow (systemd-resolved's real one where that runs). */
   resolvConf(): Promise<string>;
   /** A process' facts for `top`: `ps` with those arguments, restricted to the pids. */
-  ps(args: readonly string[], pids: readonly number[]): Promise<{ readonly titles: string[]; readonly processes: string[][] }>;
+  ps(
+    args: readonly string[],
+    pids: readonly number[],
+  ): Promise<{ readonly titles: string[]; readonly processes: string[][] }>;
 }
 
 export { openHost, type HostOptions } from "./open.ts";

@@ -1,4 +1,15 @@
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import { systemClock } from "#core/clock";
+import { Fault } from "#core/fault";
+import { machineCgroupLayout, openCgroups } from "./cgroups.ts";
+import { openDatabase } from "./database.ts";
 import type { Host } from "./host.ts";
+import { openJournal } from "./journal.ts";
+import { readMachine } from "./machine.ts";
+import { openPaths } from "./paths.ts";
+import { findRuntimes } from "./runtimes.ts";
+import { connectShim } from "./shim/shim.ts";
 
 /** What one daemon instance asks of the machine. */
 export interface HostOptions {
@@ -11,7 +22,43 @@ export interface HostOptions {
   readonly runtimes?: Readonly<Record<string, string>>;
 }
 
-/** Opens the machine for one daemon instance: takes the instance's lock, opens the database, connects the shim. */
+/** Opens the machine for one daemon instance: takes the instance's locks, opens the database, connects the shim. */
 export async function openHost(options: HostOptions): Promise<Host> {
-  throw new Error(`not written yet: ${options.dataRoot}`);
+  await using undo = new AsyncDisposableStack();
+  const paths = openPaths(options.dataRoot, options.execRoot);
+  const lock = lockExecRoot(paths.execRoot);
+  undo.defer(() => lock.close());
+  const database = openDatabase(join(paths.dataRoot, "slipway.db"));
+  undo.defer(() => database.close());
+  const shim = undo.use(await connectShim({ socketPath: join(paths.execRoot, "shim.sock"), shimPath: options.shimPath }));
+  const journal = openJournal(database, systemClock);
+  undo.defer(() => journal.flush());
+  const layout = machineCgroupLayout();
+  const held = undo.move();
+  return {
+    clock: systemClock,
+    shim,
+    database,
+    journal,
+    cgroups: openCgroups(layout, paths.instance),
+    machine: readMachine(shim),
+    paths,
+    runtimes: findRuntimes(layout, options),
+    [Symbol.asyncDispose]: async () => await held.disposeAsync(),
+  };
+}
+
+/** One daemon an exec-root. SQLite's lock is the kernel's: it goes with the process, however it ends. */
+function lockExecRoot(execRoot: string): DatabaseSync {
+  const lock = new DatabaseSync(join(execRoot, "daemon.lock"));
+  try {
+    lock.exec("PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw new Fault("conflict", `another slipway daemon already uses ${execRoot}`, {
+      cause: error,
+      remedy: "Stop that daemon, or give this one its own --data-root and --exec-root.",
+    });
+  }
 }

@@ -1,0 +1,103 @@
+import type { Clock } from "#core/clock";
+import type { Event } from "#core/event";
+import { Fault } from "#core/fault";
+import type { Database, Journal } from "./host.ts";
+
+const keptEvents = 10_000;
+const readerBound = 4096;
+
+/** A journal that can be flushed to disk before the daemon ends. */
+export interface OpenJournal extends Journal {
+  flush(): void;
+}
+
+/** Opens the durable record of events. Writes are gathered per turn of the event loop and stored in one transaction. */
+export function openJournal(database: Database, clock: Clock): OpenJournal {
+  database.migrate("journal", ["CREATE TABLE events (id INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, body TEXT NOT NULL) STRICT"]);
+  return new DurableJournal(database, clock);
+}
+
+class DurableJournal implements OpenJournal {
+  readonly #database: Database;
+  readonly #clock: Clock;
+  readonly #readers = new Set<(event: Event) => void>();
+  #pending: Event[] = [];
+  #stored = 0;
+
+  constructor(database: Database, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+  }
+
+  emit(event: Omit<Event, "timeNs"> & { readonly timeNs?: bigint }): void {
+    const whole: Event = { ...event, timeNs: event.timeNs ?? this.#clock.now() };
+    if (this.#pending.length === 0) setImmediate(() => this.flush());
+    this.#pending.push(whole);
+    for (const reader of this.#readers) reader(whole);
+  }
+
+  flush(): void {
+    const events = this.#pending;
+    if (events.length === 0) return;
+    this.#pending = [];
+    this.#database.transaction(() => {
+      for (const { timeNs, ...body } of events) {
+        this.#database.run("INSERT INTO events (time_ns, body) VALUES (?, ?)", timeNs, JSON.stringify(body));
+      }
+      this.#stored += events.length;
+      if (this.#stored < 500) return;
+      this.#stored = 0;
+      this.#database.run("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", keptEvents);
+    });
+  }
+
+  async *read(range: { readonly sinceNs?: bigint; readonly untilNs?: bigint }, signal: AbortSignal): AsyncIterable<Event> {
+    const queue: Event[] = [];
+    let wake = Promise.withResolvers<void>();
+    let overrun = false;
+    const reader = (event: Event): void => {
+      if (queue.length < readerBound) queue.push(event);
+      else overrun = true;
+      wake.resolve();
+    };
+    const stop = (): void => wake.resolve();
+    const deadline = range.untilNs === undefined ? undefined : this.#stopAt(range.untilNs, stop);
+    this.flush();
+    this.#readers.add(reader);
+    signal.addEventListener("abort", stop);
+    try {
+      yield* this.#past(range);
+      for (;;) {
+        for (const event of queue.splice(0)) {
+          if (range.untilNs !== undefined && event.timeNs > range.untilNs) return;
+          yield event;
+        }
+        if (signal.aborted || (range.untilNs !== undefined && this.#clock.now() >= range.untilNs)) return;
+        if (overrun) throw new Fault("exhausted", "the reader of events is too slow", { remedy: "Ask again with --since." });
+        if (queue.length > 0) continue;
+        wake = Promise.withResolvers();
+        await wake.promise;
+      }
+    } finally {
+      clearTimeout(deadline);
+      this.#readers.delete(reader);
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /** What is stored already. Without a wanted start, `docker events` shows only what comes. */
+  *#past(range: { readonly sinceNs?: bigint; readonly untilNs?: bigint }): Iterable<Event> {
+    if (range.sinceNs === undefined && range.untilNs === undefined) return;
+    const rows = this.#database.all<{ time_ns: bigint; body: string }>(
+      "SELECT time_ns, body FROM events WHERE time_ns >= ? AND time_ns <= ? ORDER BY id",
+      range.sinceNs ?? 0,
+      range.untilNs ?? 9_223_372_036_854_775_807n,
+    );
+    for (const row of rows) yield { ...(JSON.parse(row.body) as Omit<Event, "timeNs">), timeNs: BigInt(row.time_ns) };
+  }
+
+  #stopAt(untilNs: bigint, stop: () => void): NodeJS.Timeout {
+    const waitMs = Number((untilNs - this.#clock.now()) / 1_000_000n) + 1;
+    return setTimeout(stop, Math.min(Math.max(waitMs, 0), 2 ** 31 - 1));
+  }
+}

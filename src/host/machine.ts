@@ -1,0 +1,100 @@
+import { existsSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { cpus, hostname, release, totalmem } from "node:os";
+import { Fault } from "#core/fault";
+import type { Machine, Shim } from "./host.ts";
+import { findProgram } from "./runtimes.ts";
+
+/** Reads the machine's facts once; what can change (name servers, processes) is read at each call. */
+export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
+  const osRelease = parseOsRelease(readIfThere("/etc/os-release") ?? readIfThere("/usr/lib/os-release") ?? "");
+  const capabilities = effectiveCapabilities(readFileSync("/proc/self/status", "utf8"));
+  return {
+    kernelVersion: release(),
+    operatingSystem: osRelease["PRETTY_NAME"] ?? "Linux",
+    osVersion: osRelease["VERSION_ID"] ?? "",
+    architecture: { x64: "x86_64", arm64: "aarch64" }[process.arch as string] ?? process.arch,
+    cpus: cpus().length,
+    memoryBytes: totalmem(),
+    hostname: hostname(),
+    hasCapability: (name) => capabilities.has(name),
+    seccomp: existsSync("/proc/sys/kernel/seccomp/actions_avail"),
+    apparmor: readIfThere("/sys/module/apparmor/parameters/enabled")?.trim() === "Y",
+    userNamespaces: existsSync("/proc/self/ns/user"),
+    get ipv4Forwarding() {
+      return readIfThere("/proc/sys/net/ipv4/ip_forward")?.trim() === "1";
+    },
+    resolvConf: async () => await readResolvConf(),
+    ps: async (args, pids) => await listProcesses(shim, args, pids),
+  };
+}
+
+/** `KEY="value"` lines of os-release(5). */
+export function parseOsRelease(text: string): Readonly<Record<string, string>> {
+  const values: Record<string, string> = {};
+  for (const line of text.split("\n")) {
+    const [, key, value] = /^([A-Z0-9_]+)=["']?(.*?)["']?$/.exec(line) ?? [];
+    if (key !== undefined && value !== undefined) values[key] = value;
+  }
+  return values;
+}
+
+/** The table of ps(1), restricted to the pids; the titles row names the column that holds the pid. */
+export function parsePs(output: string, pids: ReadonlySet<number>): { titles: string[]; processes: string[][] } {
+  const [header = "", ...lines] = output.split("\n").filter((line) => line.trim() !== "");
+  const titles = header.trim().split(/\s+/);
+  const pidColumn = titles.indexOf("PID");
+  if (pidColumn < 0) throw new Fault("invalid", "Couldn't find PID field in ps output");
+  const processes = lines.map((line) => splitColumns(line, titles.length)).filter((row) => pids.has(Number(row[pidColumn])));
+  return { titles, processes };
+}
+
+/** The last column (the command) keeps its spaces. */
+function splitColumns(line: string, count: number): string[] {
+  const words = line.trim().split(/\s+/);
+  return [...words.slice(0, count - 1), words.slice(count - 1).join(" ")];
+}
+
+async function listProcesses(
+  shim: Pick<Shim, "runToEnd">,
+  args: readonly string[],
+  pids: readonly number[],
+): Promise<{ titles: string[]; processes: string[][] }> {
+  const program = findProgram("ps");
+  if (program === undefined) throw new Fault("unsupported", "there is no ps program on this machine", { remedy: "Install procps." });
+  const end = await shim.runToEnd({ argv: [program, ...args], timeLimitMs: 10_000 });
+  if (end.code !== 0) throw new Fault("invalid", `Error running ps: ${end.stderr.trim().split("\n")[0] ?? ""}`);
+  return parsePs(Buffer.from(end.stdout).toString("utf8"), new Set(pids));
+}
+
+/** systemd-resolved's stub cannot be reached from a container; its list of real servers can be used instead. */
+async function readResolvConf(): Promise<string> {
+  const own = await readFile("/etc/resolv.conf", "utf8").catch(() => "");
+  const servers = [...own.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
+  if (servers.length !== 1 || servers[0] !== "127.0.0.53") return own;
+  return await readFile("/run/systemd/resolve/resolv.conf", "utf8").catch(() => own);
+}
+
+/** Names of the bits in CapEff (capability.h's order). */
+export function effectiveCapabilities(status: string): ReadonlySet<string> {
+  const bits = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? "0"}`);
+  return new Set(capabilityNames.filter((_name, bit) => ((bits >> BigInt(bit)) & 1n) === 1n));
+}
+
+/** The capabilities by bit, as the kernel numbers them (include/uapi/linux/capability.h). */
+export const capabilityNames: readonly string[] = (
+  "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE NET_BIND_SERVICE NET_BROADCAST " +
+  "NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE " +
+  "SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM " +
+  "BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE"
+)
+  .split(" ")
+  .map((name) => `CAP_${name}`);
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
