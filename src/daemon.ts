@@ -1,0 +1,137 @@
+/** The composition root: builds each room once, hands it to the next, and takes them down in reverse. */
+import { existsSync, readFileSync } from "node:fs";
+import { rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Fault } from "#core/fault";
+import { type Log, type LogLevel, openLog } from "#core/log";
+import { openContainers } from "#containers";
+import { openHost } from "#host";
+import { openImages } from "#images";
+import { openNetworks } from "#networks";
+import { openServer } from "#api/server";
+
+/** What `slipway daemon` was asked for, by flags and config file; the names are dockerd's. */
+export interface DaemonOptions {
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  /** `unix:///run/slipway/slipway.sock`, `tcp://127.0.0.1:2376` (with TLS). At least one. */
+  readonly hosts: readonly string[];
+  readonly pidfile?: string;
+  readonly logLevel: LogLevel;
+  /** Whether SIGTERM stops the containers too; otherwise they run on. */
+  readonly stopContainersOnExit: boolean;
+  readonly defaultRuntime?: string;
+  /** `--add-runtime name=path`. */
+  readonly runtimes: Readonly<Record<string, string>>;
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  readonly maxConcurrentDownloads: number;
+  /** `--bridge`: name of the default bridge. */
+  readonly bridge?: string;
+  /** `--bip`: address and prefix of the default bridge. */
+  readonly bip?: string;
+  readonly mtu: number;
+  readonly cgroupParent?: string;
+  readonly logDriver: "local" | "json-file" | "none";
+  readonly logOptions: Readonly<Record<string, string>>;
+  /** `--label key=value` of the daemon, shown by `info`. */
+  readonly labels: readonly string[];
+  /** Group that may use the unix sockets. */
+  readonly group?: string;
+  readonly tls?: { readonly ca?: string; readonly cert: string; readonly key: string; readonly verify: boolean };
+}
+
+/** Runs a daemon until SIGTERM or SIGINT; resolves when all is taken down. Faults: what keeps it from starting. */
+export async function runDaemon(options: DaemonOptions): Promise<void> {
+  process.umask(0o022);
+  const stop = stopSignal();
+  const log = openLog(options.logLevel, (line) => process.stderr.write(line));
+  await using undo = new AsyncDisposableStack();
+  const host = undo.use(
+    await openHost({
+      dataRoot: options.dataRoot,
+      execRoot: options.execRoot,
+      shimPath: asset("build/shim/slipway-shim"),
+      runtimes: options.runtimes,
+      ...(options.defaultRuntime !== undefined && { defaultRuntime: options.defaultRuntime }),
+    }),
+  );
+  if (options.pidfile !== undefined) await holdPidfile(undo, options.pidfile);
+  const { server, close } = await openRooms(options, host, log);
+  undo.defer(close);
+  await server.listen(options.hosts);
+  log.info("slipway is ready", { pid: process.pid, hosts: options.hosts.join(" "), instance: host.paths.instance });
+  const signal = await stop;
+  log.info(`${signal}: stopping`, { containers: options.stopContainersOnExit ? "stopped too" : "run on" });
+}
+
+type Host = Awaited<ReturnType<typeof openHost>>;
+
+async function openRooms(options: DaemonOptions, host: Host, log: Log) {
+  const shared = { database: host.database, shim: host.shim, paths: host.paths, clock: host.clock, events: host.journal };
+  const images = await openImages({
+    ...shared,
+    insecureRegistries: options.insecureRegistries,
+    registryMirrors: options.registryMirrors,
+    maxConcurrentDownloads: options.maxConcurrentDownloads,
+    embeddedArchive: asset("build/hello/hello.tar"),
+  });
+  const networks = await openNetworks({
+    ...shared,
+    machine: host.machine,
+    mtu: options.mtu,
+    warmSlots: 4,
+    ...(options.bip !== undefined && { bridgeAddress: options.bip }),
+    ...(options.bridge !== undefined && { bridgeName: options.bridge }),
+  });
+  const containers = await openContainers({
+    host,
+    images,
+    networks,
+    clock: host.clock,
+    events: host.journal,
+    shimPath: asset("build/shim/slipway-shim"),
+    logging: { driver: options.logDriver, options: options.logOptions },
+    ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
+  });
+  const server = openServer({ host, images, networks, containers, log, labels: options.labels, ...options });
+  const close = async (): Promise<void> => {
+    await server.close();
+    await containers.close({ stopContainers: options.stopContainersOnExit });
+    await networks.close();
+  };
+  return { server, close };
+}
+
+/** Resolves with the first stop signal's name; a second one while stopping ends the process at once. */
+async function stopSignal(): Promise<NodeJS.Signals> {
+  const { promise, resolve } = Promise.withResolvers<NodeJS.Signals>();
+  let asked = false;
+  for (const name of ["SIGTERM", "SIGINT"] as const) {
+    process.on(name, () => {
+      if (asked) process.exit(1);
+      asked = true;
+      resolve(name);
+    });
+  }
+  return await promise;
+}
+
+async function holdPidfile(undo: AsyncDisposableStack, path: string): Promise<void> {
+  const other = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
+  if (other > 0 && other !== process.pid && existsSync(`/proc/${other}`)) {
+    throw new Fault("conflict", `process with PID ${other} is still running (pid file ${path})`, {
+      remedy: `Stop it, or remove ${path} when that process is not a slipway daemon.`,
+    });
+  }
+  await writeFile(path, String(process.pid), { mode: 0o644 });
+  undo.defer(async () => await rm(path, { force: true }));
+}
+
+/** A built file of this installation; found from the sources and from the bundle alike. */
+function asset(path: string): string {
+  for (let folder = import.meta.dirname; folder !== "/"; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json")) && existsSync(join(folder, path))) return join(folder, path);
+  }
+  throw new Fault("unavailable", `${path} is not built`, { remedy: "Run ./slipway version once as root: it builds what is missing." });
+}
