@@ -63,7 +63,10 @@ export interface ContainerSpec {
     readonly pids: number;
   };
   readonly shmSizeBytes: number;
-  readonly logging: { readonly driver: "local" | "json-file" | "none"; readonly options: Readonly<Record<string, string>> };
+  readonly logging: {
+    readonly driver: "local" | "json-file" | "none";
+    readonly options: Readonly<Record<string, string>>;
+  };
   /** Name of an OCI runtime; absent: the daemon's default. */
   readonly runtime?: string;
   readonly annotations: Readonly<Record<string, string>>;
@@ -197,7 +200,10 @@ export interface Exec {
 export type WaitCondition = "not-running" | "next-exit" | "removed";
 
 export interface Containers {
-  create(spec: ContainerSpec, signal: AbortSignal): Promise<{ readonly id: string; readonly warnings: readonly string[] }>;
+  create(
+    spec: ContainerSpec,
+    signal: AbortSignal,
+  ): Promise<{ readonly id: string; readonly warnings: readonly string[] }>;
   /** By id, name (with or without slash) or unique prefix. Faults: `notFound` (`No such container: X`), `invalid` when ambiguous. */
   find(nameOrId: string): Container;
   list(options: { readonly all: boolean; readonly limit?: number; readonly filters: ContainerFilters }): Container[];
@@ -213,15 +219,25 @@ export interface Containers {
   remove(nameOrId: string, options: { readonly force: boolean; readonly volumes: boolean }): Promise<void>;
   prune(filters: ContainerFilters): Promise<{ readonly removed: readonly string[]; readonly reclaimedBytes: number }>;
   /** The first promise settles when the wait is registered (the API then flushes its headers); `result` when the condition holds. */
-  wait(nameOrId: string, condition: WaitCondition, signal: AbortSignal): Promise<{ readonly result: Promise<{ readonly exitCode: number; readonly error?: string }> }>;
-  top(nameOrId: string, psArgs: string): Promise<{ readonly titles: readonly string[]; readonly processes: readonly (readonly string[])[] }>;
+  wait(
+    nameOrId: string,
+    condition: WaitCondition,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: Promise<{ readonly exitCode: number; readonly error?: string }> }>;
+  top(
+    nameOrId: string,
+    psArgs: string,
+  ): Promise<{ readonly titles: readonly string[]; readonly processes: readonly (readonly string[])[] }>;
   resize(nameOrId: string, size: TerminalSize): Promise<void>;
   /** Works before `start` too: the session is then connected before the first byte. */
   attach(nameOrId: string, options: AttachOptions): Promise<Session>;
   logs(nameOrId: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;
   createExec(nameOrId: string, spec: ExecSpec): Promise<string>;
   /** Undefined when detached. Faults: `notFound` (`No such exec instance: X`), `conflict`. */
-  startExec(execId: string, options: { readonly detach: boolean; readonly tty: boolean; readonly size?: TerminalSize }): Promise<Session | undefined>;
+  startExec(
+    execId: string,
+    options: { readonly detach: boolean; readonly tty: boolean; readonly size?: TerminalSize },
+  ): Promise<Session | undefined>;
   inspectExec(execId: string): Exec;
   resizeExec(execId: string, size: TerminalSize): Promise<void>;
   /** Bytes of the writable layer, and with the image's layers, for `ps -s`. */

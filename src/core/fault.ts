@@ -67,7 +67,8 @@ export const exitCodeOf: Readonly<Record<FaultKind, number>> = {
 /** The failure as a Fault: itself, or an unexpected error wrapped as `internal` (aborts become `cancelled`). */
 export function asFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
-  if (error instanceof Error && error.name === "AbortError") return new Fault("cancelled", "cancelled", { cause: error });
+  if (error instanceof Error && error.name === "AbortError")
+    return new Fault("cancelled", "cancelled", { cause: error });
   const message = error instanceof Error ? error.message : String(error);
   return new Fault("internal", message, { cause: error });
 }

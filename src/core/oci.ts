@@ -105,6 +105,7 @@ export interface HistoryEntry {
 
 /** The platform that this machine runs natively. */
 export function nativePlatform(): Platform {
-  const architecture = { x64: "amd64", arm64: "arm64", arm: "arm", ia32: "386" }[process.arch as string] ?? process.arch;
+  const architecture =
+    { x64: "amd64", arm64: "arm64", arm: "arm", ia32: "386" }[process.arch as string] ?? process.arch;
   return { os: "linux", architecture };
 }

@@ -81,6 +81,9 @@ function splitDomain(name: string): { domain: string; path: string } {
 
 function malformed(text: string): Fault {
   return new Fault("invalid", "invalid reference format", {
-    remedy: text === "" ? "Give an image name such as alpine:3.20." : `“${text.slice(0, 200)}” is not an image name such as alpine:3.20 or host:5000/team/app.`,
+    remedy:
+      text === ""
+        ? "Give an image name such as alpine:3.20."
+        : `“${text.slice(0, 200)}” is not an image name such as alpine:3.20 or host:5000/team/app.`,
   });
 }

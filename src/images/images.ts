@@ -85,19 +85,31 @@ export interface Images {
   /** Pulls; yields progress; ends with the `Digest:` and `Status:` lines. A pull that a killed daemon left is taken up where it stopped. */
   pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress>;
   /** Loads a docker-archive or an OCI layout tar, plain, gzip or zstd. `quiet` drops the progress. */
-  load(archive: AsyncIterable<Uint8Array>, options: { readonly quiet: boolean; readonly platform?: Platform }, signal: AbortSignal): AsyncIterable<Progress>;
+  load(
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly quiet: boolean; readonly platform?: Platform },
+    signal: AbortSignal,
+  ): AsyncIterable<Progress>;
   /** One tar that is both an OCI layout and a docker-archive. */
   save(names: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** `docker import`: a root filesystem tar becomes a one-layer image. */
   importArchive(
     archive: AsyncIterable<Uint8Array>,
-    options: { readonly reference?: Reference; readonly changes: readonly string[]; readonly message: string; readonly platform?: Platform },
+    options: {
+      readonly reference?: Reference;
+      readonly changes: readonly string[];
+      readonly message: string;
+      readonly platform?: Platform;
+    },
     signal: AbortSignal,
   ): Promise<Digest>;
   tag(source: string, target: Reference): void;
   /** `rmi`. Faults: `conflict` with Docker's words when a container uses it or several repositories name it. */
   remove(nameOrId: string, options: { readonly force: boolean; readonly prune: boolean }): Promise<Removal[]>;
-  prune(options: { readonly danglingOnly: boolean; readonly filters: ImageFilters }): Promise<{ readonly removed: Removal[]; readonly reclaimedBytes: number }>;
+  prune(options: {
+    readonly danglingOnly: boolean;
+    readonly filters: ImageFilters;
+  }): Promise<{ readonly removed: Removal[]; readonly reclaimedBytes: number }>;
   /** Makes the container's writable layer and takes a hold on the image, durable until `dropRoot`. */
   createRoot(imageId: Digest, containerId: string): Promise<RootFilesystem>;
   /** The root of a container that has one. */

@@ -75,7 +75,9 @@ export interface Networks {
   /** By name, id or unique prefix of an id. Fault `notFound`: `network X not found`. */
   find(nameOrId: string): Network;
   /** Endpoints by container in a network, for inspect. */
-  endpointsOf(networkId: string): readonly { readonly containerId: string; readonly containerName: string; readonly endpoint: Endpoint }[];
+  endpointsOf(
+    networkId: string,
+  ): readonly { readonly containerId: string; readonly containerName: string; readonly endpoint: Endpoint }[];
   /** All of it or none. Faults: `conflict`/`internal` in Docker's words for a port in use (`driver failed programming external connectivity on endpoint …: Bind for IP:PORT failed: port is already allocated`), `exhausted` for an empty pool. */
   attach(request: AttachRequest, signal: AbortSignal): Promise<Attachment>;
   /** Undoes a kept attachment when the container has ended; quiet when there is none. */

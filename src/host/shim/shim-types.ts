@@ -72,7 +72,12 @@ export interface MonitorStart {
   readonly id: string;
   /** The container's exec-root folder: holds `monitor.sock`, `exit`, the pid file. */
   readonly dir: string;
-  readonly log: { readonly dir: string; readonly maxSizeBytes: number; readonly maxFiles: number; readonly inMemory: boolean };
+  readonly log: {
+    readonly dir: string;
+    readonly maxSizeBytes: number;
+    readonly maxFiles: number;
+    readonly inMemory: boolean;
+  };
   readonly tty: boolean;
   readonly size?: TerminalSize;
   readonly stdinOpen: boolean;
