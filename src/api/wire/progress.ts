@@ -1,0 +1,25 @@
+import { toJson } from "./json.ts";
+
+/** One line of a pull, load or import as it travels: JSON and CRLF. */
+export interface ProgressMessage {
+  readonly stream?: string;
+  readonly status?: string;
+  readonly id?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+  /** The bar as text, for old clients. */
+  readonly progress?: string;
+  readonly errorDetail?: { readonly code?: number; readonly message: string };
+  /** The error as text, for old clients. */
+  readonly error?: string;
+  readonly aux?: unknown;
+}
+
+/** The line for a message. */
+export function progressLine(message: ProgressMessage): string {
+  return `${toJson(message)}\r\n`;
+}
+
+/** The last line of a stream that failed after its first byte. */
+export function errorLine(message: string): string {
+  return progressLine({ errorDetail: { message }, error: message });
+}

@@ -1,0 +1,21 @@
+/** The door of `api/wire/`: the Engine API's documents, their checks and their encodings; shared by client and server. */
+export type * from "./container-config.ts";
+export type * from "./container-types.ts";
+export type * from "./image-types.ts";
+export type * from "./network-types.ts";
+export type * from "./system-types.ts";
+export {
+  type ApiVersion,
+  apiVersion,
+  apiVersionText,
+  engineVersion,
+  maxApiVersion,
+  minApiVersion,
+  parseApiVersion,
+  productVersion,
+} from "./versions.ts";
+export { booleanFilter, type Filters, formatFilters, parseFilters } from "./filters.ts";
+export { formatTime, parseDuration, parseTime } from "./times.ts";
+export { encodeFrame, type Frame, FrameDecoder, type FrameStream } from "./frames.ts";
+export { parseJson, toJson } from "./json.ts";
+export { errorLine, type ProgressMessage, progressLine } from "./progress.ts";
