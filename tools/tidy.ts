@@ -1,0 +1,12 @@
+/** Checks the rules of the house that no linter knows: who may import whom, by which door, and names. */
+import { join } from "node:path";
+import { findingsIn } from "./tidy/findings.ts";
+import { longOnes } from "./tidy/long.ts";
+import { readDoors, readSources } from "./tidy/sources.ts";
+
+const root = join(import.meta.dirname, "..");
+const files = await readSources(root);
+const findings = findingsIn(files, await readDoors(root));
+for (const { path, line, message } of findings) console.log(`${path}:${line}: ${message}`);
+if (process.argv.includes("--long")) for (const sentence of longOnes(files)) console.log(`(to look at) ${sentence}`);
+process.exitCode = findings.length === 0 ? 0 : 1;

@@ -1,0 +1,28 @@
+/** The rooms of the house and what each may import; docs/architecture.md tells why. */
+export const mayImport: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  host: ["core"],
+  images: ["host", "core"],
+  networks: ["host", "core"],
+  volumes: ["host", "core"],
+  containers: ["images", "networks", "volumes", "host", "core"],
+  build: ["containers", "images", "host", "core"],
+  registry: ["images", "core"],
+  "api/wire": ["core"],
+  "api/client": ["api/wire", "core"],
+  "api/server": ["containers", "images", "networks", "volumes", "build", "registry", "host", "api/wire", "core"],
+  compose: ["api/client", "api/wire", "core"],
+  cli: ["compose", "api/client", "api/wire", "core"],
+};
+
+/** The room that a path of the repository lies in; undefined outside the rooms (`src/daemon.ts`, `bin/`, `tools/`, `test/`). */
+export function roomOf(path: string): string | undefined {
+  const [top, first, second] = path.split("/");
+  if (top !== "src" || first === undefined || second === undefined) return undefined;
+  return first === "api" ? `api/${second}` : first;
+}
+
+/** Source files that start programs themselves, beside `host/`, with the reason. */
+export const maySpawn: Readonly<Record<string, string>> = {
+  "src/cli/autostart.ts": "the command line starts the daemon when none answers",
+};
