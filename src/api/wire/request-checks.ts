@@ -1,0 +1,251 @@
+import { Fault } from "#core/fault";
+import type { Healthcheck } from "#core/oci";
+import { anyObject, type Check, flag, integer, list, map, nullable, object, text, words } from "./check.ts";
+import type {
+  ContainerConfig,
+  ContainerCreateRequest,
+  EndpointSettings,
+  HostConfig,
+  LogConfig,
+  MountRequest,
+  PortBinding,
+  RestartPolicy,
+} from "./container-config.ts";
+import type { ExecCreateRequest, ExecStartRequest } from "./container-types.ts";
+import type { RegistryAuthHeader } from "./image-types.ts";
+
+/** Checks the body of `POST /containers/create`. Fault `invalid` in Docker's words. */
+export function checkContainerCreate(body: unknown): ContainerCreateRequest {
+  if (body === undefined || body === null) {
+    throw new Fault("invalid", "config cannot be empty in order to create a container");
+  }
+  return createRequest(body, "");
+}
+
+/** Checks the body of `POST /containers/{id}/exec`. */
+export function checkExecCreate(body: unknown): ExecCreateRequest {
+  return execCreate(body ?? {}, "");
+}
+
+/** Checks the body of `POST /exec/{id}/start`; no body is an empty one. */
+export function checkExecStart(body: unknown): ExecStartRequest {
+  return execStart(body ?? {}, "");
+}
+
+/** Checks the document of `X-Registry-Auth`. */
+export function checkRegistryAuth(document: unknown): RegistryAuthHeader {
+  return registryAuth(document ?? {}, "");
+}
+
+const texts = list(text);
+const textMap = map(text);
+const objects = list(anyObject);
+
+const healthcheck = object<Healthcheck>({
+  Test: texts,
+  Interval: integer,
+  Timeout: integer,
+  StartPeriod: integer,
+  StartInterval: integer,
+  Retries: integer,
+});
+
+const configFields = {
+  Hostname: text,
+  Domainname: text,
+  User: text,
+  AttachStdin: flag,
+  AttachStdout: flag,
+  AttachStderr: flag,
+  ExposedPorts: map(anyObject),
+  Tty: flag,
+  OpenStdin: flag,
+  StdinOnce: flag,
+  Env: texts,
+  Cmd: words,
+  Healthcheck: healthcheck,
+  ArgsEscaped: flag,
+  Image: text,
+  Volumes: map(anyObject),
+  WorkingDir: text,
+  Entrypoint: words,
+  NetworkDisabled: flag,
+  MacAddress: text,
+  OnBuild: texts,
+  Labels: textMap,
+  StopSignal: text,
+  StopTimeout: integer,
+  Shell: texts,
+} satisfies { readonly [Key in keyof ContainerConfig]-?: Check<NonNullable<ContainerConfig[Key]>> };
+
+const mount = object<MountRequest>({
+  Type: text,
+  Source: text,
+  Target: text,
+  ReadOnly: flag,
+  Consistency: text,
+  BindOptions: object<NonNullable<MountRequest["BindOptions"]>>({
+    Propagation: text,
+    NonRecursive: flag,
+    CreateMountpoint: flag,
+    ReadOnlyNonRecursive: flag,
+    ReadOnlyForceRecursive: flag,
+  }),
+  VolumeOptions: anyObject,
+  ImageOptions: anyObject,
+  TmpfsOptions: object<NonNullable<MountRequest["TmpfsOptions"]>>({
+    SizeBytes: integer,
+    Mode: integer,
+    Options: list(texts),
+  }),
+  ClusterOptions: anyObject,
+});
+
+const portBinding: Check<PortBinding> = (value, place) => ({
+  HostIp: "",
+  HostPort: "",
+  ...object<PortBinding>({ HostIp: text, HostPort: text })(value, place),
+});
+
+const restartPolicy: Check<RestartPolicy> = (value, place) => ({
+  Name: "",
+  MaximumRetryCount: 0,
+  ...object<RestartPolicy>({ Name: text, MaximumRetryCount: integer })(value, place),
+});
+
+const logConfig: Check<LogConfig> = (value, place) => ({
+  Type: "",
+  Config: {},
+  ...object<LogConfig>({ Type: text, Config: textMap })(value, place),
+});
+
+const hostConfig = object<HostConfig>({
+  Binds: texts,
+  ContainerIDFile: text,
+  LogConfig: logConfig,
+  NetworkMode: text,
+  PortBindings: map(nullable(list(portBinding))),
+  RestartPolicy: restartPolicy,
+  AutoRemove: flag,
+  VolumeDriver: text,
+  VolumesFrom: texts,
+  ConsoleSize: list(integer),
+  Annotations: textMap,
+  CapAdd: texts,
+  CapDrop: texts,
+  CgroupnsMode: text,
+  Dns: texts,
+  DnsOptions: texts,
+  DnsSearch: texts,
+  ExtraHosts: texts,
+  GroupAdd: texts,
+  IpcMode: text,
+  Cgroup: text,
+  Links: texts,
+  OomScoreAdj: integer,
+  PidMode: text,
+  Privileged: flag,
+  PublishAllPorts: flag,
+  ReadonlyRootfs: flag,
+  SecurityOpt: texts,
+  StorageOpt: textMap,
+  Tmpfs: textMap,
+  UTSMode: text,
+  UsernsMode: text,
+  ShmSize: integer,
+  Sysctls: textMap,
+  Runtime: text,
+  Isolation: text,
+  CpuShares: integer,
+  Memory: integer,
+  NanoCpus: integer,
+  CgroupParent: text,
+  BlkioWeight: integer,
+  BlkioWeightDevice: objects,
+  BlkioDeviceReadBps: objects,
+  BlkioDeviceWriteBps: objects,
+  BlkioDeviceReadIOps: objects,
+  BlkioDeviceWriteIOps: objects,
+  CpuPeriod: integer,
+  CpuQuota: integer,
+  CpuRealtimePeriod: integer,
+  CpuRealtimeRuntime: integer,
+  CpusetCpus: text,
+  CpusetMems: text,
+  Devices: objects,
+  DeviceCgroupRules: texts,
+  DeviceRequests: objects,
+  KernelMemory: integer,
+  KernelMemoryTCP: integer,
+  MemoryReservation: integer,
+  MemorySwap: integer,
+  MemorySwappiness: integer,
+  OomKillDisable: flag,
+  PidsLimit: integer,
+  Ulimits: objects,
+  CpuCount: integer,
+  CpuPercent: integer,
+  IOMaximumIOps: integer,
+  IOMaximumBandwidth: integer,
+  Mounts: list(mount),
+  MaskedPaths: texts,
+  ReadonlyPaths: texts,
+  Init: flag,
+});
+
+const endpoint = object<EndpointSettings>({
+  IPAMConfig: object<NonNullable<EndpointSettings["IPAMConfig"]>>({
+    IPv4Address: text,
+    IPv6Address: text,
+    LinkLocalIPs: texts,
+  }),
+  Links: texts,
+  Aliases: texts,
+  DriverOpts: textMap,
+  GwPriority: integer,
+  NetworkID: text,
+  EndpointID: text,
+  Gateway: text,
+  IPAddress: text,
+  MacAddress: text,
+  IPPrefixLen: integer,
+  IPv6Gateway: text,
+  GlobalIPv6Address: text,
+  GlobalIPv6PrefixLen: integer,
+  DNSNames: texts,
+});
+
+const createRequest = object<ContainerCreateRequest>({
+  ...configFields,
+  HostConfig: hostConfig,
+  NetworkingConfig: object<NonNullable<ContainerCreateRequest["NetworkingConfig"]>>({
+    EndpointsConfig: map(nullable(endpoint)),
+  }),
+});
+
+const execCreate = object<ExecCreateRequest>({
+  User: text,
+  Privileged: flag,
+  Tty: flag,
+  ConsoleSize: list(integer),
+  AttachStdin: flag,
+  AttachStdout: flag,
+  AttachStderr: flag,
+  Detach: flag,
+  DetachKeys: text,
+  Env: texts,
+  WorkingDir: text,
+  Cmd: words,
+});
+
+const execStart = object<ExecStartRequest>({ Detach: flag, Tty: flag, ConsoleSize: list(integer) });
+
+const registryAuth = object<RegistryAuthHeader>({
+  username: text,
+  password: text,
+  auth: text,
+  email: text,
+  serveraddress: text,
+  identitytoken: text,
+  registrytoken: text,
+});
