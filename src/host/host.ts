@@ -95,3 +95,4 @@ export interface Machine {
 }
 
 export { openHost, type HostOptions } from "./open.ts";
+export { capabilityNames } from "./machine.ts";
