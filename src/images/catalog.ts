@@ -1,0 +1,406 @@
+import type { Clock } from "#core/clock";
+import { type Digest, isDigest } from "#core/digest";
+import type { ImageConfig } from "#core/oci";
+import type { Reference } from "#core/reference";
+import type { Database } from "#host";
+import { chainIdsOf } from "./chain-id.ts";
+
+/** An image as the catalog keeps it. */
+export interface ImageRecord {
+  readonly id: Digest;
+  readonly manifest: Digest;
+  readonly config: ImageConfig;
+  /** ChainID of all layers; undefined for an image without layers. */
+  readonly topChain: Digest | undefined;
+  readonly sizeBytes: number;
+  readonly createdNs: bigint;
+  readonly lastTaggedNs: bigint | undefined;
+  /** Built in: hidden while it has no tag, and never removed. */
+  readonly embedded: boolean;
+}
+
+/** A name of an image: either by tag or by digest. */
+export type ImageName =
+  | { readonly kind: "tag"; readonly repository: string; readonly tag: string }
+  | { readonly kind: "digest"; readonly repository: string; readonly digest: Digest };
+
+/** A layer that is unpacked; `folder` is its place in the snapshot driver. */
+export interface LayerRecord {
+  readonly chainId: Digest;
+  readonly parent: Digest | undefined;
+  readonly diffId: Digest;
+  readonly folder: string;
+  readonly sizeBytes: number;
+}
+
+/** A container's writable layer, and with it a hold on the image and on its layers. */
+export interface RootRecord {
+  readonly container: string;
+  readonly image: Digest;
+  readonly topChain: Digest | undefined;
+}
+
+/** What a new image record is made from. */
+export interface NewImage {
+  readonly id: Digest;
+  readonly manifest: Digest;
+  readonly config: ImageConfig;
+  readonly embedded: boolean;
+  /** Every blob that it needs: manifest, config, layers, the index. */
+  readonly blobs: readonly Digest[];
+  readonly names: readonly ImageName[];
+}
+
+/** The records of the room: images and their names, blobs, layers, containers' roots. All calls are synchronous. */
+export class Catalog {
+  readonly #database: Database;
+  readonly #clock: Clock;
+
+  constructor(database: Database, clock: Clock) {
+    this.#database = database;
+    this.#clock = clock;
+    database.migrate("images", [schema]);
+  }
+
+  transaction<Result>(work: () => Result): Result {
+    return this.#database.transaction(work);
+  }
+
+  image(id: Digest): ImageRecord | undefined {
+    const row = this.#database.get<ImageRow>("SELECT * FROM images WHERE id = ?", id);
+    return row === undefined ? undefined : imageOf(row);
+  }
+
+  /** Ids of the images that begin so; `prefix` with `sha256:`. At most two. */
+  imagesWithPrefix(prefix: string): Digest[] {
+    const rows = this.#database.all<{ id: Digest }>("SELECT id FROM images WHERE substr(id, 1, ?) = ? LIMIT 2", prefix.length, prefix);
+    return rows.map((row) => row.id);
+  }
+
+  images(): ImageRecord[] {
+    return this.#database.all<ImageRow>("SELECT * FROM images ORDER BY created_ns DESC, id").map(imageOf);
+  }
+
+  /** The image that a name points at: by digest when it has one, else by tag. */
+  resolve(name: Reference): Digest | undefined {
+    const repository = repositoryOf(name);
+    const sql =
+      name.digest === undefined
+        ? "SELECT image FROM image_tags WHERE repository = ? AND tag = ?"
+        : "SELECT image FROM image_digests WHERE repository = ? AND digest = ?";
+    return this.#database.get<{ image: Digest }>(sql, repository, name.digest ?? name.tag ?? "latest")?.image;
+  }
+
+  /** All names of an image, tags first, each sorted. */
+  namesOf(id: Digest): ImageName[] {
+    const tags = this.#database.all<{ repository: string; tag: string }>(
+      "SELECT repository, tag FROM image_tags WHERE image = ? ORDER BY repository, tag",
+      id,
+    );
+    const digests = this.#database.all<{ repository: string; digest: Digest }>(
+      "SELECT repository, digest FROM image_digests WHERE image = ? ORDER BY repository, digest",
+      id,
+    );
+    return [
+      ...tags.map((row) => ({ kind: "tag", ...row }) as const),
+      ...digests.map((row) => ({ kind: "digest", ...row }) as const),
+    ];
+  }
+
+  /** Records an image (or finds it recorded), with its blobs and names. */
+  record(image: NewImage): void {
+    const created = createdNsOf(image.config);
+    const chain = chainIdsOf(image.config.rootfs.diff_ids);
+    this.transaction(() => {
+      const sizeBytes = chain.reduce((sum, id) => sum + (this.layer(id)?.sizeBytes ?? 0), 0);
+      this.#database.run(
+        "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, NULL, ?) ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest",
+        image.id,
+        image.manifest,
+        JSON.stringify(image.config),
+        chain.at(-1) ?? null,
+        sizeBytes,
+        created,
+        image.embedded ? 1 : 0,
+      );
+      for (const blob of image.blobs) {
+        this.#database.run("INSERT OR IGNORE INTO image_blobs VALUES (?, ?)", image.id, blob);
+        this.#database.run("DELETE FROM awaited_blobs WHERE digest = ?", blob);
+      }
+      for (const name of image.names) this.addName(image.id, name);
+    });
+  }
+
+  /** Points a name at an image; answers the image that had it before, if another. */
+  addName(id: Digest, name: ImageName): Digest | undefined {
+    return this.transaction(() => {
+      const [table, column, value] = placeOf(name);
+      const before = this.#database.get<{ image: Digest }>(
+        `SELECT image FROM ${table} WHERE repository = ? AND ${column} = ?`,
+        name.repository,
+        value,
+      )?.image;
+      this.#database.run(
+        `INSERT INTO ${table} VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET image = excluded.image`,
+        name.repository,
+        value,
+        id,
+      );
+      if (name.kind === "tag") this.#database.run("UPDATE images SET last_tagged_ns = ? WHERE id = ?", this.#clock.now(), id);
+      return before === id ? undefined : before;
+    });
+  }
+
+  removeName(name: ImageName): void {
+    const [table, column, value] = placeOf(name);
+    this.#database.run(`DELETE FROM ${table} WHERE repository = ? AND ${column} = ?`, name.repository, value);
+  }
+
+  blobsOf(id: Digest): Digest[] {
+    return this.#database.all<{ digest: Digest }>("SELECT digest FROM image_blobs WHERE image = ?", id).map((row) => row.digest);
+  }
+
+  /** Removes an image's record, its names and its claim on its blobs and layers. */
+  forget(id: Digest): void {
+    this.transaction(() => {
+      for (const table of ["image_tags", "image_digests", "image_blobs"]) {
+        this.#database.run(`DELETE FROM ${table} WHERE image = ?`, id);
+      }
+      this.#database.run("DELETE FROM images WHERE id = ?", id);
+    });
+  }
+
+  /** Whether an image needs the blob, or an unfinished pull of the last day does. */
+  keepsBlob(digest: Digest): boolean {
+    return (
+      this.#database.get(
+        "SELECT 1 FROM image_blobs WHERE digest = ?1 UNION ALL SELECT 1 FROM awaited_blobs WHERE digest = ?1 AND until_ns > ?2 LIMIT 1",
+        digest,
+        this.#clock.now(),
+      ) !== undefined
+    );
+  }
+
+  /** Keeps a blob for an unfinished pull, durably. */
+  awaitBlob(digest: Digest, untilNs: bigint): void {
+    this.#database.run(
+      "INSERT INTO awaited_blobs VALUES (?, ?) ON CONFLICT DO UPDATE SET until_ns = excluded.until_ns",
+      digest,
+      untilNs,
+    );
+  }
+
+  /** Forgets what unfinished pulls kept past their time. */
+  expireAwaited(): void {
+    this.#database.run("DELETE FROM awaited_blobs WHERE until_ns <= ?", this.#clock.now());
+  }
+
+  layer(chainId: Digest): LayerRecord | undefined {
+    const row = this.#database.get<LayerRow>("SELECT * FROM layers WHERE chain_id = ?", chainId);
+    return row === undefined ? undefined : layerOf(row);
+  }
+
+  layers(): LayerRecord[] {
+    return this.#database.all<LayerRow>("SELECT * FROM layers").map(layerOf);
+  }
+
+  /** The layers of a stack, topmost first. */
+  stack(topChain: Digest | undefined): LayerRecord[] {
+    const stack: LayerRecord[] = [];
+    for (let chainId = topChain; chainId !== undefined; ) {
+      const layer = this.layer(chainId);
+      if (layer === undefined) throw new Error(`layer ${chainId} is missing from the catalog`);
+      stack.push(layer);
+      chainId = layer.parent;
+    }
+    return stack;
+  }
+
+  addLayer(layer: LayerRecord): void {
+    this.#database.run(
+      "INSERT INTO layers VALUES (?, ?, ?, ?, ?)",
+      layer.chainId,
+      layer.parent ?? null,
+      layer.diffId,
+      layer.folder,
+      layer.sizeBytes,
+    );
+  }
+
+  /** Takes out of the records every layer that no image, no root and none of `alsoKeep` stands on; answers them, topmost first. */
+  takeUnusedLayers(alsoKeep: Iterable<Digest>): LayerRecord[] {
+    return this.transaction(() => {
+      const rows = this.#database.all<LayerRow>(unusedLayers, JSON.stringify([...alsoKeep]));
+      for (const row of rows) this.#database.run("DELETE FROM layers WHERE chain_id = ?", row.chain_id);
+      return topmostFirst(rows.map(layerOf));
+    });
+  }
+
+  addRoot(root: RootRecord): void {
+    this.#database.run("INSERT INTO roots VALUES (?, ?, ?)", root.container, root.image, root.topChain ?? null);
+  }
+
+  root(container: string): RootRecord | undefined {
+    const row = this.#database.get<RootRow>("SELECT * FROM roots WHERE container = ?", container);
+    return row === undefined ? undefined : { container: row.container, image: row.image, topChain: row.top_chain ?? undefined };
+  }
+
+  removeRoot(container: string): boolean {
+    return this.#database.run("DELETE FROM roots WHERE container = ?", container) > 0;
+  }
+
+  rootContainers(): string[] {
+    return this.#database.all<{ container: string }>("SELECT container FROM roots").map((row) => row.container);
+  }
+
+  holdersOf(image: Digest): string[] {
+    return this.#database
+      .all<{ container: string }>("SELECT container FROM roots WHERE image = ? ORDER BY container", image)
+      .map((row) => row.container);
+  }
+
+  /** Remembers a small fact of the room, such as which embedded archive was taken in. */
+  note(name: string, value: string): void {
+    this.#database.run("INSERT INTO image_notes VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name, value);
+  }
+
+  noteOf(name: string): string | undefined {
+    return this.#database.get<{ value: string }>("SELECT value FROM image_notes WHERE name = ?", name)?.value;
+  }
+
+  /** Makes an image built in (or no longer so). */
+  setEmbedded(id: Digest, embedded: boolean): void {
+    this.#database.run("UPDATE images SET embedded = ? WHERE id = ?", embedded ? 1 : 0, id);
+  }
+
+  usage(): { readonly images: number; readonly layersBytes: number } {
+    const images = this.#database.get<{ n: number }>("SELECT count(*) AS n FROM images WHERE NOT embedded OR id IN (SELECT image FROM image_tags)");
+    const layers = this.#database.get<{ n: number }>("SELECT coalesce(sum(size_bytes), 0) AS n FROM layers");
+    return { images: images?.n ?? 0, layersBytes: layers?.n ?? 0 };
+  }
+}
+
+/** The repository of a reference, as names keep it: `docker.io/library/nginx`. */
+export function repositoryOf(reference: Reference): string {
+  return `${reference.domain}/${reference.path}`;
+}
+
+/** The names that a reference gives an image: its tag (`latest` by default), or its digest. */
+export function nameOf(reference: Reference): ImageName {
+  const repository = repositoryOf(reference);
+  return reference.digest === undefined
+    ? { kind: "tag", repository, tag: reference.tag ?? "latest" }
+    : { kind: "digest", repository, digest: reference.digest };
+}
+
+/** The name as a reference. */
+export function referenceOf(name: ImageName): Reference {
+  const slash = name.repository.indexOf("/");
+  const place = { domain: name.repository.slice(0, slash), path: name.repository.slice(slash + 1) };
+  return name.kind === "tag" ? { ...place, tag: name.tag } : { ...place, digest: name.digest };
+}
+
+const schema = `
+  CREATE TABLE images (
+    id TEXT PRIMARY KEY, manifest TEXT NOT NULL, config TEXT NOT NULL, top_chain TEXT, size_bytes INTEGER NOT NULL,
+    created_ns INTEGER NOT NULL, last_tagged_ns INTEGER, embedded INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE image_blobs (image TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (image, digest)) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_blobs_by_digest ON image_blobs (digest);
+  CREATE TABLE image_tags (repository TEXT NOT NULL, tag TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY (repository, tag)) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_tags_by_image ON image_tags (image);
+  CREATE TABLE image_digests (repository TEXT NOT NULL, digest TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY (repository, digest)) STRICT, WITHOUT ROWID;
+  CREATE INDEX image_digests_by_image ON image_digests (image);
+  CREATE TABLE awaited_blobs (digest TEXT PRIMARY KEY, until_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE layers (chain_id TEXT PRIMARY KEY, parent TEXT, diff_id TEXT NOT NULL, folder TEXT NOT NULL, size_bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE roots (container TEXT PRIMARY KEY, image TEXT NOT NULL, top_chain TEXT) STRICT, WITHOUT ROWID;
+  CREATE INDEX roots_by_image ON roots (image);
+  CREATE TABLE image_notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+const unusedLayers = `
+  WITH RECURSIVE used (chain_id) AS (
+    SELECT top_chain FROM images WHERE top_chain IS NOT NULL
+    UNION SELECT top_chain FROM roots WHERE top_chain IS NOT NULL
+    UNION SELECT value FROM json_each(?1)
+    UNION SELECT layers.parent FROM layers JOIN used USING (chain_id) WHERE layers.parent IS NOT NULL)
+  SELECT * FROM layers WHERE chain_id NOT IN (SELECT chain_id FROM used)`;
+
+interface ImageRow {
+  id: Digest;
+  manifest: Digest;
+  config: string;
+  top_chain: Digest | null;
+  size_bytes: number;
+  created_ns: number | bigint;
+  last_tagged_ns: number | bigint | null;
+  embedded: number;
+}
+
+interface LayerRow {
+  chain_id: Digest;
+  parent: Digest | null;
+  diff_id: Digest;
+  folder: string;
+  size_bytes: number;
+}
+
+interface RootRow {
+  container: string;
+  image: Digest;
+  top_chain: Digest | null;
+}
+
+function imageOf(row: ImageRow): ImageRecord {
+  return {
+    id: row.id,
+    manifest: row.manifest,
+    config: JSON.parse(row.config) as ImageConfig,
+    topChain: row.top_chain ?? undefined,
+    sizeBytes: row.size_bytes,
+    createdNs: BigInt(row.created_ns),
+    lastTaggedNs: row.last_tagged_ns === null ? undefined : BigInt(row.last_tagged_ns),
+    embedded: row.embedded !== 0,
+  };
+}
+
+function layerOf(row: LayerRow): LayerRecord {
+  return {
+    chainId: row.chain_id,
+    parent: row.parent ?? undefined,
+    diffId: row.diff_id,
+    folder: row.folder,
+    sizeBytes: row.size_bytes,
+  };
+}
+
+function placeOf(name: ImageName): readonly [table: string, column: string, value: string] {
+  return name.kind === "tag" ? ["image_tags", "tag", name.tag] : ["image_digests", "digest", name.digest];
+}
+
+/** A layer before the one that it stands on. */
+function topmostFirst(layers: readonly LayerRecord[]): LayerRecord[] {
+  const byId = new Map(layers.map((layer) => [layer.chainId, layer]));
+  const depthOf = (layer: LayerRecord): number => {
+    let depth = 0;
+    for (let at = layer.parent; at !== undefined; at = byId.get(at)?.parent) depth++;
+    return depth;
+  };
+  const depths = new Map(layers.map((layer) => [layer, depthOf(layer)]));
+  return [...layers].sort((a, b) => (depths.get(b) ?? 0) - (depths.get(a) ?? 0));
+}
+
+/** The config's time of creation in nanoseconds; 0 where it says none or nonsense. */
+function createdNsOf(config: ImageConfig): bigint {
+  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9})\d*)?(Z|[+-]\d\d:\d\d)$/.exec(config.created ?? "");
+  const milliseconds = match === null ? Number.NaN : Date.parse(`${match[1] ?? ""}${match[3] ?? ""}`);
+  if (Number.isNaN(milliseconds)) return 0n;
+  const timeNs = BigInt(milliseconds) * 1_000_000n + BigInt((match?.[2] ?? "").padEnd(9, "0"));
+  return timeNs < 0n || timeNs > 9_000_000_000_000_000_000n ? 0n : timeNs;
+}
+
+/** Whether the text could be (the start of) an image id; answers it with `sha256:`. */
+export function idPrefixOf(text: string): string | undefined {
+  if (isDigest(text)) return text;
+  const hex = text.startsWith("sha256:") ? text.slice("sha256:".length) : text;
+  return /^[0-9a-f]{1,64}$/.test(hex) ? `sha256:${hex}` : undefined;
+}
