@@ -73,7 +73,11 @@ export class Catalog {
 
   /** Ids of the images that begin so; `prefix` with `sha256:`. At most two. */
   imagesWithPrefix(prefix: string): Digest[] {
-    const rows = this.#database.all<{ id: Digest }>("SELECT id FROM images WHERE substr(id, 1, ?) = ? LIMIT 2", prefix.length, prefix);
+    const rows = this.#database.all<{ id: Digest }>(
+      "SELECT id FROM images WHERE substr(id, 1, ?) = ? LIMIT 2",
+      prefix.length,
+      prefix,
+    );
     return rows.map((row) => row.id);
   }
 
@@ -146,7 +150,8 @@ export class Catalog {
         value,
         id,
       );
-      if (name.kind === "tag") this.#database.run("UPDATE images SET last_tagged_ns = ? WHERE id = ?", this.#clock.now(), id);
+      if (name.kind === "tag")
+        this.#database.run("UPDATE images SET last_tagged_ns = ? WHERE id = ?", this.#clock.now(), id);
       return before === id ? undefined : before;
     });
   }
@@ -157,7 +162,9 @@ export class Catalog {
   }
 
   blobsOf(id: Digest): Digest[] {
-    return this.#database.all<{ digest: Digest }>("SELECT digest FROM image_blobs WHERE image = ?", id).map((row) => row.digest);
+    return this.#database
+      .all<{ digest: Digest }>("SELECT digest FROM image_blobs WHERE image = ?", id)
+      .map((row) => row.digest);
   }
 
   /** Removes an image's record, its names and its claim on its blobs and layers. */
@@ -207,7 +214,7 @@ export class Catalog {
   /** The layers of a stack, topmost first. */
   stack(topChain: Digest | undefined): LayerRecord[] {
     const stack: LayerRecord[] = [];
-    for (let chainId = topChain; chainId !== undefined; ) {
+    for (let chainId = topChain; chainId !== undefined;) {
       const layer = this.layer(chainId);
       if (layer === undefined) throw new Error(`layer ${chainId} is missing from the catalog`);
       stack.push(layer);
@@ -242,7 +249,9 @@ export class Catalog {
 
   root(container: string): RootRecord | undefined {
     const row = this.#database.get<RootRow>("SELECT * FROM roots WHERE container = ?", container);
-    return row === undefined ? undefined : { container: row.container, image: row.image, topChain: row.top_chain ?? undefined };
+    return row === undefined
+      ? undefined
+      : { container: row.container, image: row.image, topChain: row.top_chain ?? undefined };
   }
 
   removeRoot(container: string): boolean {
@@ -261,7 +270,11 @@ export class Catalog {
 
   /** Remembers a small fact of the room, such as which embedded archive was taken in. */
   note(name: string, value: string): void {
-    this.#database.run("INSERT INTO image_notes VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", name, value);
+    this.#database.run(
+      "INSERT INTO image_notes VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+      name,
+      value,
+    );
   }
 
   noteOf(name: string): string | undefined {
@@ -274,7 +287,9 @@ export class Catalog {
   }
 
   usage(): { readonly images: number; readonly layersBytes: number } {
-    const images = this.#database.get<{ n: number }>("SELECT count(*) AS n FROM images WHERE NOT embedded OR id IN (SELECT image FROM image_tags)");
+    const images = this.#database.get<{ n: number }>(
+      "SELECT count(*) AS n FROM images WHERE NOT embedded OR id IN (SELECT image FROM image_tags)",
+    );
     const layers = this.#database.get<{ n: number }>("SELECT coalesce(sum(size_bytes), 0) AS n FROM layers");
     return { images: images?.n ?? 0, layersBytes: layers?.n ?? 0 };
   }
