@@ -11,6 +11,7 @@ const doors = {
   "#images": "./src/images/images.ts",
   "#api/wire": "./src/api/wire/wire.ts",
   "#cli": "./src/cli/cli.ts",
+  "#daemon": "./src/daemon.ts",
 };
 
 function messages(path: string, text: string): string[] {
@@ -35,6 +36,13 @@ test("findingsIn: an import upwards is named with what is allowed", () => {
     "1: core may not import #host: only nothing",
   ]);
   assert.deepEqual(messages("src/cli/run.ts", 'const host = await import("#host");').length, 1);
+});
+
+test("findingsIn: the command line loads the daemon only when it runs it", () => {
+  assert.deepEqual(messages("src/cli/daemon.ts", 'const { runDaemon } = await import("#daemon");'), []);
+  assert.deepEqual(messages("src/cli/daemon.ts", 'import { runDaemon } from "#daemon";'), [
+    "1: cli may import #daemon by import() only",
+  ]);
 });
 
 test("findingsIn: a wall is crossed by doors only, from outside the rooms too", () => {

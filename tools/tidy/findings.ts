@@ -1,5 +1,5 @@
 import { dirname, join, normalize } from "node:path/posix";
-import { maySpawn, mayImport, roomOf } from "./rooms.ts";
+import { extraDoors, mayImport, maySpawn, roomOf } from "./rooms.ts";
 
 /** One file of the repository: its path from the root, with slashes, and its text. */
 export interface SourceFile {
@@ -28,16 +28,24 @@ function nameFindings({ path }: SourceFile): Finding[] {
 }
 
 const importPatterns = [
-  /^\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']/gm,
-  /^\s*import\s*["']([^"']+)["']/gm,
-  /\bimport\(\s*["']([^"']+)["']\s*\)/g,
+  { pattern: /^\s*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']/gm, lazy: false },
+  { pattern: /^\s*import\s*["']([^"']+)["']/gm, lazy: false },
+  { pattern: /\bimport\(\s*["']([^"']+)["']\s*\)/g, lazy: true },
 ];
 
-/** Every module that a text imports, types included, with the line. */
-export function importsOf(text: string): { readonly specifier: string; readonly line: number }[] {
-  const found = importPatterns.flatMap((pattern) =>
+/** One module that a text imports; `lazy` when by `import()`. */
+export interface Import {
+  readonly specifier: string;
+  readonly line: number;
+  readonly lazy: boolean;
+}
+
+/** Every module that a text imports, types included. */
+export function importsOf(text: string): Import[] {
+  const found = importPatterns.flatMap(({ pattern, lazy }) =>
     [...text.matchAll(pattern)].map((match) => ({
       specifier: match[1] ?? "",
+      lazy,
       line: lineAt(text, match.index + match[0].length),
     })),
   );
@@ -46,16 +54,16 @@ export function importsOf(text: string): { readonly specifier: string; readonly 
 
 function importFindings({ path, text }: SourceFile, doors: Readonly<Record<string, string>>): Finding[] {
   const room = roomOf(path);
-  return importsOf(text).flatMap(({ specifier, line }) => {
-    const message = importFault(path, room, specifier, doors);
-    return message === undefined ? [] : [{ path, line, message }];
+  return importsOf(text).flatMap((found) => {
+    const message = importFault(path, room, found, doors);
+    return message === undefined ? [] : [{ path, line: found.line, message }];
   });
 }
 
 function importFault(
   path: string,
   room: string | undefined,
-  specifier: string,
+  { specifier, lazy }: Import,
   doors: Readonly<Record<string, string>>,
 ): string | undefined {
   if (specifier.startsWith(".")) {
@@ -70,6 +78,9 @@ function importFault(
   const target = doorTarget(specifier, doors);
   if (target === undefined) return `"${specifier}" is no door of package.json`;
   if (room === undefined) return undefined;
+  const extra = extraDoors.find((one) => one.room === room && one.door === specifier);
+  if (extra !== undefined)
+    return extra.lazily && !lazy ? `${room} may import ${specifier} by import() only` : undefined;
   const targetRoom = roomOf(target);
   const allowed = mayImport[room];
   if (allowed === undefined) return `${room} is not in the table of rooms (tools/tidy/rooms.ts)`;
@@ -100,7 +111,10 @@ function hostFindings({ path, text }: SourceFile): Finding[] {
   if (room === undefined || room === "host" || /\.(test|contract)\.ts$/.test(path) || path.includes("/testing/"))
     return [];
   const spawns = importsOf(text)
-    .filter(({ specifier }) => /^(node:)?(child_process|cluster)$/.test(specifier) && maySpawn[path] === undefined)
+    .filter(
+      ({ specifier }) =>
+        /^(node:)?(child_process|cluster)$/.test(specifier) && !maySpawn.some((one) => one.path.test(path)),
+    )
     .map(({ line }) => ({ path, line, message: "only host/ starts processes: ask the shim (#host)" }));
   const reads = [...text.matchAll(rawKernelRead)].map((match) => ({
     path,

@@ -23,6 +23,15 @@ export function roomOf(path: string): string | undefined {
 }
 
 /** Source files that start programs themselves, beside `host/`, with the reason. */
-export const maySpawn: Readonly<Record<string, string>> = {
-  "src/cli/autostart.ts": "the command line starts the daemon when none answers",
-};
+export const maySpawn: readonly { readonly path: RegExp; readonly because: string }[] = [
+  {
+    path: /^src\/cli\/(\w+\/)*(autostart|start-daemon)\.ts$/,
+    because: "the command line starts the daemon when none answers",
+  },
+];
+
+/** Doors that a room may use beyond the table; `lazily` means by `import()` only, so that nothing of it loads at start. */
+export const extraDoors: readonly { readonly room: string; readonly door: string; readonly lazily: boolean }[] = [
+  { room: "cli", door: "#daemon", lazily: true }, // `slipway daemon` runs it
+  { room: "cli", door: "#doctor", lazily: true }, // `slipway doctor` works without a daemon
+];

@@ -1,0 +1,52 @@
+/**
+ * Builds what people start: `build/slipway/slipway.js` and its parts. Types are stripped once instead of at every start, and
+ * what a command does not use (the daemon, above all) lies in files that it does not load.
+ */
+import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const root = join(import.meta.dirname, "..");
+const target = join(root, "build/slipway");
+const fresh = `${target}.new`;
+
+await rm(fresh, { recursive: true, force: true });
+await build({
+  absWorkingDir: root,
+  entryPoints: { slipway: "bin/slipway.ts" },
+  outdir: fresh,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node26",
+  packages: "bundle",
+  sourcemap: "linked",
+  sourcesContent: false,
+  legalComments: "linked",
+  // CommonJS packages ask for Node's own modules by require().
+  banner: {
+    js: 'import { createRequire as slipwayRequire } from "node:module"; const require = slipwayRequire(import.meta.url);',
+  },
+  logLevel: "warning",
+});
+await moveIn();
+
+/**
+ * Moves the new files in, the entry last. Parts have their content's digest in the name, so a daemon that runs on from an older
+ * build still finds the parts that it loads late; those go a month after.
+ */
+async function moveIn(): Promise<void> {
+  await mkdir(target, { recursive: true });
+  const names = await readdir(fresh);
+  const entry = "slipway.js";
+  for (const name of [...names.filter((name) => name !== entry), entry]) {
+    await rename(join(fresh, name), join(target, name));
+  }
+  await rm(fresh, { recursive: true });
+  const oldest = Date.now() - 30 * 24 * 3600 * 1000;
+  for (const name of await readdir(target)) {
+    const path = join(target, name);
+    if (!names.includes(name) && (await stat(path)).mtimeMs < oldest) await rm(path, { recursive: true });
+  }
+}
