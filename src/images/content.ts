@@ -11,13 +11,20 @@ export interface ContentStore {
   pathOf(digest: Digest): string;
   /** All of a small blob (manifest, config); Fault `tooLarge` above `limitBytes` (default 4 MiB). */
   read(digest: Digest, limitBytes?: number): Promise<Uint8Array>;
+  /** The blob's bytes from `fromByte` up to, without, `toByte`. */
   stream(digest: Digest, options?: { readonly fromByte?: number; readonly toByte?: number }): AsyncIterable<Uint8Array>;
-  /** Opens the ingest of a blob whose digest is known; what an earlier try (also of a killed daemon) left is kept, so `offsetBytes` may be above 0. One writer a digest at a time: a second caller waits. */
+  /** Opens the ingest of a blob whose digest is known; what an earlier try (also of a killed daemon) left is kept, so `offsetBytes` may be above 0. One writer a digest at a time: a second caller waits, and may then find the blob in the store: its ingest is whole already. */
   ingest(digest: Digest, expectedSizeBytes?: number): Promise<Ingest>;
-  /** Stores bytes whose digest is not known before: streams, then names. */
-  put(bytes: AsyncIterable<Uint8Array> | Uint8Array): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
+  /** Stores bytes whose digest is not known before: streams, then names. With `prepare`, it is told the digest before the blob appears, so that a lease can protect it. */
+  put(
+    bytes: AsyncIterable<Uint8Array> | Uint8Array,
+    prepare?: (digest: Digest) => void,
+  ): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
+  /** Removes a blob, at once and before this returns its promise; answers its size, 0 when there was none. */
   delete(digest: Digest): Promise<number>;
   list(): Promise<Digest[]>;
+  /** Removes what killed daemons left half written: unnamed ingests, and named ones older than a day. */
+  clean(): Promise<number>;
 }
 
 /** A blob on its way in. Disposing it without `commit` keeps the partial bytes for a later try. */

@@ -1,0 +1,169 @@
+import { randomBytes } from "node:crypto";
+import { createReadStream, existsSync, mkdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { open, readdir, readFile, stat, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { type Digest, Digester, hexOf, isDigest } from "#core/digest";
+import { Fault } from "#core/fault";
+import type { ContentStore, Ingest } from "./content.ts";
+import { asDiskFault, guardSpace } from "./disk-space.ts";
+import { FileIngest, WholeIngest } from "./file-ingest.ts";
+import { publish } from "./publish.ts";
+
+const keptPartialMs = 24 * 3600 * 1000;
+const smallBytes = 4 << 20;
+
+/** Opens (or makes) the content store in that folder; 0700, as blobs are nobody else's business. */
+export function openContentStore(folder: string): ContentStore {
+  const blobs = join(folder, "blobs", "sha256");
+  const ingest = join(folder, "ingest");
+  for (const path of [folder, blobs, ingest]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  const layout = join(folder, "oci-layout");
+  if (!existsSync(layout)) writeFileSync(layout, '{"imageLayoutVersion":"1.0.0"}', { mode: 0o600 });
+  const index = join(folder, "index.json");
+  if (!existsSync(index)) writeFileSync(index, '{"schemaVersion":2,"manifests":[]}', { mode: 0o600 });
+  return new FileContentStore(blobs, ingest);
+}
+
+class FileContentStore implements ContentStore {
+  readonly #blobs: string;
+  readonly #ingest: string;
+  /** The end of the line of writers of each digest. */
+  readonly #writers = new Map<Digest, Promise<void>>();
+  readonly #unnamed = new Set<string>();
+
+  constructor(blobs: string, ingest: string) {
+    this.#blobs = blobs;
+    this.#ingest = ingest;
+  }
+
+  has(digest: Digest): boolean {
+    return existsSync(this.#pathOf(digest));
+  }
+
+  sizeBytesOf(digest: Digest): number | undefined {
+    return statSync(this.#pathOf(digest), { throwIfNoEntry: false })?.size;
+  }
+
+  pathOf(digest: Digest): string {
+    if (!this.has(digest)) throw missing(digest);
+    return this.#pathOf(digest);
+  }
+
+  async read(digest: Digest, limitBytes = smallBytes): Promise<Uint8Array> {
+    const sizeBytes = this.sizeBytesOf(digest);
+    if (sizeBytes === undefined) throw missing(digest);
+    if (sizeBytes > limitBytes)
+      throw new Fault("tooLarge", `${digest} has ${sizeBytes} bytes where at most ${limitBytes} are expected`);
+    return await readFile(this.#pathOf(digest));
+  }
+
+  stream(
+    digest: Digest,
+    options: { readonly fromByte?: number; readonly toByte?: number } = {},
+  ): AsyncIterable<Uint8Array> {
+    const path = this.pathOf(digest);
+    const { fromByte = 0, toByte = Number.POSITIVE_INFINITY } = options;
+    if (toByte <= fromByte) return none();
+    return createReadStream(path, { start: fromByte, end: toByte - 1, highWaterMark: 1 << 18 });
+  }
+
+  async ingest(digest: Digest, expectedSizeBytes?: number): Promise<Ingest> {
+    const before = this.#writers.get(digest);
+    const mine = Promise.withResolvers<void>();
+    this.#writers.set(digest, mine.promise);
+    const release = (): void => {
+      mine.resolve();
+      if (this.#writers.get(digest) === mine.promise) this.#writers.delete(digest);
+    };
+    await before;
+    try {
+      const sizeBytes = this.sizeBytesOf(digest);
+      if (sizeBytes !== undefined) return new WholeIngest(sizeBytes, release);
+      const path = join(this.#ingest, `sha256-${hexOf(digest)}`);
+      return await FileIngest.open({ path, target: this.#pathOf(digest), digest, expectedSizeBytes, release });
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async put(
+    bytes: AsyncIterable<Uint8Array> | Uint8Array,
+    prepare?: (digest: Digest) => void,
+  ): Promise<{ readonly digest: Digest; readonly sizeBytes: number }> {
+    const name = `put-${randomBytes(12).toString("hex")}`;
+    const path = join(this.#ingest, name);
+    this.#unnamed.add(name);
+    try {
+      const digester = new Digester();
+      const file = await open(path, "wx", 0o600);
+      try {
+        const source = bytes instanceof Uint8Array ? [bytes] : guardSpace(bytes, this.#ingest);
+        for await (const piece of source) {
+          digester.update(piece);
+          await file.writeFile(piece).catch(failWrite);
+        }
+        const digest = digester.digest();
+        prepare?.(digest);
+        await publish(file, path, this.#pathOf(digest));
+        return { digest, sizeBytes: digester.sizeBytes };
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      await unlink(path).catch(ignoreMissing);
+      throw error;
+    } finally {
+      this.#unnamed.delete(name);
+    }
+  }
+
+  async delete(digest: Digest): Promise<number> {
+    const sizeBytes = this.sizeBytesOf(digest);
+    if (sizeBytes === undefined) return 0;
+    unlinkSync(this.#pathOf(digest));
+    return sizeBytes;
+  }
+
+  async list(): Promise<Digest[]> {
+    const names = await readdir(this.#blobs);
+    return names.map((name) => `sha256:${name}`).filter(isDigest);
+  }
+
+  async clean(): Promise<number> {
+    let freedBytes = 0;
+    for (const name of await readdir(this.#ingest)) {
+      const path = join(this.#ingest, name);
+      const facts = await stat(path).catch(ignoreMissing);
+      const digest = `sha256:${name.slice("sha256-".length)}`;
+      const isNamed = name.startsWith("sha256-") && isDigest(digest);
+      const isBusy = isNamed ? this.#writers.has(digest) : this.#unnamed.has(name);
+      const isYoung = isNamed && facts !== undefined && Date.now() - facts.mtimeMs < keptPartialMs;
+      if (facts === undefined || isBusy || isYoung) continue;
+      unlinkSync(path);
+      freedBytes += facts.size;
+    }
+    return freedBytes;
+  }
+
+  #pathOf(digest: Digest): string {
+    return join(this.#blobs, hexOf(digest));
+  }
+}
+
+async function* none(): AsyncGenerator<Uint8Array, void, void> {
+  // Nothing lies between the bounds.
+}
+
+function missing(digest: Digest): Fault {
+  return new Fault("notFound", `content digest ${digest}: not found`);
+}
+
+function failWrite(error: unknown): never {
+  throw asDiskFault(error);
+}
+
+function ignoreMissing(error: unknown): undefined {
+  if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+  throw error;
+}
