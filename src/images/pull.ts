@@ -1,0 +1,184 @@
+import type { EventSink } from "#core/event";
+import { Fault } from "#core/fault";
+import { type ImageConfig, nativePlatform, type Platform } from "#core/oci";
+import { familiar, familiarName, type Reference, withDefaultTag } from "#core/reference";
+import type { AdoptImage } from "./adopt.ts";
+import type { Catalog } from "./catalog.ts";
+import type { ContentStore } from "./content.ts";
+import type { Progress, PullRequest } from "./images.ts";
+import type { Lease, Leases } from "./leases.ts";
+import { resolveFault } from "./pull-faults.ts";
+import { bringConfig, bringLayers, type LayerTools } from "./pull-layers.ts";
+import { openProgressFeed } from "./pull-progress.ts";
+import { resolve, type Resolved } from "./pull-resolve.ts";
+import { Places, SharedWork } from "./pull-shared.ts";
+import type { RegistryClient } from "./registry/client.ts";
+import { parseConfig } from "./registry/document.ts";
+import type { DownloadStep } from "./registry/download.ts";
+import { platformText, rankOf, runnableOn } from "./registry/platform.ts";
+import { maxManifestBytes, type Repository } from "./registry/repository.ts";
+import type { Unpacker } from "./unpack.ts";
+
+/** Brings images from registries. */
+export interface Puller {
+  /** As `Images.pull`: progress in Docker's words; Faults as those of the registry client, `notFound` in Docker's wording. Leaving the iteration cancels this pull, not those that share its downloads. */
+  pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress>;
+}
+
+/** What the puller is built from. */
+export interface PullerOptions {
+  readonly registry: RegistryClient;
+  readonly content: ContentStore;
+  readonly catalog: Pick<Catalog, "resolve" | "image">;
+  readonly leases: Pick<Leases, "open">;
+  readonly unpacker: Unpacker;
+  readonly adopt: AdoptImage;
+  readonly events: EventSink;
+  readonly maxConcurrentDownloads: number;
+  /** The first wait before a broken download is resumed; doubles up to 15 s. Default 1 s. */
+  readonly retryDelayMs?: number;
+}
+
+/** Makes the puller of a daemon: one, so that pulls share downloads and their bound. */
+export function createPuller(options: PullerOptions): Puller {
+  const shared: Shared = {
+    ...options,
+    retryDelayMs: options.retryDelayMs ?? 1000,
+    downloads: new SharedWork<DownloadStep>(),
+    places: new Places(options.maxConcurrentDownloads),
+  };
+  return {
+    async *pull(request, signal) {
+      const feed = openProgressFeed();
+      const stop = new AbortController();
+      const work = pullAll(shared, request, feed.push, AbortSignal.any([signal, stop.signal])).then(
+        () => feed.end(),
+        (error: unknown) => feed.end(error),
+      );
+      try {
+        yield* feed.read();
+      } finally {
+        stop.abort();
+        await work;
+      }
+    },
+  };
+}
+
+interface Shared extends PullerOptions {
+  readonly retryDelayMs: number;
+  readonly downloads: SharedWork<DownloadStep>;
+  readonly places: Places;
+}
+
+type Report = (progress: Progress) => void;
+
+async function pullAll(shared: Shared, request: PullRequest, report: Report, signal: AbortSignal): Promise<void> {
+  const repository = shared.registry.repository(request.reference, request.auth);
+  const { domain, path } = request.reference;
+  const whole: Reference = request.allTags === true ? { domain, path } : withDefaultTag(request.reference);
+  const references = request.allTags === true ? await everyTag(repository, whole, signal) : [whole];
+  let isNewer = false;
+  for (const reference of references) {
+    if (await pullOne(shared, repository, { ...request, reference }, report, signal)) isNewer = true;
+  }
+  const name = familiar(whole);
+  report({
+    status: isNewer ? `Status: Downloaded newer image for ${name}` : `Status: Image is up to date for ${name}`,
+  });
+}
+
+async function everyTag(repository: Repository, name: Reference, signal: AbortSignal): Promise<Reference[]> {
+  try {
+    const tags = await repository.tags(signal);
+    if (tags.length === 0) throw new Fault("notFound", `No tags available in remote repository ${familiarName(name)}`);
+    return tags.map((tag) => ({ domain: name.domain, path: name.path, tag }));
+  } catch (error) {
+    throw resolveFault(error, name);
+  }
+}
+
+/** Pulls one reference; answers whether it names another image than before. */
+async function pullOne(
+  shared: Shared,
+  repository: Repository,
+  request: PullRequest,
+  report: Report,
+  signal: AbortSignal,
+): Promise<boolean> {
+  await using lease = shared.leases.open("retry");
+  const { reference } = request;
+  const platform = request.platform ?? nativePlatform();
+  const before = shared.catalog.resolve(reference);
+  const tools = { ...shared, repository, lease, report, isKnown: before !== undefined };
+  const found = await resolve(tools, reference, platform, signal).catch((error: unknown) => {
+    throw resolveFault(error, reference);
+  });
+  report({ id: reference.digest ?? reference.tag ?? "latest", status: `Pulling from ${reference.path}` });
+  await bringImage(tools, found, request, signal);
+  const isSame = before === found.manifest.config.digest;
+  const id = await adopt(shared, lease, reference, found, isSame);
+  report({ status: `Digest: ${found.top}` });
+  emitPull(shared, reference, shared.catalog.image(id)?.config);
+  return !isSame;
+}
+
+async function bringImage(
+  tools: LayerTools & Shared,
+  found: Resolved,
+  request: PullRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config: descriptor } = found.manifest;
+  if (descriptor.size > maxManifestBytes) {
+    throw new Fault("tooLarge", `the image config is larger than ${maxManifestBytes} bytes`);
+  }
+  await bringConfig(tools, descriptor, signal);
+  const config = parseConfig(await tools.content.read(descriptor.digest), found.manifest);
+  refuseForeign(config);
+  if (tools.catalog.image(descriptor.digest) === undefined) await bringLayers(tools, found.manifest, config, signal);
+  warnOfPlatform(tools.report, request, config);
+}
+
+/** An image that is here already under another manifest (recompressed layers) keeps the one whose blobs we have. */
+async function adopt(
+  shared: Shared,
+  lease: Lease,
+  reference: Reference,
+  found: Resolved,
+  isSame: boolean,
+): Promise<Resolved["digest"]> {
+  const known = shared.catalog.image(found.manifest.config.digest);
+  const isTag = reference.digest === undefined;
+  return await shared.adopt(
+    {
+      manifest: known?.manifest ?? found.digest,
+      alsoKeep: [...found.indexes, found.digest],
+      tags: isTag && !isSame ? [reference] : [],
+      repoDigests: [{ repository: reference, digest: found.top }],
+    },
+    lease,
+  );
+}
+
+function refuseForeign(config: ImageConfig): void {
+  if (config.os === "linux") return;
+  throw new Fault(
+    "unsupported",
+    `image operating system "${config.os}" cannot be used on this platform: operating system is not supported`,
+  );
+}
+
+function warnOfPlatform(report: Report, { platform, reference }: PullRequest, config: ImageConfig): void {
+  if (platform === undefined || config.architecture === "" || rankOf(config, runnableOn(platform)) !== undefined)
+    return;
+  const [wanted, actual] = [platformText(platform), platformText(config satisfies Platform)];
+  report({
+    status: `WARNING: image with reference ${familiar(reference)} was found but does not match the specified platform: wanted ${wanted}, actual: ${actual}`,
+  });
+}
+
+function emitPull(shared: Shared, reference: Reference, config: ImageConfig | undefined): void {
+  const attributes = { ...config?.config?.Labels, name: familiarName(reference) };
+  shared.events.emit({ type: "image", action: "pull", actorId: familiar(reference), attributes });
+}

@@ -1,0 +1,161 @@
+import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { SecureContext } from "node:tls";
+import { Fault } from "#core/fault";
+import { guardedBody } from "./body.ts";
+import { networkFailure } from "./network-failure.ts";
+import { trustFor } from "./trust.ts";
+
+/** One request to one server. Redirects, credentials and retries are for those above. */
+export interface Exchange {
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly verifyTls: boolean;
+}
+
+/** What came back. The body must be read to its end or discarded. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly url: URL;
+  /** The bytes as sent; ends with a RegistryFault when the connection breaks or the server stalls. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Drops the rest of the body, and the connection with it. */
+  discard(): void;
+}
+
+/** How long silence is borne. */
+export interface Patience {
+  /** Name, connection and TLS together. */
+  readonly connectMs: number;
+  /** From the sent request to the last header. */
+  readonly headersMs: number;
+  /** Between two pieces of a body. */
+  readonly idleMs: number;
+  /** Within this time of waiting at least `floorBytes` must have come: a server that drips is as good as silent. */
+  readonly windowMs: number;
+  readonly floorBytes: number;
+}
+
+export const patience: Patience = {
+  connectMs: 10_000,
+  headersMs: 30_000,
+  idleMs: 20_000,
+  windowMs: 20_000,
+  floorBytes: 1024,
+};
+
+/** Sends requests over kept connections; proxies, trust and time limits are its business. Failures are RegistryFaults. */
+export interface Transport {
+  send(exchange: Exchange, signal: AbortSignal): Promise<Answer>;
+  /** Closes the kept connections. */
+  close(): void;
+}
+
+/** What a transport is built from. */
+export interface TransportOptions {
+  readonly proxyFor: (url: URL) => URL | undefined;
+  readonly certificateFolders: readonly string[];
+  readonly patience: Patience;
+}
+
+/** Opens a transport over node's own HTTP/1.1 client. (Its `fetch` can neither skip verification for one host nor leave redirects and encodings alone without a further package.) */
+export function openTransport(options: TransportOptions): Transport {
+  const agents = new Map<string, HttpAgent>();
+  return {
+    async send(exchange, signal) {
+      if (signal.aborted) throw cancelled(signal);
+      const proxy = options.proxyFor(exchange.url);
+      try {
+        const agent = await agentFor(agents, exchange, proxy, options);
+        return await send(exchange, agent, options.patience, signal);
+      } catch (error) {
+        if (signal.aborted) throw cancelled(signal);
+        throw error instanceof Fault ? error : networkFailure(error, exchange.method, exchange.url, proxy);
+      }
+    },
+    close() {
+      for (const agent of agents.values()) agent.destroy();
+      agents.clear();
+    },
+  };
+}
+
+async function agentFor(
+  agents: Map<string, HttpAgent>,
+  exchange: Exchange,
+  proxy: URL | undefined,
+  options: TransportOptions,
+): Promise<HttpAgent> {
+  const isTls = exchange.url.protocol === "https:";
+  const trust = isTls && exchange.verifyTls ? await trustFor(exchange.url.host, options.certificateFolders) : undefined;
+  const key = `${isTls ? (trust?.key ?? "unverified") : "plain"} ${proxy?.href ?? ""}`;
+  const kept = agents.get(key);
+  if (kept !== undefined) return kept;
+  const made = isTls ? httpsAgent(trust?.context, proxy) : new HttpAgent(agentOptions(proxy));
+  agents.set(key, made);
+  return made;
+}
+
+function httpsAgent(context: SecureContext | undefined, proxy: URL | undefined): HttpsAgent {
+  const tls = context === undefined ? { rejectUnauthorized: false } : { secureContext: context };
+  return new HttpsAgent({ ...agentOptions(proxy), ...tls });
+}
+
+function agentOptions(proxy: URL | undefined): ConstructorParameters<typeof HttpAgent>[0] {
+  const proxyEnv = proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: proxy.href, HTTPS_PROXY: proxy.href } };
+  return { keepAlive: true, maxSockets: 16, maxFreeSockets: 8, ...proxyEnv };
+}
+
+function send(exchange: Exchange, agent: HttpAgent, patience: Patience, signal: AbortSignal): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const request = (exchange.url.protocol === "https:" ? httpsRequest : httpRequest)(exchange.url, {
+    agent,
+    method: exchange.method,
+    headers: { "accept-encoding": "identity", "user-agent": "slipway", ...exchange.headers },
+    signal,
+  });
+  let isResolved = false;
+  request.once("socket", (socket) => socket.once("lookup", () => (isResolved = true)));
+  const expire = (code: string) => () => request.destroy(Object.assign(new Error(code), { code }));
+  let timer = setTimeout(() => expire(isResolved ? "CONNECT_TIMEOUT" : "LOOKUP_TIMEOUT")(), patience.connectMs);
+  // The request counts as sent once the connection stands and TLS is agreed upon.
+  request.once("finish", () => {
+    clearTimeout(timer);
+    timer = setTimeout(expire("HEADERS_TIMEOUT"), patience.headersMs);
+  });
+  request.once("response", (response) => {
+    clearTimeout(timer);
+    resolve(answerOf(exchange, response, patience, signal));
+  });
+  request.on("error", (error) => {
+    clearTimeout(timer);
+    reject(error);
+  });
+  request.once("close", () => clearTimeout(timer));
+  request.end(exchange.body);
+  return promise;
+}
+
+function answerOf(exchange: Exchange, response: IncomingMessage, patience: Patience, signal: AbortSignal): Answer {
+  response.on("error", ignore); // told to whoever reads the body; nobody may be reading
+  if (exchange.method === "HEAD") response.resume(); // gives the connection back
+  const body = guardedBody(response, patience, (error) =>
+    signal.aborted ? cancelled(signal) : networkFailure(error, exchange.method, exchange.url),
+  );
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    url: exchange.url,
+    body,
+    discard: () => void response.destroy(),
+  };
+}
+
+function cancelled(signal: AbortSignal): Fault {
+  return new Fault("cancelled", "context canceled", { cause: signal.reason });
+}
+
+function ignore(): void {}
