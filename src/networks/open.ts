@@ -1,6 +1,124 @@
-import type { Networks, NetworksOptions } from "./networks.ts";
+import type { MonitorSlot } from "#host";
+import { attach } from "./attach.ts";
+import { DefaultBridge } from "./default-bridge.ts";
+import { Departures } from "./departures.ts";
+import { Firewall } from "./firewall.ts";
+import { type InstanceNames, namesOf } from "./names.ts";
+import type { Network, Networks, NetworksOptions } from "./networks.ts";
+import { PortHolds } from "./port-holds.ts";
+import { type WarmEndpoint, discardEndpoint, prepareEndpoints } from "./prepare-endpoints.ts";
+import { prepareSlots } from "./prepare-slots.ts";
+import { NetworkPrograms } from "./programs.ts";
+import { reconcile } from "./reconcile.ts";
+import { NetworkRecords, endpointFrom } from "./records.ts";
+import { release } from "./release.ts";
+import { WarmPool } from "./warm-pool.ts";
+import { type Wiring, bridgeInUse, publicationsOf } from "./wiring.ts";
 
-/** Opens the room: makes the default networks' records; bridge and ruleset follow with the first need. */
+/** Opens the room: makes the default networks' records; bridge, ruleset and warm slots follow with the first need. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
-  throw new Error(`not written yet: ${options.paths.dataRoot}`);
+  const names = namesOf(options.paths.instance);
+  const wiring = await wire(options, names);
+  const { records } = wiring;
+  return {
+    list: () => records.list(),
+    find: (nameOrId) => records.find(nameOrId),
+    endpointsOf: (networkId) => shownEndpoints(wiring, networkId),
+    attach: async (request, signal) => await attach(wiring, request, signal),
+    release: async (containerId) => await release(wiring, containerId),
+    rename: (containerId, name) => records.rename(containerId, name),
+    endpointOf: (containerId) => {
+      const record = records.endpointOf(containerId);
+      return record === undefined ? undefined : endpointFrom(record);
+    },
+    reconcile: async (running) => await reconcile(wiring, names, running),
+    close: async () => await close(wiring),
+  };
+}
+
+async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wiring> {
+  const { shim, events, machine, mtu, clock } = options;
+  const programs = new NetworkPrograms(shim);
+  const records = new NetworkRecords(options.database);
+  defineFixedNetworks(records, clock.now());
+  const bridge = await DefaultBridge.open({
+    records,
+    programs,
+    machine,
+    events,
+    names,
+    mtu,
+    createdNs: clock.now(),
+    ...(options.bridgeAddress !== undefined && { address: options.bridgeAddress }),
+    ...(options.bridgeName !== undefined && { bridgeName: options.bridgeName }),
+  });
+  const firewall = new Firewall(programs, () => ({
+    table: names.table,
+    networks: [{ bridge: bridge.name, subnet: bridge.plan.subnet }],
+    publications: records.endpoints().flatMap(publicationsOf),
+  }));
+  const departures = new Departures(programs, (address) => bridge.freeAddress(address));
+  const workshop = { shim, programs, bridge, firewall, departures, names };
+  const bare = (newNetns: boolean, target: number): WarmPool<MonitorSlot> =>
+    new WarmPool({
+      prepare: async (count) => await prepareSlots(shim, newNetns, count),
+      discard: async (slot) => await slot[Symbol.asyncDispose](),
+      target,
+      batch: slotBatch,
+    });
+  return {
+    records,
+    programs,
+    events,
+    bridge,
+    firewall,
+    departures,
+    ports: new PortHolds(await ephemeralRange(programs)),
+    held: new Map(),
+    bridgeSlots: new WarmPool<WarmEndpoint>({
+      prepare: async (count) => await prepareEndpoints(workshop, count),
+      discard: async (warm) => await discardEndpoint(workshop, warm),
+      target: options.warmSlots,
+      batch: slotBatch,
+    }),
+    lonelySlots: bare(true, options.warmSlots),
+    hostSlots: bare(false, Math.ceil(options.warmSlots / 2)),
+  };
+}
+
+/** Most slots made in one go: a burst of starts shares the cost, and its first ones do not wait for the last. */
+const slotBatch = 8;
+
+function defineFixedNetworks(records: NetworkRecords, createdNs: bigint): void {
+  const fixed: Pick<Network, "name" | "driver">[] = [
+    { name: "host", driver: "host" },
+    { name: "none", driver: "null" },
+  ];
+  for (const network of fixed) records.define({ ...network, createdNs, options: {}, labels: {} });
+}
+
+async function ephemeralRange(programs: NetworkPrograms): Promise<{ first: number; last: number }> {
+  const [first = 32_768, last = 60_999] = (await programs.readKernel("net.ipv4.ip_local_port_range"))
+    .split(/\s+/)
+    .map(Number);
+  return { first, last };
+}
+
+function shownEndpoints({ records }: Wiring, networkId: string): ReturnType<Networks["endpointsOf"]> {
+  return records.endpoints(networkId).flatMap((record) => {
+    const endpoint = endpointFrom(record);
+    const { containerId, containerName } = record;
+    return endpoint === undefined ? [] : [{ containerId, containerName, endpoint }];
+  });
+}
+
+async function close(wiring: Wiring): Promise<void> {
+  const { bridgeSlots, lonelySlots, hostSlots, departures, held, bridge, firewall } = wiring;
+  await Promise.all([bridgeSlots, lonelySlots, hostSlots].map(async (pool) => await pool.close()));
+  await departures.close();
+  for (const holds of held.values()) await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));
+  held.clear();
+  if (bridgeInUse(wiring)) return;
+  await bridge.remove();
+  await firewall.remove();
 }

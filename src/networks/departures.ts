@@ -1,0 +1,75 @@
+import { clearTimeout, setTimeout } from "node:timers";
+import type { NetworkPrograms } from "./programs.ts";
+
+/**
+ * Endpoints whose container has ended. Their links vanish with the network namespace, by the kernel's own work and in its
+ * own time; an address is given back only when its link is seen to be gone. A link that stays (somebody else still holds
+ * the namespace) is removed.
+ */
+export class Departures {
+  readonly #programs: NetworkPrograms;
+  readonly #free: (address: number) => void;
+  readonly #leaving = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(programs: NetworkPrograms, free: (address: number) => void) {
+    this.#programs = programs;
+    this.#free = free;
+  }
+
+  /** The endpoint's container has ended, or its prepared slot was given up. */
+  add(link: string, address: number): void {
+    this.#leaving.set(link, address);
+    if (this.#closed) return;
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      // A failure leaves the endpoints waiting: the next sweep sees to them.
+      this.sweep().catch(() => undefined);
+    }, graceMs).unref();
+  }
+
+  /** Whether the link belongs to an endpoint that is on its way out. */
+  has(link: string): boolean {
+    return this.#leaving.has(link);
+  }
+
+  /** Removes the links that are still there and gives all addresses back. */
+  async sweep(): Promise<void> {
+    const sweep = this.#sweeping.then(async () => await this.#sweepOnce());
+    this.#sweeping = sweep.catch(() => undefined);
+    await sweep;
+  }
+
+  /** Sweeps a last time. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.sweep();
+  }
+
+  async #sweepOnce(): Promise<void> {
+    const leaving = [...this.#leaving.keys()];
+    if (leaving.length === 0) return;
+    const present = await linkNames(this.#programs);
+    const stayed = leaving.filter((link) => present.has(link));
+    await this.#programs.ipEach(stayed.map((link) => `link delete dev ${link}`));
+    const left = stayed.length === 0 ? present : await linkNames(this.#programs);
+    for (const link of leaving) {
+      const address = this.#leaving.get(link);
+      if (left.has(link) || address === undefined) continue;
+      this.#leaving.delete(link);
+      this.#free(address);
+    }
+  }
+}
+
+/** Names of all veth links in the host's namespace. */
+export async function linkNames(programs: NetworkPrograms): Promise<ReadonlySet<string>> {
+  const rows = await programs.ipList("link", "show", "type", "veth");
+  return new Set(rows.map((row) => String((row as { ifname?: unknown }).ifname)));
+}
+
+/** The kernel takes some tens of milliseconds; asking later costs nothing but the address's wait. */
+const graceMs = 2000;

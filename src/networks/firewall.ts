@@ -1,0 +1,82 @@
+import type { NetworkPrograms } from "./programs.ts";
+import { type FirewallPlan, type Publication, publishText, removalText, rulesetOf, withdrawText } from "./ruleset.ts";
+
+/**
+ * Keeps the instance's nftables table as the plan says. Changes go one after the other, those that wait together as one
+ * transaction; when the table does not fit a change any more (somebody flushed it), the whole of it is written anew.
+ */
+export class Firewall {
+  readonly #programs: NetworkPrograms;
+  readonly #planNow: () => FirewallPlan;
+  #waiting: Change[] = [];
+  #working: Promise<void> | undefined;
+
+  /** @param planNow - the plan after all changes so far; asked when the whole table is written */
+  constructor(programs: NetworkPrograms, planNow: () => FirewallPlan) {
+    this.#programs = programs;
+    this.#planNow = planNow;
+  }
+
+  /** Writes the whole table. */
+  async replace(): Promise<void> {
+    await this.#change(undefined);
+  }
+
+  /** Publishes ports that the plan already has. */
+  async publish(publications: readonly Publication[]): Promise<void> {
+    await this.#change(publishText(this.#planNow().table, publications));
+  }
+
+  /** Takes ports back that the plan no longer has. */
+  async withdraw(publications: readonly Publication[]): Promise<void> {
+    await this.#change(withdrawText(this.#planNow().table, publications));
+  }
+
+  /** Removes the table. */
+  async remove(): Promise<void> {
+    await this.#working;
+    await this.#programs.nft(removalText(this.#planNow().table));
+  }
+
+  /** Applies the text, or the whole plan when there is none. */
+  async #change(text: string | undefined): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ text, resolve, reject });
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
+    });
+    await promise;
+  }
+
+  async #work(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const changes = this.#waiting;
+      this.#waiting = [];
+      try {
+        await this.#apply(changes);
+        for (const change of changes) change.resolve();
+      } catch (error) {
+        for (const change of changes) change.reject(error);
+      }
+    }
+  }
+
+  async #apply(changes: readonly Change[]): Promise<void> {
+    const texts = changes.map(({ text }) => text);
+    if (texts.every((text) => text !== undefined)) {
+      try {
+        await this.#programs.nft(texts.join(""));
+        return;
+      } catch {
+        // Below: the whole table, which says what is wrong if that fails too.
+      }
+    }
+    await this.#programs.nft(rulesetOf(this.#planNow()));
+  }
+}
+
+interface Change {
+  readonly text: string | undefined;
+  resolve(): void;
+  reject(reason: unknown): void;
+}

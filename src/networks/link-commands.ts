@@ -1,0 +1,70 @@
+import { type Subnet, broadcastOf, formatAddress, macOf } from "./address.ts";
+
+/** The place of one container in a bridge network. */
+export interface EndpointPlan {
+  /** The host's end of the veth pair. */
+  readonly link: string;
+  readonly address: number;
+  readonly subnet: Subnet;
+  readonly gateway: number;
+  readonly mtu: number;
+}
+
+/** Lines for `ip -batch` on the host: the veth pair, one end in the bridge, the other as `eth0` in the namespace of a process. */
+export function hostLines(plan: EndpointPlan, bridge: string, pid: number): string[] {
+  const { link, mtu } = plan;
+  const peer = `peer name eth0 mtu ${mtu} address ${macOf(plan.address)} netns ${pid}`;
+  return [
+    `link add name ${link} mtu ${mtu} master ${bridge} type veth ${peer}`,
+    // The host has no IPv6 address of its own on a container's link.
+    `link set dev ${link} addrgenmode none up`,
+  ];
+}
+
+/** Lines for `ip -batch` inside the container's namespace. */
+export function containerLines({ address, subnet, gateway }: EndpointPlan): string[] {
+  const broadcast = formatAddress(broadcastOf(subnet));
+  return [
+    "link set dev eth0 up",
+    `address add ${formatAddress(address)}/${subnet.prefixLength} broadcast ${broadcast} dev eth0`,
+    `route add default via ${formatAddress(gateway)} dev eth0`,
+  ];
+}
+
+/** What a bridge needs. */
+export interface BridgePlan {
+  readonly name: string;
+  readonly mac: string;
+  readonly alias: string;
+  readonly subnet: Subnet;
+  readonly gateway: number;
+  readonly mtu: number;
+}
+
+/** Lines that make a new bridge; `bridgeAddressLines` come after them. */
+export function bridgeLines({ name, mac, alias, mtu }: BridgePlan): string[] {
+  return [
+    `link add name ${name} address ${mac} type bridge`,
+    `link set dev ${name} alias "${alias}"`,
+    `link set dev ${name} mtu ${mtu} addrgenmode none`,
+  ];
+}
+
+/** Lines that give a bridge its address and start it; harmless when it has them already. */
+export function bridgeAddressLines({ name, subnet, gateway }: BridgePlan): string[] {
+  const broadcast = formatAddress(broadcastOf(subnet));
+  return [
+    `address replace ${formatAddress(gateway)}/${subnet.prefixLength} broadcast ${broadcast} dev ${name}`,
+    `link set dev ${name} up`,
+  ];
+}
+
+/** Kernel settings of a bridge whose network has IPv4 only; the key form with slashes, as names may have dots. */
+export function bridgeSettings(name: string): Readonly<Record<string, string>> {
+  return {
+    // Lets the host reach published ports through 127.0.0.1; the ruleset keeps containers away from the host's loopback.
+    [`net/ipv4/conf/${name}/route_localnet`]: "1",
+    // No router advertisement from a container shall configure the host.
+    [`net/ipv6/conf/${name}/disable_ipv6`]: "1",
+  };
+}

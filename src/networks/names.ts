@@ -1,0 +1,33 @@
+import { createHash, randomBytes } from "node:crypto";
+
+/** What the links and the table of one daemon instance are called; no two instances share a name. */
+export interface InstanceNames {
+  /** nftables table of family inet. */
+  readonly table: string;
+  /** Default bridge: `slipway0`, or `slw-` and the instance's digits. */
+  readonly bridge: string;
+  /** Written on the bridge as its alias: we only ever remove a bridge that carries it. */
+  readonly bridgeAlias: string;
+  /** The bridge's MAC address; fixed, as a bridge would else take its lowest port's and change it with every container. */
+  readonly bridgeMac: string;
+  /** A new name for the host's end of a veth pair, 15 characters. */
+  newLink(): string;
+  /** Whether the link's name is one that `newLink` of this instance gave. */
+  isOwnLink(name: string): boolean;
+}
+
+/** Derives the names from `Paths.instance` (`slipway`, or `slipway-` and six hex digits). */
+export function namesOf(instance: string): InstanceNames {
+  const digits = /^slipway-([0-9a-f]{6})$/.exec(instance)?.[1];
+  const prefix = digits === undefined ? "slipway-" : `slw${digits}`;
+  const digest = createHash("sha256").update(`bridge ${instance}`).digest();
+  const freeDigits = 15 - prefix.length;
+  return {
+    table: instance,
+    bridge: digits === undefined ? "slipway0" : `slw-${digits}`,
+    bridgeAlias: `default bridge of ${instance}`,
+    bridgeMac: ["02", ...Array.from(digest.subarray(0, 5), (octet) => octet.toString(16).padStart(2, "0"))].join(":"),
+    newLink: () => prefix + randomBytes(4).toString("hex").slice(0, freeDigits),
+    isOwnLink: (name) => name.startsWith(prefix) && /^[0-9a-f]+$/.test(name.slice(prefix.length)) && name.length === 15,
+  };
+}
