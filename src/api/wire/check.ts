@@ -57,7 +57,7 @@ export type FieldChecks<T> = { readonly [Key in keyof T]-?: Check<NonNullable<T[
 
 /** An object with known fields. As in Docker a null field counts as absent, names match in any case, and unknown fields are ignored. */
 export function object<T extends object>(fields: FieldChecks<T>): Check<Partial<T>> {
-  const checks = new Map(Object.entries(fields) as [string, Check<unknown>][]);
+  const checks = new Map<string, Check<unknown>>(Object.entries(fields));
   const exactNames = new Map([...checks.keys()].map((name) => [name.toLowerCase(), name]));
   return (value, place) => {
     if (!isObject(value)) return refuse(value, "object", place);

@@ -1,0 +1,38 @@
+/** The door of `api/server/`: the Engine API over the rooms' doors. It translates and does nothing else. */
+import type { Containers } from "#containers";
+import type { Log } from "#core/log";
+import type { Host } from "#host";
+import type { Images } from "#images";
+import type { Networks } from "#networks";
+import type { TlsFiles } from "./http/listener.ts";
+
+/** What the API is served from. */
+export interface ServerOptions {
+  readonly host: Pick<Host, "clock" | "journal" | "cgroups" | "machine" | "paths" | "runtimes">;
+  readonly images: Images;
+  readonly networks: Networks;
+  readonly containers: Containers;
+  readonly log: Log;
+  /** `key=value`, shown by `/info`. */
+  readonly labels: readonly string[];
+  readonly insecureRegistries: readonly string[];
+  readonly registryMirrors: readonly string[];
+  /** Of containers that ask for none. */
+  readonly logDriver: "local" | "json-file" | "none";
+  readonly logOptions: Readonly<Record<string, string>>;
+  /** Group of the unix sockets; absent: `docker` if there is one. */
+  readonly group?: string;
+  /** Needed for `tcp://`, with `verify`. */
+  readonly tls?: TlsFiles;
+}
+
+/** The Engine API's server. */
+export interface Server {
+  /** Listens on all addresses (`unix:///path`, `tcp://address:port`) or on none. Faults: `invalid`, `conflict`. */
+  listen(hosts: readonly string[]): Promise<void>;
+  /** Stops listening and ends every connection; those that work get a moment to finish. */
+  close(): Promise<void>;
+}
+
+export { openServer } from "./open.ts";
+export type { TlsFiles } from "./http/listener.ts";
