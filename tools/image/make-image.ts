@@ -42,8 +42,9 @@ export async function makeImage(recipe: ImageRecipe, target: string): Promise<st
     if (recipe.form === "oci") await writeLayout(recipe, content, config, layers);
     else await writeDockerArchive(recipe, content, config, layers);
     await mkdir(dirname(target), { recursive: true });
-    await tarFolder(content, `${target}.new`, recipe.epochS);
-    await rename(`${target}.new`, target);
+    const fresh = `${target}.${process.pid}.new`;
+    await tarFolder(content, fresh, recipe.epochS);
+    await rename(fresh, target);
     return digestOf(config);
   } finally {
     await rm(stage, { recursive: true, force: true });

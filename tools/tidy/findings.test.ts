@@ -62,6 +62,13 @@ test("findingsIn: only host starts processes and reads the kernel's files", () =
   assert.equal(messages("src/containers/masked.ts", 'const masked = ["/proc/kcore", "/sys/firmware"];').length, 0);
 });
 
+test("findingsIn: fixtures are for tests", () => {
+  const text = 'import { startDaemon } from "#fixtures/daemon";';
+  const table = { ...doors, "#fixtures/*": "./test/fixtures/*.ts" };
+  assert.equal(findingsIn([{ path: "src/images/pull.test.ts", text }], table).length, 0);
+  assert.equal(findingsIn([{ path: "src/images/pull.ts", text }], table).length, 1);
+});
+
 test("findingsIn: names without a meaning are refused", () => {
   for (const path of ["src/images/utils.ts", "src/images/pull-helper.ts", "src/containers/manager/start.ts"]) {
     assert.equal(messages(path, "").length, 1, path);

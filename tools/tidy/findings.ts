@@ -78,6 +78,7 @@ function importFault(
   const target = doorTarget(specifier, doors);
   if (target === undefined) return `"${specifier}" is no door of package.json`;
   if (room === undefined) return undefined;
+  if (specifier.startsWith("#fixtures/")) return isTest(path) ? undefined : "fixtures are for tests only";
   const extra = extraDoors.find((one) => one.room === room && one.door === specifier);
   if (extra !== undefined)
     return extra.lazily && !lazy ? `${room} may import ${specifier} by import() only` : undefined;
@@ -102,18 +103,22 @@ function doorTarget(specifier: string, doors: Readonly<Record<string, string>>):
   return undefined;
 }
 
+/** Tests and contract suites, and folders named `testing` that serve them. */
+function isTest(path: string): boolean {
+  return /\.(test|contract)\.ts$/.test(path) || path.includes("/testing/");
+}
+
 const rawKernelRead =
   /\b(?:read|open|stat|lstat|watch|create|write|append|exists|access)\w*\(\s*[`"']\/(?:proc|sys)\//g;
 
 /** Only `host/` starts processes and reads the kernel's files; tests may. */
 function hostFindings({ path, text }: SourceFile): Finding[] {
   const room = roomOf(path);
-  if (room === undefined || room === "host" || /\.(test|contract)\.ts$/.test(path) || path.includes("/testing/"))
-    return [];
+  if (room === undefined || room === "host" || isTest(path)) return [];
   const spawns = importsOf(text)
     .filter(
       ({ specifier }) =>
-        /^(node:)?(child_process|cluster)$/.test(specifier) && !maySpawn.some((one) => one.path.test(path)),
+        /^(node:)?(child_process|cluster)$/.test(specifier) && !maySpawn.some((one) => one.path === path),
     )
     .map(({ line }) => ({ path, line, message: "only host/ starts processes: ask the shim (#host)" }));
   const reads = [...text.matchAll(rawKernelRead)].map((match) => ({

@@ -23,11 +23,8 @@ export function roomOf(path: string): string | undefined {
 }
 
 /** Source files that start programs themselves, beside `host/`, with the reason. */
-export const maySpawn: readonly { readonly path: RegExp; readonly because: string }[] = [
-  {
-    path: /^src\/cli\/(\w+\/)*(autostart|start-daemon)\.ts$/,
-    because: "the command line starts the daemon when none answers",
-  },
+export const maySpawn: readonly { readonly path: string; readonly because: string }[] = [
+  { path: "src/cli/programs.ts", because: "starts the daemon when none answers, and credential helpers" },
 ];
 
 /** Doors that a room may use beyond the table; `lazily` means by `import()` only, so that nothing of it loads at start. */
