@@ -1,4 +1,4 @@
-import { type Digest, isDigest } from "#core/digest";
+import { isDigest } from "#core/digest";
 import { Fault } from "#core/fault";
 import { type Descriptor, type ImageConfig, type Index, type Manifest, mediaType, type Platform } from "#core/oci";
 
