@@ -51,12 +51,16 @@ export function openCgroups(layout: CgroupLayout, instance: string): Cgroups {
 class CgroupFiles implements Cgroups {
   readonly version: 1 | 2;
   readonly controllers: ReadonlySet<string>;
+  readonly limitsSwap: boolean;
   readonly #layout: CgroupLayout;
   readonly #instance: string;
 
   constructor(layout: CgroupLayout, instance: string) {
     this.version = layout.version;
     this.controllers = new Set(layout.mounts.keys());
+    // v1 kernels have it as a boot option; v2 shows its file in groups only, and every kernel with v2 and swap has it.
+    const memory = layout.mounts.get("memory");
+    this.limitsSwap = memory !== undefined && (layout.version === 2 || existsSync(join(memory, "memory.memsw.limit_in_bytes")));
     this.#layout = layout;
     this.#instance = instance;
   }

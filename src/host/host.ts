@@ -56,6 +56,8 @@ export interface Journal extends EventSink {
 export interface Cgroups {
   readonly version: 1 | 2;
   readonly controllers: ReadonlySet<string>;
+  /** Whether a limit on swap can be set beside the one on memory. */
+  readonly limitsSwap: boolean;
   /** The `cgroupsPath` of the OCI spec for a container. */
   pathOf(containerId: string, parent?: string): string;
   /** The file in which the kernel counts OOM kills, absolute. */
