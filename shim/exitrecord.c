@@ -1,0 +1,45 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "fd.h"
+#include "monitor.h"
+#include "spawn.h"
+
+int exit_record_write(const struct monitor *monitor) {
+  char text[256];
+  int code = exit_code_of(monitor->exit.status);
+  int n = 0;
+  if (code >= 0) n += snprintf(text, sizeof text, "code=%d\n", code);
+  n += snprintf(text + n, sizeof text - (size_t)n, "signal=%d\noom=%d\ntime_ns=%llu\npid=%d\nstarted_ns=%llu\n",
+                signal_of(monitor->exit.status), monitor->exit.oom_killed, (unsigned long long)monitor->exit.time_ns,
+                (int)monitor->init_pid, (unsigned long long)monitor->started_ns);
+  fd_scoped int fd = open("exit.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return -errno;
+  int result = fd_write_all(fd, text, (size_t)n);
+  if (result == 0 && fsync(fd) != 0) result = -errno;
+  if (result == 0 && rename("exit.new", "exit") != 0) result = -errno;
+  return result;
+}
+
+bool oom_killed(const char *path) {
+  char text[2048];
+  if (path == NULL || fd_read_file(path, text, sizeof text) < 0) return false;
+  for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
+    if (*line == '\n') line++;
+    if (strncmp(line, "oom_kill ", 9) == 0) return strtoul(line + 9, NULL, 10) > 0;
+  }
+  return false;
+}
+
+pid_t pid_file_read(const char *path) {
+  char text[32];
+  ssize_t got = fd_read_file(path, text, sizeof text);
+  if (got < 0) return (pid_t)got;
+  long pid = strtol(text, NULL, 10);
+  return pid > 1 && pid <= 0x7fffffff ? (pid_t)pid : -EBADMSG;
+}

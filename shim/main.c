@@ -1,0 +1,46 @@
+/* slipway-shim: the small program between Slipway's daemon and the processes. See docs/architecture.md §5. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "init.h"
+#include "protocol.h"
+#include "title.h"
+#include "zygote.h"
+
+/* Descriptors 0, 1 and 2 must be something, or the next file opened would become one of them. */
+static void fill_standard_streams(void) {
+  for (int fd = 0; fd < 3; fd++)
+    while (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+      if (open("/dev/null", O_RDWR) < 0) _exit(1);
+}
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+/* Nothing of the starter's may be kept open by a process that lives for months. */
+static void close_inherited(void) {
+  if (syscall(SYS_close_range, 3, ~0u, 0) == 0) return;
+  for (int fd = 3; fd < 1024; fd++) close(fd);
+}
+
+int main(int argc, char **argv) {
+  fill_standard_streams();
+  if (argc >= 2 && strcmp(argv[1], "init") == 0) return init_main(argv + 2);
+  if (argc == 4 && strcmp(argv[1], "zygote") == 0 && strcmp(argv[2], "--socket") == 0) {
+    close_inherited();
+    title_open(argc, argv);
+    return zygote_main(argv[3]);
+  }
+  if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+    printf("slipway-shim, protocol %d\n", PROTOCOL_VERSION);
+    return 0;
+  }
+  dprintf(2, "usage: slipway-shim zygote --socket PATH | init -- PROGRAM [ARGUMENT...] | --version\n");
+  return 2;
+}

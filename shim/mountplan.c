@@ -1,0 +1,161 @@
+#include "mountplan.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "fd.h"
+#include "frame.h"
+#include "overlay.h"
+
+#define WORDS_MAX (LOWERS_MAX + 5)
+
+int mounts_make_private(struct failure *failure) {
+  if (unshare(CLONE_NEWNS) != 0) return fail(failure, "mount", errno, "cannot unshare the mount namespace");
+  if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0) return fail(failure, "mount", errno, "cannot make / a slave");
+  return 0;
+}
+
+/* ---- flags ---- */
+
+static int parse_flags(const char *list, unsigned long *flags) {
+  static const struct {
+    const char *name;
+    unsigned long bit;
+  } known[] = {{"rec", MS_REC}, {"ro", MS_RDONLY}, {"nosuid", MS_NOSUID}, {"nodev", MS_NODEV}, {"noexec", MS_NOEXEC}};
+  *flags = 0;
+  while (*list != '\0') {
+    size_t n = strcspn(list, ",");
+    bool found = false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+      if (strlen(known[i].name) != n || memcmp(list, known[i].name, n) != 0) continue;
+      *flags |= known[i].bit;
+      found = true;
+    }
+    if (!found) return -EINVAL;
+    list += n;
+    if (*list == ',') list++;
+  }
+  return 0;
+}
+
+/* The flags that the mount has already: a remount must repeat them. */
+static unsigned long flags_of_mount(const char *path) {
+  struct statvfs facts;
+  unsigned long flags = 0;
+  if (statvfs(path, &facts) != 0) return 0;
+  if (facts.f_flag & ST_RDONLY) flags |= MS_RDONLY;
+  if (facts.f_flag & ST_NOSUID) flags |= MS_NOSUID;
+  if (facts.f_flag & ST_NODEV) flags |= MS_NODEV;
+  if (facts.f_flag & ST_NOEXEC) flags |= MS_NOEXEC;
+  if (facts.f_flag & ST_NOATIME) flags |= MS_NOATIME;
+  if (facts.f_flag & ST_NODIRATIME) flags |= MS_NODIRATIME;
+  return flags;
+}
+
+int mount_bind(const char *source, const char *target, const char *list) {
+  unsigned long flags;
+  int result = parse_flags(list, &flags);
+  if (result < 0) return result;
+  if (mount(source, target, NULL, MS_BIND | (flags & MS_REC), NULL) != 0) return -errno;
+  unsigned long wanted = flags & ~(unsigned long)MS_REC;
+  if (wanted == 0) return 0;
+  if (flags & MS_REC) {
+    result = overlay_set_attributes(target, wanted);
+    if (result != -ENOSYS) return result;
+  }
+  if (mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | wanted | flags_of_mount(target), NULL) != 0) return -errno;
+  return 0;
+}
+
+/* ---- the operations ---- */
+
+static int make_folder(char *path, const char *mode_text) {
+  char *end;
+  unsigned long mode = strtoul(mode_text, &end, 8);
+  if (*end != '\0' || mode > 07777 || *path != '/') return -EINVAL;
+  for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    int made = mkdir(path, 0755);
+    int error = errno;
+    *slash = '/';
+    if (made != 0 && error != EEXIST) return -error;
+  }
+  if (mkdir(path, (mode_t)mode) == 0) return chmod(path, (mode_t)mode) == 0 ? 0 : -errno;
+  if (errno != EEXIST) return -errno;
+  struct stat facts;
+  if (stat(path, &facts) != 0) return -errno;
+  return S_ISDIR(facts.st_mode) ? 0 : -ENOTDIR;
+}
+
+static int mount_other(char **word) {
+  unsigned long flags;
+  int result = parse_flags(word[4], &flags);
+  if (result < 0) return result;
+  return mount(word[2], word[3], word[1], flags & ~(unsigned long)MS_REC, word[5]) == 0 ? 0 : -errno;
+}
+
+static int split_words(const struct field *field, char **words) {
+  int count = 0;
+  for (uint32_t at = 0; at <= field->length;) {
+    if (count == WORDS_MAX) return -E2BIG;
+    words[count++] = field->value + at;
+    at += (uint32_t)strlen(field->value + at) + 1;
+  }
+  words[count] = NULL;
+  return count;
+}
+
+static int apply(char **words, int count, const char **path) {
+  *path = count > 1 ? words[1] : "";
+  if (strcmp(words[0], "mkdir") == 0 && count == 3) return make_folder(words[1], words[2]);
+  if (strcmp(words[0], "bind") == 0 && count == 4) {
+    *path = words[2];
+    return mount_bind(words[1], words[2], words[3]);
+  }
+  if (strcmp(words[0], "mount") == 0 && count == 6) {
+    *path = words[3];
+    return mount_other(words);
+  }
+  if (strcmp(words[0], "overlay") == 0 && count >= 6) {
+    struct overlay what = {words[1], words[2], words[3], words[4], words + 5, (size_t)count - 5};
+    return overlay_mount(&what);
+  }
+  return -EINVAL;
+}
+
+int mounts_apply(const struct request *request, struct failure *failure) {
+  char *words[WORDS_MAX + 1];
+  int number = 0;
+  for (size_t i = 0; i < request->count; i++) {
+    const struct field *field = &request->fields[i];
+    if (field->tag != FIELD_MOUNT) continue;
+    number++;
+    int count = split_words(field, words);
+    const char *path = "";
+    int result = count < 0 ? count : apply(words, count, &path);
+    if (result < 0) return fail(failure, "mount", -result, "mount plan, operation %d (%.20s %.400s)", number, words[0], path);
+  }
+  return 0;
+}
+
+void mounts_undo(const struct request *request) {
+  char *words[WORDS_MAX + 1];
+  for (size_t i = request->count; i-- > 0;) {
+    const struct field *field = &request->fields[i];
+    if (field->tag != FIELD_MOUNT) continue;
+    int count = split_words(field, words);
+    const char *target = NULL;
+    if (count >= 6 && strcmp(words[0], "overlay") == 0) target = words[1];
+    if (count == 4 && strcmp(words[0], "bind") == 0) target = words[2];
+    if (count == 6 && strcmp(words[0], "mount") == 0) target = words[3];
+    if (target != NULL) umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
+  }
+}

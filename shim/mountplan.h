@@ -1,0 +1,23 @@
+/*
+ * A mount plan: a list of operations, each a field whose bytes are words separated by NUL:
+ *   mkdir PATH OCTALMODE · bind SOURCE TARGET FLAGS · mount TYPE SOURCE TARGET FLAGS DATA
+ *   overlay TARGET UPPER WORK OPTIONS LOWER...   (upper and work empty: read-only; lowers topmost first)
+ * FLAGS: a list with commas of rec, ro, nosuid, nodev, noexec. The paths are followed as they are: a plan names
+ * folders of the daemon, never something inside a container's tree.
+ */
+#pragma once
+
+struct request;
+struct failure;
+
+#define LOWERS_MAX 500
+
+/* Gives the process a mount namespace of its own: what the host unmounts goes here too, what is mounted here stays here. */
+int mounts_make_private(struct failure *failure);
+/* Applies the plan in order. The failure names operation, path and error. */
+int mounts_apply(const struct request *request, struct failure *failure);
+/* Detaches the plan's targets again, last first; best effort. */
+void mounts_undo(const struct request *request);
+
+/* Bind-mounts with flags (comma list as above). */
+int mount_bind(const char *source, const char *target, const char *flags);

@@ -1,0 +1,18 @@
+/* Overlay mounts with many layers, and the newer mount calls that libc may not know. */
+#pragma once
+
+#include <stddef.h>
+
+struct overlay {
+  const char *target;
+  const char *upper; /* "" with work "": read-only */
+  const char *work;
+  const char *options; /* with commas */
+  char **lowers;       /* topmost first */
+  size_t lower_count;
+};
+
+/* 0 or -errno. Uses one call per layer where the kernel has it, else mount(2) with short names, so that its page is enough. */
+int overlay_mount(const struct overlay *what);
+/* Sets read-only, nosuid, nodev, noexec (MS_ bits) on a whole tree of mounts; -ENOSYS on kernels before 5.12. */
+int overlay_set_attributes(const char *target, unsigned long ms_flags);

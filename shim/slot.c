@@ -1,0 +1,132 @@
+/* FRAME_MONITOR: a process of the zygote's becomes a slot, a monitor that waits for its container. */
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fail.h"
+#include "fd.h"
+#include "handler.h"
+#include "monitor.h"
+#include "mountplan.h"
+#include "title.h"
+
+#define DEFAULT_LOG_BYTES (20u * 1024 * 1024)
+#define DEFAULT_LOG_FILES 5
+
+static int bring_loopback_up(void) {
+  fd_scoped int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  struct ifreq request = {.ifr_name = "lo"};
+  if (ioctl(fd, SIOCGIFFLAGS, &request) != 0) return -errno;
+  request.ifr_flags |= IFF_UP;
+  return ioctl(fd, SIOCSIFFLAGS, &request) == 0 ? 0 : -errno;
+}
+
+static int become_slot(const struct request *request, struct failure *failure) {
+  if (setsid() < 0) return fail(failure, "spawn", errno, "setsid");
+  if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail(failure, "spawn", errno, "subreaper");
+  prctl(PR_SET_NAME, "slipway-monitor");
+  title_set("slipway-monitor (waiting)");
+  if (!request_number(request, FIELD_NEW_NETNS, 0)) return 0;
+  if (unshare(CLONE_NEWNET) != 0) return fail(failure, "spawn", errno, "cannot make a network namespace");
+  int result = bring_loopback_up();
+  return result < 0 ? fail(failure, "spawn", -result, "lo") : 0;
+}
+
+static void show_title(const char *id) {
+  char title[96];
+  snprintf(title, sizeof title, "slipway-monitor %.64s", id);
+  title_set(title);
+}
+
+static void read_request(struct monitor *monitor) {
+  const struct request *start = &monitor->start;
+  monitor->pid_file = request_text(start, FIELD_PID_FILE);
+  monitor->console = request_text(start, FIELD_CONSOLE);
+  monitor->tty = request_number(start, FIELD_TTY, 0) != 0;
+  monitor->stdin_open = request_number(start, FIELD_STDIN_OPEN, 0) != 0;
+  monitor->stdin_once = request_number(start, FIELD_STDIN_ONCE, 0) != 0;
+}
+
+static void clear(struct monitor *monitor) {
+  monitor->terminal = monitor->console_listener = -1;
+  monitor->child_in = monitor->child_out = monitor->child_err = -1;
+  monitor->listener.fd = monitor->in.fd = monitor->out.source.fd = monitor->err.source.fd = -1;
+  monitor->out.monitor = monitor->err.monitor = monitor;
+  monitor->out.stream = LOG_STDOUT;
+  monitor->err.stream = LOG_STDERR;
+  monitor->log.dropping = attach_on_drop;
+  monitor->log.owner = monitor;
+}
+
+static int prepare(struct monitor *monitor, int client, struct failure *failure) {
+  const struct request *start = &monitor->start;
+  const char *folder = request_text(start, FIELD_DIR);
+  if (folder == NULL || monitor->pid_file == NULL) return fail(failure, "request", EINVAL, "start wants a folder and a pid file");
+  /* The folder is our working folder: its sockets have short names, whatever the path. */
+  if (chdir(folder) != 0) return fail(failure, "spawn", errno, "%s", folder);
+  int result = mounts_make_private(failure);
+  if (result == 0) result = mounts_apply(start, failure);
+  bool memory = request_number(start, FIELD_LOG_MEMORY, 0) != 0;
+  if (result == 0)
+    result = log_open(&monitor->log, memory ? NULL : request_text(start, FIELD_LOG_DIR),
+                      request_number(start, FIELD_LOG_MAX_BYTES, DEFAULT_LOG_BYTES),
+                      (uint32_t)request_number(start, FIELD_LOG_MAX_FILES, DEFAULT_LOG_FILES), failure);
+  if (result < 0) return result;
+  result = loop_open();
+  if (result == 0) result = loop_reap_children();
+  if (result == 0) result = clients_listen(monitor);
+  if (result < 0) return fail(failure, "spawn", -result, "monitor socket");
+  result = stdio_open(monitor, failure);
+  if (result < 0) return result;
+  if (send_plain(client, FRAME_PREPARED) < 0) return fail(failure, "spawn", EPIPE, "client");
+  result = fd_set_nonblocking(client, true);
+  struct client *starter = result < 0 ? NULL : client_add(monitor, client);
+  if (starter == NULL) return fail(failure, "spawn", ENOMEM, "client");
+  starter->starter = true;
+  starter->kind = CLIENT_WATCHING;
+  return 0;
+}
+
+int become_monitor(int client, const struct request *request) {
+  struct failure failure = {0};
+  if (become_slot(request, &failure) < 0) return send_failure(client, &failure, -1) < 0 ? 1 : 2;
+  struct reply reply;
+  reply_begin(&reply, FRAME_READY);
+  reply_number(&reply, FIELD_PID, (uint64_t)getpid());
+  if (reply_send(&reply, client) < 0) return 1;
+
+  uint8_t type;
+  char *payload = NULL;
+  uint32_t length;
+  if (frame_receive(client, &type, &payload, &length, FRAME_MAX) <= 0) return 0; /* the slot was not needed */
+  static struct monitor monitor;
+  clear(&monitor);
+  if (type != FRAME_START || request_parse(&monitor.start, payload, length) < 0) {
+    fail(&failure, "request", EBADMSG, "a slot wants a start");
+    return send_failure(client, &failure, -1) < 0 ? 1 : 2;
+  }
+  read_request(&monitor);
+  const char *id = request_text(&monitor.start, FIELD_ID);
+  show_title(id == NULL ? "" : id);
+  /* A stop of the whole service must not take the containers' monitors with it. */
+  signal(SIGTERM, SIG_IGN);
+  signal(SIGINT, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
+  if (prepare(&monitor, client, &failure) < 0) {
+    clients_stop_listening(&monitor);
+    fd_set_nonblocking(client, false);
+    return send_failure(client, &failure, -1) < 0 ? 1 : 2;
+  }
+  monitor_live(&monitor);
+  return 0;
+}

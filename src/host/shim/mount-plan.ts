@@ -1,0 +1,25 @@
+import { Fault } from "#core/fault";
+import type { MountOp } from "./shim-types.ts";
+
+/** The mount operations as the shim reads them: words separated by NUL (shim/mountplan.h). */
+export function encodeMounts(mounts: readonly MountOp[]): string[] {
+  return mounts.map((mount) => words(wordsOf(mount)));
+}
+
+function wordsOf(mount: MountOp): readonly string[] {
+  switch (mount.op) {
+    case "mkdir":
+      return ["mkdir", mount.path, mount.mode.toString(8)];
+    case "bind":
+      return ["bind", mount.source, mount.target, mount.flags.join(",")];
+    case "mount":
+      return ["mount", mount.type, mount.source, mount.target, mount.flags.join(","), mount.data];
+    case "overlay":
+      return ["overlay", mount.target, mount.upper ?? "", mount.work ?? "", mount.options.join(","), ...mount.lowers];
+  }
+}
+
+function words(list: readonly string[]): string {
+  if (list.some((word) => word.includes("\0"))) throw new Fault("invalid", "a mount must not contain a NUL byte");
+  return list.join("\0");
+}

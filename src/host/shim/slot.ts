@@ -1,0 +1,92 @@
+import { Fault } from "#core/fault";
+import { encodeFrame, encodeRequest, Fields, type Frame, frameType } from "./frame.ts";
+import type { FrameSocket } from "./frame-socket.ts";
+import { ShimMonitor, withConsole } from "./monitor.ts";
+import { encodeMounts } from "./mount-plan.ts";
+import { type Monitor, type MonitorSlot, type MonitorStart, StartFailure } from "./shim-types.ts";
+
+const consoleName = "init.tty";
+
+/** Forks a monitor on a fresh connection to the zygote; it waits for its container. */
+export async function openSlot(socket: FrameSocket, newNetns: boolean): Promise<MonitorSlot> {
+  try {
+    await socket.send(encodeRequest(frameType.monitor, { newNetns }));
+    const fields = expect(await socket.receive(), frameType.ready);
+    return new ShimSlot(socket, fields.number("pid") ?? 0);
+  } catch (error) {
+    socket.close();
+    if (error instanceof StartFailure) throw new Fault("internal", `cannot prepare a monitor: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+class ShimSlot implements MonitorSlot {
+  readonly pid: number;
+  readonly #socket: FrameSocket;
+  #started = false;
+
+  constructor(socket: FrameSocket, pid: number) {
+    this.#socket = socket;
+    this.pid = pid;
+  }
+
+  async start(start: MonitorStart, beforeRun?: (monitor: Monitor) => Promise<void>): ReturnType<MonitorSlot["start"]> {
+    const monitor = new ShimMonitor(start.dir, this.pid, this.#socket);
+    try {
+      await this.#socket.send(encodeStart(start, this.pid, beforeRun !== undefined));
+      expect(await this.#socket.receive(), frameType.prepared);
+      if (beforeRun !== undefined) {
+        await beforeRun(monitor);
+        await this.#socket.send(encodeFrame(frameType.go));
+      }
+      const fields = expect(await this.#socket.receive(), frameType.started);
+      this.#started = true;
+      monitor.watch();
+      return { monitor, pid: fields.number("pid") ?? 0, startedNs: fields.bigint("timeNs") ?? 0n };
+    } catch (error) {
+      this.#socket.close();
+      if (error instanceof Fault && error.kind === "unavailable") throw new StartFailure("lost", null, error.message);
+      throw error;
+    }
+  }
+
+  /** After a start the connection belongs to the monitor. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#started) this.#socket.close();
+  }
+}
+
+function encodeStart(start: MonitorStart, pid: number, hold: boolean): Uint8Array {
+  return encodeRequest(frameType.start, {
+    id: start.id,
+    dir: start.dir,
+    logDir: start.log.dir,
+    logMaxBytes: start.log.maxSizeBytes,
+    logMaxFiles: start.log.maxFiles,
+    logMemory: start.log.inMemory,
+    tty: start.tty,
+    rows: start.size?.rows,
+    columns: start.size?.columns,
+    stdinOpen: start.stdinOpen,
+    stdinOnce: start.stdinOnce,
+    mount: encodeMounts(start.mounts),
+    runtimeArgv: start.tty ? withConsole(start.runtimeArgv, pid, consoleName) : start.runtimeArgv,
+    deleteArgv: start.deleteArgv,
+    pidFile: start.pidFile,
+    console: consoleName,
+    oomFile: start.oomFile,
+    hold,
+  });
+}
+
+function expect(frame: Frame | undefined, type: number): Fields {
+  if (frame === undefined) throw new StartFailure("lost", null, "the container's monitor went away");
+  const fields = new Fields(frame.payload);
+  if (frame.type === type) return fields;
+  if (frame.type !== frameType.failed) throw new StartFailure("lost", null, `unexpected frame ${frame.type} from the monitor`);
+  throw new StartFailure(stageOf(fields.text("stage")), fields.number("status") ?? null, fields.text("text"));
+}
+
+function stageOf(text: string): StartFailure["stage"] {
+  return text === "mount" || text === "log" || text === "runtime" ? text : "spawn";
+}
