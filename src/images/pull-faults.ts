@@ -1,4 +1,4 @@
-import { Fault, isFault } from "#core/fault";
+import { asFault, Fault } from "#core/fault";
 import { familiar, familiarName, type Reference } from "#core/reference";
 import { RegistryFault } from "./registry/failure.ts";
 
@@ -30,6 +30,6 @@ export function resolveFault(error: unknown, reference: Reference): unknown {
 /** The first failure of several that is not just the echo of another (their common signal fires when one fails). */
 export function causeOf(outcomes: readonly PromiseSettledResult<unknown>[]): unknown {
   const failures = outcomes.filter((outcome) => outcome.status === "rejected");
-  const cause = failures.find(({ reason }) => !isFault(reason, "cancelled")) ?? failures[0];
+  const cause = failures.find(({ reason }) => asFault(reason).kind !== "cancelled") ?? failures[0];
   return cause?.reason;
 }

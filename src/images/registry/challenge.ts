@@ -9,7 +9,7 @@ export interface Challenge {
 export function parseChallenges(header: string | string[] | undefined): Challenge[] {
   const text = (Array.isArray(header) ? header.join(", ") : (header ?? "")).slice(0, 8192);
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
-  const token = /\s*,*\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/y;
+  const token = /[\s,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*)))?/y;
   for (let match = token.exec(text); match !== null; match = token.exec(text)) {
     const [, name = "", quoted, bare] = match;
     const value = quoted?.replaceAll(/\\(.)/g, "$1") ?? bare;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { digestOf } from "#core/digest";
 import { Fault } from "#core/fault";
 import { mediaType } from "#core/oci";

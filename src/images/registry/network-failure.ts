@@ -5,13 +5,14 @@ import { type FailureReason, RegistryFault } from "./failure.ts";
  * Docker's clients know (`no such host`, `connection refused`, `x509: …`).
  */
 export function networkFailure(error: unknown, method: string, url: URL, proxy?: URL): RegistryFault {
-  const code = codeOf(error);
-  const host = proxy?.host ?? url.host;
-  const known = wordingOf(code, proxy?.hostname ?? url.hostname, error);
-  const through = proxy === undefined ? "" : ` through the proxy ${proxy.host}`;
-  return new RegistryFault(known.reason, `${verb(method)} "${shown(url)}"${through}: ${known.text}`, {
+  const { reason, text } = wordingOf(codeOf(error), error);
+  // Only name and connection are the proxy's; TLS and HTTP within the tunnel are the registry's.
+  const isProxys = proxy !== undefined && (reason === "dns" || reason === "connect");
+  const through = isProxys ? ` through the proxy ${proxy.host}` : "";
+  const said = text.replace("%h", isProxys ? proxy.hostname : url.hostname);
+  return new RegistryFault(reason, `${verb(method)} "${shown(url)}"${through}: ${said}`, {
     cause: error,
-    remedy: remedyOf(known.reason, host, proxy !== undefined),
+    remedy: remedyOf(reason, isProxys ? proxy.host : url.host, isProxys),
   });
 }
 
@@ -30,9 +31,9 @@ function codeOf(error: unknown): string {
   return "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
-function wordingOf(code: string, host: string, error: unknown): { reason: FailureReason; text: string } {
+function wordingOf(code: string, error: unknown): { reason: FailureReason; text: string } {
   const [reason, text] = wordings[code] ?? [];
-  if (reason !== undefined && text !== undefined) return { reason, text: text.replace("%h", host) };
+  if (reason !== undefined && text !== undefined) return { reason, text };
   const message = error instanceof Error && error.message !== "" ? error.message : String(error);
   if (/^(?:CERT_|UNABLE_TO_|ERR_TLS_CERT|ERR_SSL_TLSV1_ALERT)/.test(code)) {
     return { reason: "untrusted", text: `tls: failed to verify certificate: x509: ${message}` };
