@@ -258,6 +258,8 @@ export interface ContainersOptions {
   readonly cgroupParent?: string;
   /** `--log-driver`, `--log-opt` of the daemon. */
   readonly logging: ContainerSpec["logging"];
+  /** Told of failures that no caller waits for, such as cleaning that did not work. */
+  readonly onUnexpected?: (error: unknown) => void;
 }
 
 export { openContainers } from "./open.ts";

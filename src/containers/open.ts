@@ -1,6 +1,131 @@
-import type { Containers, ContainersOptions } from "./containers.ts";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { attach, resize } from "./attach.ts";
+import { Background } from "./background.ts";
+import type { Container, Containers, ContainersOptions } from "./containers.ts";
+import { create } from "./create.ts";
+import { createExec, inspectExec, resizeExec, startExec } from "./exec.ts";
+import { Execs } from "./exec-records.ts";
+import { selectContainers } from "./filters.ts";
+import { kill } from "./kill.ts";
+import { Locks } from "./locks.ts";
+import { logs } from "./logs.ts";
+import { pause, unpause } from "./pause.ts";
+import { reconcile } from "./reconcile.ts";
+import { prune, remove } from "./remove.ts";
+import { rename } from "./rename.ts";
+import type { Room } from "./room.ts";
+import { start } from "./start.ts";
+import { isRunning } from "./state.ts";
+import { restart, stop } from "./stop.ts";
+import { type ContainerRecord, Store } from "./store.ts";
+import { top } from "./top.ts";
+import { Waiters } from "./waiters.ts";
+import { wait } from "./wait.ts";
 
 /** Opens the room and reconciles: takes up the containers that run, records the ends of those that do not, cleans up after a crash. */
 export async function openContainers(options: ContainersOptions): Promise<Containers> {
-  throw new Error(`not written yet: ${options.shimPath}`);
+  const room = openRoom(options);
+  await reconcile(room);
+  return containersOf(room);
+}
+
+function openRoom(options: ContainersOptions): Room {
+  const { database, paths } = options.host;
+  mkdirSync(join(paths.execRoot, "containers"), { recursive: true, mode: 0o711 });
+  mkdirSync(join(paths.dataRoot, "containers"), { recursive: true, mode: 0o700 });
+  const onUnexpected = options.onUnexpected ?? ((error: unknown) => void error);
+  return {
+    ...options,
+    onUnexpected,
+    closing: false,
+    store: new Store(database),
+    locks: new Locks(),
+    waiters: new Waiters(),
+    execs: new Execs(),
+    background: new Background(16, onUnexpected),
+    live: new Map(),
+    departing: new Map(),
+    restarting: new Set(),
+    waitingSessions: new Map(),
+  };
+}
+
+function containersOf(room: Room): Containers {
+  const find = (nameOrId: string): ContainerRecord => room.store.find(nameOrId);
+  return {
+    create: async (spec, signal) => await create(room, spec, signal),
+    find: (nameOrId) => present(room, find(nameOrId)),
+    list: (options) =>
+      selectContainers(room.store.all(), options, filterFacts(room)).map((record) => present(room, record)),
+    start: async (nameOrId) => await start(room, find(nameOrId).id),
+    stop: async (nameOrId, options) => await stop(room, nameOrId, options),
+    kill: async (nameOrId, signal) => await kill(room, nameOrId, signal),
+    restart: async (nameOrId, options) => await restart(room, nameOrId, options),
+    pause: async (nameOrId) => await pause(room, nameOrId),
+    unpause: async (nameOrId) => await unpause(room, nameOrId),
+    rename: (nameOrId, name) => rename(room, nameOrId, name),
+    remove: async (nameOrId, options) => await remove(room, nameOrId, options),
+    prune: async (filters) => await prune(room, filters),
+    wait: async (nameOrId, condition, signal) => wait(room, nameOrId, condition, signal),
+    top: async (nameOrId, psArgs) => await top(room, nameOrId, psArgs),
+    resize: async (nameOrId, size) => await resize(room, nameOrId, size),
+    attach: async (nameOrId, options) => await attach(room, nameOrId, options),
+    logs: (nameOrId, options, signal) => logs(room, nameOrId, options, signal),
+    createExec: async (nameOrId, spec) => createExec(room, nameOrId, spec),
+    startExec: async (execId, options) => await startExec(room, execId, options),
+    inspectExec: (execId) => inspectExec(room, execId),
+    resizeExec: async (execId, size) => await resizeExec(room, execId, size),
+    sizes: async (nameOrId) => await sizes(room, nameOrId),
+    close: async (options) => await close(room, options),
+  };
+}
+
+/** The record with what other rooms know of it. */
+function present(room: Room, record: ContainerRecord): Container {
+  const endpoint = isRunning(record.state) ? room.networks.endpointOf(record.id) : undefined;
+  return { ...record, execIds: room.execs.idsOf(record.id), ...(endpoint !== undefined && { endpoint }) };
+}
+
+function filterFacts(room: Room): Parameters<typeof selectContainers>[2] {
+  return {
+    imageIds: (name) => {
+      try {
+        return [room.images.find(name).id];
+      } catch {
+        return [];
+      }
+    },
+    find: (nameOrId) => room.store.find(nameOrId),
+    networksOf: (id) => {
+      const endpoint = room.networks.endpointOf(id);
+      return endpoint === undefined ? [] : [endpoint.networkName, endpoint.networkId];
+    },
+  };
+}
+
+async function sizes(room: Room, nameOrId: string): Promise<{ writableBytes: number; rootBytes: number }> {
+  const record = room.store.find(nameOrId);
+  const writableBytes = await room.images.rootSizeBytes(record.id);
+  return { writableBytes, rootBytes: writableBytes + imageBytes(room, record) };
+}
+
+/** An image whose last name went is still found by its id while a container holds it. */
+function imageBytes(room: Room, record: ContainerRecord): number {
+  try {
+    return room.images.find(record.imageId).sizeBytes;
+  } catch {
+    return 0;
+  }
+}
+
+async function close(room: Room, { stopContainers }: { readonly stopContainers: boolean }): Promise<void> {
+  if (stopContainers) {
+    const running = [...room.live.keys()];
+    const stops = await Promise.allSettled(running.map(async (id) => await stop(room, id, {})));
+    for (const end of stops) if (end.status === "rejected") room.onUnexpected(end.reason);
+  }
+  room.closing = true;
+  await Promise.allSettled([...room.live.values()].map(async ({ monitor }) => await monitor[Symbol.asyncDispose]()));
+  await room.background.idle();
 }

@@ -1,0 +1,93 @@
+import { readFile } from "node:fs/promises";
+import { StartFailure } from "#host";
+import { Fault } from "#core/fault";
+
+/** A start or exec that failed: what is said, and the exit code that the container or exec then has. */
+export interface RunFailure {
+  readonly fault: Fault;
+  readonly exitCode: 126 | 127 | 128;
+}
+
+/** Turns what shim and runtime say into Docker's words, which the docker CLI reads to choose its exit code. */
+export function startFailure(error: unknown, runtimeWords: string | undefined, args: readonly string[]): RunFailure {
+  if (!(error instanceof StartFailure)) {
+    const fault = error instanceof Fault ? error : new Fault("internal", messageOf(error), { cause: error });
+    return { fault, exitCode: 128 };
+  }
+  if (error.stage === "mount" || error.stage === "log") {
+    return {
+      fault: new Fault("internal", `failed to prepare the container: ${error.message}`, { cause: error }),
+      exitCode: 128,
+    };
+  }
+  const words = translateWords(runtimeWords ?? error.message, args);
+  const message = `failed to create task for container: failed to create shim task: OCI runtime create failed: ${words}: unknown`;
+  return judged(message, error);
+}
+
+/** The same for `exec`. */
+export function execFailure(error: unknown, runtimeWords: string | undefined, args: readonly string[]): RunFailure {
+  const words = translateWords(runtimeWords ?? messageOf(error), args);
+  return judged(`OCI runtime exec failed: exec failed: unable to start container process: ${words}: unknown`, error);
+}
+
+/** The last error in a runtime's JSON log; undefined when it says nothing. */
+export async function readRuntimeWords(logPath: string): Promise<string | undefined> {
+  const text = await readFile(logPath, "utf8").catch(() => "");
+  for (const line of text.trim().split("\n").reverse()) {
+    const { level, msg } = parseLine(line);
+    if (level === "error" && typeof msg === "string") return msg;
+  }
+  return undefined;
+}
+
+/** crun's words for the failures that clients know in runc's. */
+function translateWords(words: string, args: readonly string[]): string {
+  const program = JSON.stringify(args[0] ?? "");
+  const text = words.trim().replace(/^(?:runc|crun) (?:run|exec|create) failed: /, "");
+  if (args[0] === "") return `exec: "": executable file not found in $PATH`;
+  if (/^executable file `.*` not found/s.test(text)) {
+    const reason =
+      args[0]?.includes("/") === true
+        ? `stat ${args[0]}: no such file or directory`
+        : "executable file not found in $PATH";
+    return `exec: ${program}: ${reason}`;
+  }
+  if (/^open executable: Permission denied/i.test(text)) return `exec: ${program}: permission denied`;
+  // crun's answer for what is no plain file.
+  if (/^open executable: Operation not permitted/i.test(text)) return `exec: ${program}: is a directory`;
+  // C's error texts begin with a capital, Go's do not; clients look for Go's.
+  return text.replace(
+    /: ([A-Z])([a-z]+ [a-z ]+)$/,
+    (_whole, first: string, rest: string) => `: ${first.toLowerCase()}${rest}`,
+  );
+}
+
+function judged(message: string, cause: unknown): RunFailure {
+  const says = (...texts: readonly string[]): boolean => texts.some((text) => message.includes(text));
+  if (says("executable file not found", "no such file or directory")) {
+    return { fault: new Fault("invalid", message, { cause }), exitCode: 127 };
+  }
+  if (says("permission denied", "is a directory")) {
+    return { fault: new Fault("invalid", message, { cause }), exitCode: 126 };
+  }
+  if (says("not a directory")) {
+    const remedy =
+      ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
+    return { fault: new Fault("invalid", `${message}${remedy}`, { cause }), exitCode: 126 };
+  }
+  return { fault: new Fault("internal", message, { cause }), exitCode: 128 };
+}
+
+function parseLine(line: string): { level?: unknown; msg?: unknown } {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

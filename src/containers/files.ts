@@ -1,0 +1,78 @@
+import { isIP } from "node:net";
+
+/** What /etc/hosts is made of. */
+export interface HostsInputs {
+  readonly hostname: string;
+  readonly domainname: string | undefined;
+  /** Undefined: the container has no address of its own. */
+  readonly ipAddress: string | undefined;
+  /** `name:ip`, with `host-gateway` already resolved. */
+  readonly extraHosts: readonly { readonly name: string; readonly ip: string }[];
+}
+
+/** The text of a container's /etc/hosts, in Docker's order. */
+export function hostsText(inputs: HostsInputs): string {
+  const names =
+    inputs.domainname === undefined ? inputs.hostname : `${inputs.hostname}.${inputs.domainname} ${inputs.hostname}`;
+  return [
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    "fe00::\tip6-localnet",
+    "ff00::\tip6-mcastprefix",
+    "ff02::1\tip6-allnodes",
+    "ff02::2\tip6-allrouters",
+    ...inputs.extraHosts.map(({ name, ip }) => `${ip}\t${name}`),
+    ...(inputs.ipAddress === undefined ? [] : [`${inputs.ipAddress}\t${names}`]),
+    "",
+  ].join("\n");
+}
+
+export interface ResolvConfInputs {
+  /** The resolv.conf that the host itself follows. */
+  readonly host: string;
+  readonly servers: readonly string[];
+  readonly search: readonly string[];
+  readonly options: readonly string[];
+  /** In the host's network its loopback resolvers answer; elsewhere nobody would. */
+  readonly hostNetwork: boolean;
+}
+
+/** The text of a container's /etc/resolv.conf: the host's, with what was asked for instead, and public resolvers where only loopback ones were left. */
+export function resolvConfText(inputs: ResolvConfInputs): string {
+  const own = parseResolvConf(inputs.host);
+  const wanted = inputs.servers.length > 0 ? inputs.servers : own.servers;
+  const reachable =
+    inputs.hostNetwork || inputs.servers.length > 0 ? wanted : wanted.filter((server) => !isLoopback(server));
+  const servers = reachable.length > 0 || inputs.hostNetwork ? reachable : fallbackServers;
+  const search = inputs.search.length > 0 ? inputs.search.filter((domain) => domain !== ".") : own.search;
+  const options = inputs.options.length > 0 ? inputs.options : own.options;
+  return [
+    ...servers.map((server) => `nameserver ${server}`),
+    ...(search.length > 0 ? [`search ${search.join(" ")}`] : []),
+    ...(options.length > 0 ? [`options ${options.join(" ")}`] : []),
+    "",
+  ].join("\n");
+}
+
+/** What Docker falls back to as well: the container gets an answer where the host's own resolver cannot be reached. */
+const fallbackServers: readonly string[] = ["8.8.8.8", "8.8.4.4"];
+
+function parseResolvConf(text: string): { servers: string[]; search: string[]; options: string[] } {
+  const servers: string[] = [];
+  const options: string[] = [];
+  let search: string[] = [];
+  for (const line of text.split("\n")) {
+    const [keyword, ...values] = line
+      .replace(/[#;].*$/, "")
+      .trim()
+      .split(/\s+/);
+    if (keyword === "nameserver" && isIP((values[0] ?? "").replace(/%.*$/, "")) > 0) servers.push(values[0] ?? "");
+    if (keyword === "search" || keyword === "domain") search = values;
+    if (keyword === "options") options.push(...values);
+  }
+  return { servers, search, options };
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
+}

@@ -1,0 +1,39 @@
+import type { Monitor } from "#host";
+import type { Background } from "./background.ts";
+import type { ContainersOptions } from "./containers.ts";
+import type { Execs } from "./exec-records.ts";
+import type { Locks } from "./locks.ts";
+import type { ContainerSession } from "./session.ts";
+import type { Store } from "./store.ts";
+import type { Waiters } from "./waiters.ts";
+
+/** What the actions of this room share: its records, and what it knows of the containers that run. */
+export interface Room extends ContainersOptions {
+  readonly store: Store;
+  /** One transition of a container at a time. */
+  readonly locks: Locks;
+  readonly waiters: Waiters;
+  readonly execs: Execs;
+  /** Cleaning that nobody has to wait for. */
+  readonly background: Background;
+  /** The monitors of containers that run, by container. */
+  readonly live: Map<string, Live>;
+  /** Containers that ended and whose runtime is still tidying up; a new start waits for it. */
+  readonly departing: Map<string, Promise<void>>;
+  /** Containers whose coming end is part of a restart or removal, so that `--rm` leaves them alone. */
+  readonly restarting: Set<string>;
+  /** Set when the daemon ends: the containers' monitors are then left alone, not lost. */
+  closing: boolean;
+  /** Told of failures that nobody waits for. */
+  readonly onUnexpected: (error: unknown) => void;
+  /** Attached clients of containers that have yet to start. */
+  readonly waitingSessions: Map<string, Set<ContainerSession>>;
+}
+
+/** A running container as this daemon sees it. */
+export interface Live {
+  readonly monitor: Monitor;
+  readonly pid: number;
+  /** Settles when the container's end is in the store; never rejects. */
+  readonly ended: Promise<void>;
+}

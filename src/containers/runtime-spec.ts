@@ -1,0 +1,89 @@
+/** The part of the OCI runtime specification's `config.json` that Slipway writes (runtime-spec config.md, config-linux.md). */
+export interface RuntimeSpec {
+  readonly ociVersion: string;
+  readonly process: RuntimeProcess;
+  readonly root: { readonly path: string; readonly readonly: boolean };
+  readonly hostname?: string;
+  readonly mounts: readonly RuntimeMount[];
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly linux: RuntimeLinux;
+}
+
+/** config.md#process; also the document of `exec --process`. */
+export interface RuntimeProcess {
+  readonly terminal: boolean;
+  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly capabilities: {
+    readonly bounding: readonly string[];
+    readonly effective: readonly string[];
+    readonly permitted: readonly string[];
+  };
+  readonly noNewPrivileges: boolean;
+  readonly oomScoreAdj?: number;
+  readonly consoleSize?: { readonly height: number; readonly width: number };
+}
+
+export interface RuntimeMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+export interface RuntimeLinux {
+  readonly cgroupsPath: string;
+  readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
+  readonly resources: RuntimeResources;
+  readonly sysctl?: Readonly<Record<string, string>>;
+  readonly devices?: readonly RuntimeDevice[];
+  readonly maskedPaths: readonly string[];
+  readonly readonlyPaths: readonly string[];
+  readonly rootfsPropagation: string;
+}
+
+export interface RuntimeDevice {
+  readonly path: string;
+  readonly type: "c" | "b";
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface RuntimeResources {
+  readonly devices: readonly DeviceRule[];
+  readonly memory?: { readonly limit: number; readonly swap?: number };
+  readonly cpu?: { readonly quota: number; readonly period: number };
+  readonly pids?: { readonly limit: number };
+}
+
+export interface DeviceRule {
+  readonly allow: boolean;
+  readonly type?: "c" | "b" | "a";
+  readonly major?: number;
+  readonly minor?: number;
+  readonly access: string;
+}
+
+export interface SeccompProfile {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet: number;
+  readonly architectures: readonly string[];
+  readonly syscalls: readonly SeccompRule[];
+}
+
+export interface SeccompRule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly errnoRet?: number;
+  readonly args?: readonly {
+    readonly index: number;
+    readonly value: number;
+    readonly valueTwo?: number;
+    readonly op: string;
+  }[];
+}

@@ -1,0 +1,39 @@
+import { Fault } from "#core/fault";
+import type { ContainerState } from "./containers.ts";
+import type { ContainerRecord } from "./store.ts";
+
+/** The states in which a container has processes. */
+export type RunningState = Extract<ContainerState, { readonly pid: number }>;
+
+/** Whether the container has processes: it runs or is paused. */
+export function isRunning(state: ContainerState): state is RunningState {
+  return state.status === "running" || state.status === "paused";
+}
+
+/** The running state, or Fault `conflict` in Docker's words. */
+export function mustRun(record: ContainerRecord): RunningState {
+  if (isRunning(record.state)) return record.state;
+  throw new Fault("conflict", `container ${record.id} is not running`);
+}
+
+/** Checks that a start makes sense now. */
+export function mustBeStartable({ id, state }: ContainerRecord): void {
+  switch (state.status) {
+    case "created":
+    case "exited":
+      return;
+    case "starting":
+    case "running":
+      throw new Fault("notModified", `container ${id} is already running`);
+    case "paused":
+      throw new Fault("conflict", "cannot start a paused container, try unpause instead");
+    case "removing":
+    case "dead":
+      throw new Fault("conflict", "container is marked for removal and cannot be started");
+  }
+}
+
+/** The exit code that `wait` and inspect show for a container that does not run. */
+export function lastExitCode(state: ContainerState): number {
+  return state.status === "exited" || state.status === "created" ? (state.exitCode ?? 0) : 0;
+}

@@ -1,0 +1,161 @@
+import type { Database } from "#host";
+import { Fault } from "#core/fault";
+import { shortId } from "#core/ids";
+import type { Container, ContainerState } from "./containers.ts";
+
+/** What is kept of a container; its endpoint and execs are known elsewhere. */
+export type ContainerRecord = Omit<Container, "endpoint" | "execIds">;
+
+/**
+ * The containers of this daemon: all in memory, every change first in the database. A record is a few kilobytes, and
+ * nothing stays of a container that was removed.
+ */
+export class Store {
+  readonly #database: Database;
+  readonly #records = new Map<string, ContainerRecord>();
+  readonly #idsByName = new Map<string, string>();
+
+  constructor(database: Database) {
+    this.#database = database;
+    database.migrate("containers", [
+      `CREATE TABLE containers (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        image_id TEXT NOT NULL,
+        status TEXT NOT NULL,
+        state TEXT NOT NULL,
+        restarts INTEGER NOT NULL,
+        record TEXT NOT NULL
+      ) STRICT`,
+    ]);
+    for (const row of database.all<Row>("SELECT name, state, restarts, record FROM containers"))
+      this.#remember(fromRow(row));
+  }
+
+  get(id: string): ContainerRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  byName(name: string): ContainerRecord | undefined {
+    const id = this.#idsByName.get(name);
+    return id === undefined ? undefined : this.#records.get(id);
+  }
+
+  all(): Iterable<ContainerRecord> {
+    return this.#records.values();
+  }
+
+  /** By full id, name with or without slash, or unique prefix of the id (in this order). Faults as `Containers.find`. */
+  find(nameOrId: string): ContainerRecord {
+    const name = nameOrId.startsWith("/") ? nameOrId.slice(1) : nameOrId;
+    const exact = this.#records.get(nameOrId) ?? this.byName(name);
+    if (exact !== undefined) return exact;
+    const found = nameOrId === "" ? [] : [...this.#records.keys()].filter((id) => id.startsWith(nameOrId));
+    if (found.length > 1) {
+      throw new Fault("invalid", `multiple IDs found with provided prefix: ${nameOrId}`, {
+        remedy: "Give more digits of the id, or the name.",
+      });
+    }
+    const record = found[0] === undefined ? undefined : this.#records.get(found[0]);
+    if (record === undefined) throw new Fault("notFound", `No such container: ${nameOrId.slice(0, 256)}`);
+    return record;
+  }
+
+  /** Adds a container. Fault `conflict` in Docker's words when its name is taken. */
+  insert(record: ContainerRecord): void {
+    this.#checkName(record.name);
+    const { name, state, restartCount, ...rest } = record;
+    this.#database.run(
+      "INSERT INTO containers (id, name, image_id, status, state, restarts, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      record.id,
+      name,
+      record.imageId,
+      state.status,
+      encode(state),
+      restartCount,
+      encode(rest),
+    );
+    this.#remember(record);
+  }
+
+  /** A state that must outlive the daemon. */
+  transition(id: string, state: ContainerState, restartCount?: number): ContainerRecord {
+    const record = this.#known(id);
+    const restarts = restartCount ?? record.restartCount;
+    this.#database.run(
+      "UPDATE containers SET status = ?, state = ?, restarts = ? WHERE id = ?",
+      state.status,
+      encode(state),
+      restarts,
+      id,
+    );
+    return this.#remember({ ...record, state, restartCount: restarts });
+  }
+
+  /** A state that a crash may forget: `starting` shows by itself in the monitor's folder. */
+  note(id: string, state: ContainerState): ContainerRecord {
+    return this.#remember({ ...this.#known(id), state });
+  }
+
+  rename(id: string, name: string): ContainerRecord {
+    this.#checkName(name);
+    const record = this.#known(id);
+    this.#database.run("UPDATE containers SET name = ? WHERE id = ?", name, id);
+    this.#idsByName.delete(record.name);
+    return this.#remember({ ...record, name });
+  }
+
+  delete(id: string): void {
+    const record = this.#known(id);
+    this.#database.run("DELETE FROM containers WHERE id = ?", id);
+    this.#records.delete(id);
+    this.#idsByName.delete(record.name);
+  }
+
+  #known(id: string): ContainerRecord {
+    const record = this.#records.get(id);
+    if (record === undefined) throw new Fault("notFound", `No such container: ${shortId(id)}`);
+    return record;
+  }
+
+  #remember(record: ContainerRecord): ContainerRecord {
+    this.#records.set(record.id, record);
+    this.#idsByName.set(record.name, record.id);
+    return record;
+  }
+
+  #checkName(name: string): void {
+    const owner = this.#idsByName.get(name);
+    if (owner === undefined) return;
+    throw new Fault(
+      "conflict",
+      `Conflict. The container name "/${name}" is already in use by container "${owner}". ` +
+        "You have to remove (or rename) that container to be able to reuse that name.",
+    );
+  }
+}
+
+interface Row {
+  readonly name: string;
+  readonly state: string;
+  readonly restarts: number;
+  readonly record: string;
+}
+
+function fromRow(row: Row): ContainerRecord {
+  const rest = decode(row.record) as Omit<ContainerRecord, "name" | "state" | "restartCount">;
+  return { ...rest, name: row.name, state: decode(row.state) as ContainerState, restartCount: row.restarts };
+}
+
+/** JSON with times: a bigint is an object that no request can bring, as its maps hold strings alone. */
+function encode(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? { $ns: item.toString() } : item));
+}
+
+function decode(text: string): unknown {
+  return JSON.parse(text, (_key, item: unknown) =>
+    typeof item === "object" && item !== null && "$ns" in item && typeof item.$ns === "string"
+      ? BigInt(item.$ns)
+      : item,
+  );
+}
