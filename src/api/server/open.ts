@@ -61,7 +61,9 @@ class ApiServer implements Server {
   }
 
   #serve(socket: Socket): void {
-    const served = serveConnection(socket, this.#service, this.#closing.signal).finally(() => this.#connections.delete(socket));
+    const served = serveConnection(socket, this.#service, this.#closing.signal).finally(() =>
+      this.#connections.delete(socket),
+    );
     this.#connections.set(socket, served);
   }
 

@@ -25,17 +25,15 @@ export class Parameters {
     return value === null ? absent : !falseWords.has(value.trim().toLowerCase());
   }
 
-  /** Whether the parameter is given, even empty. */
-  has(name: string): boolean {
-    return this.#query.has(name);
-  }
-
   /** A whole number. Fault `invalid` for anything else. */
   integer(name: string): number | undefined {
     const value = this.text(name);
     if (value === undefined) return undefined;
     if (!/^[+-]?\d{1,15}$/.test(value)) {
-      throw new Fault("invalid", `invalid value for ${name}: strconv.Atoi: parsing "${value.slice(0, 100)}": invalid syntax`);
+      throw new Fault(
+        "invalid",
+        `invalid value for ${name}: strconv.Atoi: parsing "${value.slice(0, 100)}": invalid syntax`,
+      );
     }
     return Number(value);
   }

@@ -1,4 +1,12 @@
-import { apiVersion, apiVersionText, type ApiVersion, maxApiVersion, minApiVersion, parseApiVersion, toJson } from "#api/wire";
+import {
+  apiVersion,
+  apiVersionText,
+  type ApiVersion,
+  maxApiVersion,
+  minApiVersion,
+  parseApiVersion,
+  toJson,
+} from "#api/wire";
 import { asFault, Fault, httpStatusOf } from "#core/fault";
 import type { Log } from "#core/log";
 import type { Answer, ErrorAnswer } from "./http/answer.ts";

@@ -103,7 +103,10 @@ function networkMode(request: ContainerCreateRequest): string {
   if (mode !== "" && mode !== "default") {
     const isOther = named !== undefined && named !== mode && !mode.startsWith("container:");
     if (isOther) {
-      throw new Fault("unsupported", `a second network is not supported yet (NetworkingConfig.EndpointsConfig[${named}])`);
+      throw new Fault(
+        "unsupported",
+        `a second network is not supported yet (NetworkingConfig.EndpointsConfig[${named}])`,
+      );
     }
     return mode;
   }
@@ -129,7 +132,8 @@ function shmSize(wanted: number | undefined): number {
 function logging(wanted: HostConfig["LogConfig"] | undefined, defaults: SpecDefaults): ContainerSpec["logging"] {
   const type = wanted?.Type ?? "";
   if (type === "") return { driver: defaults.logDriver, options: { ...defaults.logOptions, ...wanted?.Config } };
-  if (type === "local" || type === "json-file" || type === "none") return { driver: type, options: wanted?.Config ?? {} };
+  if (type === "local" || type === "json-file" || type === "none")
+    return { driver: type, options: wanted?.Config ?? {} };
   throw new Fault("unsupported", `--log-driver ${type.slice(0, 50)} is not supported yet (HostConfig.LogConfig)`, {
     remedy: "Use local, json-file or none.",
   });
@@ -149,7 +153,8 @@ function checkTargets<T extends { readonly target: string }>(mounts: readonly T[
 }
 
 function checkEnv(entry: string): string {
-  if (entry === "" || entry.startsWith("=")) throw new Fault("invalid", `invalid environment variable: ${entry.slice(0, 100)}`);
+  if (entry === "" || entry.startsWith("="))
+    throw new Fault("invalid", `invalid environment variable: ${entry.slice(0, 100)}`);
   if (entry.includes("\0")) throw new Fault("invalid", "invalid environment variable: it contains a NUL byte");
   return entry;
 }
@@ -175,7 +180,8 @@ function checkHostname(name: string): string {
 
 function checkExtraHost(entry: string): string {
   const [, name, address] = /^([^:=]+)[:=](.+)$/.exec(entry) ?? [];
-  if (name === undefined || address === undefined) throw new Fault("invalid", `bad format for add-host: "${entry.slice(0, 200)}"`);
+  if (name === undefined || address === undefined)
+    throw new Fault("invalid", `bad format for add-host: "${entry.slice(0, 200)}"`);
   return `${name}:${address}`;
 }
 

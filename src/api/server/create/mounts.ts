@@ -3,7 +3,7 @@ import type { MountRequest } from "#api/wire";
 import type { BindRequest } from "#containers";
 import { Fault } from "#core/fault";
 
-const propagations: readonly string[] = ["private", "rprivate", "slave", "rslave", "shared", "rshared"];
+const propagations: ReadonlySet<string> = new Set(["private", "rprivate", "slave", "rslave", "shared", "rshared"]);
 /** SELinux labels have no effect where SELinux is off, and consistency words have none on Linux. */
 const quietModes: ReadonlySet<string> = new Set(["rw", "z", "Z", "cached", "delegated", "consistent"]);
 
@@ -38,7 +38,8 @@ export function readMounts(mounts: readonly MountRequest[]): ReadMounts {
     const target = checkTarget(mount.Target ?? "");
     if (mount.Type === "bind") binds.push(readBindMount(mount, target));
     else if (mount.Type === "tmpfs") tmpfs.push([target, readTmpfsOptions(mount)]);
-    else if (mount.Type === "volume" || mount.Type === undefined || mount.Type === "") throw namedVolume(mount.Source ?? "");
+    else if (mount.Type === "volume" || mount.Type === undefined || mount.Type === "")
+      throw namedVolume(mount.Source ?? "");
     else if (mount.Type === "image" || mount.Type === "npipe" || mount.Type === "cluster") {
       throw new Fault("unsupported", `--mount type=${mount.Type} is not supported yet (HostConfig.Mounts)`);
     } else throw new Fault("invalid", `invalid mount config for type "${mount.Type.slice(0, 50)}": mount type unknown`);
@@ -49,7 +50,10 @@ export function readMounts(mounts: readonly MountRequest[]): ReadMounts {
 /** A path in the container. Fault `invalid` in Docker's words when it is not absolute or is the root. */
 export function checkTarget(path: string): string {
   if (!isAbsolute(path)) {
-    throw new Fault("invalid", `invalid mount config: invalid mount path: '${path.slice(0, 200)}' mount path must be absolute`);
+    throw new Fault(
+      "invalid",
+      `invalid mount config: invalid mount path: '${path.slice(0, 200)}' mount path must be absolute`,
+    );
   }
   const clean = normalize(path).replace(/(.)\/+$/, "$1");
   if (clean === "/") throw new Fault("invalid", "invalid specification: destination can't be '/'");
@@ -66,10 +70,15 @@ function readBindMount(mount: MountRequest, target: string): BindRequest {
       `invalid mount config for type "bind": invalid mount path: '${source.slice(0, 200)}' mount path must be absolute`,
     );
   }
-  if (options.NonRecursive === true || options.ReadOnlyNonRecursive === true || options.ReadOnlyForceRecursive === true) {
+  if (
+    options.NonRecursive === true ||
+    options.ReadOnlyNonRecursive === true ||
+    options.ReadOnlyForceRecursive === true
+  ) {
     throw new Fault("unsupported", "--mount bind-recursive is not supported yet (HostConfig.Mounts.BindOptions)");
   }
-  const propagation = options.Propagation === undefined || options.Propagation === "" ? "rprivate" : options.Propagation;
+  const propagation =
+    options.Propagation === undefined || options.Propagation === "" ? "rprivate" : options.Propagation;
   if (!isPropagation(propagation)) throw new Fault("invalid", `invalid propagation mode: ${propagation.slice(0, 50)}`);
   return {
     source: normalize(source),
@@ -93,7 +102,7 @@ function readTmpfsOptions(mount: MountRequest): string {
 }
 
 function isPropagation(word: string): word is BindRequest["propagation"] {
-  return propagations.includes(word);
+  return propagations.has(word);
 }
 
 function namedVolume(name: string): Fault {

@@ -40,7 +40,8 @@ function readPort(text: string): { protocol: "tcp" | "udp"; containerPort: numbe
 
 function readHostIp(text: string): string {
   const address = text.replace(/^\[(.*)\]$/, "$1");
-  if (address !== "" && isIP(address) === 0) throw new Fault("invalid", `invalid host IP address: ${text.slice(0, 100)}`);
+  if (address !== "" && isIP(address) === 0)
+    throw new Fault("invalid", `invalid host IP address: ${text.slice(0, 100)}`);
   return address;
 }
 

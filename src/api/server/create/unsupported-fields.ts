@@ -2,53 +2,54 @@ import type { ContainerCreateRequest, EndpointSettings, HostConfig } from "#api/
 import { Fault } from "#core/fault";
 
 /** The request's fields that Slipway does not carry yet: how the CLI names them, and whether a value asks for anything. */
-const hostFields: { readonly [Key in keyof HostConfig]?: readonly [flag: string, asks: (value: unknown) => boolean] } = {
-  RestartPolicy: ["--restart", (value) => !["", "no"].includes((value as HostConfig["RestartPolicy"]).Name)],
-  VolumeDriver: ["--volume-driver", isFilled],
-  VolumesFrom: ["--volumes-from", isFilled],
-  CgroupnsMode: ["--cgroupns", (value) => !["", "private"].includes(String(value))],
-  Cgroup: ["Cgroup", isFilled],
-  IpcMode: ["--ipc", (value) => !["", "private", "shareable"].includes(String(value))],
-  Links: ["--link", isFilled],
-  OomScoreAdj: ["--oom-score-adj", isFilled],
-  PidMode: ["--pid", isFilled],
-  StorageOpt: ["--storage-opt", isFilled],
-  UTSMode: ["--uts", isFilled],
-  UsernsMode: ["--userns", (value) => !["", "host"].includes(String(value))],
-  Sysctls: ["--sysctl", isFilled],
-  Isolation: ["--isolation", (value) => !["", "default"].includes(String(value))],
-  CpuShares: ["--cpu-shares", isFilled],
-  CgroupParent: ["--cgroup-parent", isFilled],
-  BlkioWeight: ["--blkio-weight", isFilled],
-  BlkioWeightDevice: ["--blkio-weight-device", isFilled],
-  BlkioDeviceReadBps: ["--device-read-bps", isFilled],
-  BlkioDeviceWriteBps: ["--device-write-bps", isFilled],
-  BlkioDeviceReadIOps: ["--device-read-iops", isFilled],
-  BlkioDeviceWriteIOps: ["--device-write-iops", isFilled],
-  CpuPeriod: ["--cpu-period", isFilled],
-  CpuQuota: ["--cpu-quota", isFilled],
-  CpuRealtimePeriod: ["--cpu-rt-period", isFilled],
-  CpuRealtimeRuntime: ["--cpu-rt-runtime", isFilled],
-  CpusetCpus: ["--cpuset-cpus", isFilled],
-  CpusetMems: ["--cpuset-mems", isFilled],
-  Devices: ["--device", isFilled],
-  DeviceCgroupRules: ["--device-cgroup-rule", isFilled],
-  DeviceRequests: ["--gpus", isFilled],
-  KernelMemory: ["--kernel-memory", isFilled],
-  KernelMemoryTCP: ["--kernel-memory-tcp", isFilled],
-  MemoryReservation: ["--memory-reservation", isFilled],
-  MemorySwap: ["--memory-swap", isFilled],
-  MemorySwappiness: ["--memory-swappiness", (value) => value !== -1],
-  OomKillDisable: ["--oom-kill-disable", isFilled],
-  Ulimits: ["--ulimit", isFilled],
-  CpuCount: ["--cpu-count", isFilled],
-  CpuPercent: ["--cpu-percent", isFilled],
-  IOMaximumIOps: ["--io-maxiops", isFilled],
-  IOMaximumBandwidth: ["--io-maxbandwidth", isFilled],
-  // An empty list unmasks (systempaths=unconfined), an absent one is the default.
-  MaskedPaths: ["MaskedPaths", () => true],
-  ReadonlyPaths: ["ReadonlyPaths", () => true],
-};
+const hostFields: { readonly [Key in keyof HostConfig]?: readonly [flag: string, asks: (value: unknown) => boolean] } =
+  {
+    RestartPolicy: ["--restart", (value) => !["", "no"].includes((value as HostConfig["RestartPolicy"]).Name)],
+    VolumeDriver: ["--volume-driver", isFilled],
+    VolumesFrom: ["--volumes-from", isFilled],
+    CgroupnsMode: ["--cgroupns", (value) => !["", "private"].includes(String(value))],
+    Cgroup: ["Cgroup", isFilled],
+    IpcMode: ["--ipc", (value) => !["", "private", "shareable"].includes(String(value))],
+    Links: ["--link", isFilled],
+    OomScoreAdj: ["--oom-score-adj", isFilled],
+    PidMode: ["--pid", isFilled],
+    StorageOpt: ["--storage-opt", isFilled],
+    UTSMode: ["--uts", isFilled],
+    UsernsMode: ["--userns", (value) => !["", "host"].includes(String(value))],
+    Sysctls: ["--sysctl", isFilled],
+    Isolation: ["--isolation", (value) => !["", "default"].includes(String(value))],
+    CpuShares: ["--cpu-shares", isFilled],
+    CgroupParent: ["--cgroup-parent", isFilled],
+    BlkioWeight: ["--blkio-weight", isFilled],
+    BlkioWeightDevice: ["--blkio-weight-device", isFilled],
+    BlkioDeviceReadBps: ["--device-read-bps", isFilled],
+    BlkioDeviceWriteBps: ["--device-write-bps", isFilled],
+    BlkioDeviceReadIOps: ["--device-read-iops", isFilled],
+    BlkioDeviceWriteIOps: ["--device-write-iops", isFilled],
+    CpuPeriod: ["--cpu-period", isFilled],
+    CpuQuota: ["--cpu-quota", isFilled],
+    CpuRealtimePeriod: ["--cpu-rt-period", isFilled],
+    CpuRealtimeRuntime: ["--cpu-rt-runtime", isFilled],
+    CpusetCpus: ["--cpuset-cpus", isFilled],
+    CpusetMems: ["--cpuset-mems", isFilled],
+    Devices: ["--device", isFilled],
+    DeviceCgroupRules: ["--device-cgroup-rule", isFilled],
+    DeviceRequests: ["--gpus", isFilled],
+    KernelMemory: ["--kernel-memory", isFilled],
+    KernelMemoryTCP: ["--kernel-memory-tcp", isFilled],
+    MemoryReservation: ["--memory-reservation", isFilled],
+    MemorySwap: ["--memory-swap", isFilled],
+    MemorySwappiness: ["--memory-swappiness", (value) => value !== -1],
+    OomKillDisable: ["--oom-kill-disable", isFilled],
+    Ulimits: ["--ulimit", isFilled],
+    CpuCount: ["--cpu-count", isFilled],
+    CpuPercent: ["--cpu-percent", isFilled],
+    IOMaximumIOps: ["--io-maxiops", isFilled],
+    IOMaximumBandwidth: ["--io-maxbandwidth", isFilled],
+    // An empty list unmasks (systempaths=unconfined), an absent one is the default.
+    MaskedPaths: ["MaskedPaths", () => true],
+    ReadonlyPaths: ["ReadonlyPaths", () => true],
+  };
 
 const configFields: {
   readonly [Key in keyof ContainerCreateRequest]?: readonly [flag: string, asks: (value: unknown) => boolean];
@@ -76,7 +77,10 @@ export function refuseUnsupported(request: ContainerCreateRequest): void {
   refuseFields(request.HostConfig ?? {}, hostFields, "HostConfig");
   const endpoints = Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {});
   if (endpoints.length > 1) {
-    throw new Fault("unsupported", "several networks at create are not supported yet (NetworkingConfig.EndpointsConfig)");
+    throw new Fault(
+      "unsupported",
+      "several networks at create are not supported yet (NetworkingConfig.EndpointsConfig)",
+    );
   }
   for (const [name, endpoint] of endpoints) {
     refuseFields(endpoint ?? {}, endpointFields, `NetworkingConfig.EndpointsConfig[${name}]`);

@@ -61,7 +61,7 @@ export async function serveConnection(
   // The close that follows is what counts.
   socket.on("error", () => undefined);
   try {
-    while (await serveNext({ socket, input, gone: gone.signal, service, limits }) && !closing.aborted);
+    while ((await serveNext({ socket, input, gone: gone.signal, service, limits })) && !closing.aborted);
     await linger(socket, input, limits.lingerMs);
   } catch {
     // The peer went away between two writes.

@@ -54,12 +54,17 @@ async function listenOnPath(path: string, options: ListenerOptions): Promise<Ser
 
 async function listenOnPort(address: string, options: ListenerOptions): Promise<Server> {
   const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:]+)\]|([^:/[\]]*)):(\d{1,5})$/.exec(address) ?? [];
-  if (port === undefined || Number(port) > 65_535) throw new Fault("invalid", `invalid bind address (tcp://${address})`);
+  if (port === undefined || Number(port) > 65_535)
+    throw new Fault("invalid", `invalid bind address (tcp://${address})`);
   const { tls } = options;
   if (tls?.ca === undefined || !tls.verify) {
-    throw new Fault("invalid", `tcp://${address} without client certificates would make everybody who reaches it root here`, {
-      remedy: "Give --tlsverify with --tlscacert, --tlscert and --tlskey, or listen on a unix socket.",
-    });
+    throw new Fault(
+      "invalid",
+      `tcp://${address} without client certificates would make everybody who reaches it root here`,
+      {
+        remedy: "Give --tlsverify with --tlscacert, --tlscert and --tlskey, or listen on a unix socket.",
+      },
+    );
   }
   const server = createTlsServer(
     {

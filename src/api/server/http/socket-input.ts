@@ -9,7 +9,8 @@ export class SocketInput {
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #ended = false;
-  #wake: (() => void) | undefined;
+  /** One, or two for a moment when a stream's end hands over to the connection's. */
+  #wakers: (() => void)[] = [];
   readonly #endListeners = new Set<() => void>();
 
   constructor(socket: Socket) {
@@ -29,7 +30,7 @@ export class SocketInput {
     while (this.#queue.length === 0) {
       if (this.#ended) return undefined;
       const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
+      this.#wakers.push(resolve);
       await promise;
     }
     return this.takeQueued();
@@ -79,7 +80,6 @@ export class SocketInput {
   }
 
   #wakeReader(): void {
-    this.#wake?.();
-    this.#wake = undefined;
+    for (const wake of this.#wakers.splice(0)) wake();
   }
 }

@@ -1,0 +1,109 @@
+import { apiVersion, type ApiVersion, type ContainerConfig, type ContainerInspect, type MountPoint } from "#api/wire";
+import type { Container, ContainerSpec } from "#containers";
+import { rfc3339Nano } from "#core/clock";
+import type { Images } from "#images";
+import type { Networks } from "#networks";
+import { networkSettings } from "./container-network.ts";
+import { stateAnswer } from "./container-state.ts";
+import { hostConfigAnswer } from "./host-config.ts";
+
+/** What an inspect answer is made from beside the container. */
+export interface InspectSources {
+  readonly images: Images;
+  readonly networks: Networks;
+  readonly version: ApiVersion;
+  readonly defaultRuntime: string;
+  /** Given when the client asked for sizes. */
+  readonly sizes?: { readonly writableBytes: number; readonly rootBytes: number };
+}
+
+/** `GET /containers/{id}/json`. */
+export function containerInspect(container: Container, sources: InspectSources): ContainerInspect {
+  const { images, networks, version, defaultRuntime, sizes } = sources;
+  const { files, process } = container;
+  return {
+    Id: container.id,
+    Created: rfc3339Nano(container.createdNs),
+    Path: process.args[0] ?? "",
+    Args: process.args.slice(1),
+    State: stateAnswer(container),
+    Image: container.imageId,
+    ResolvConfPath: files.resolvConf,
+    HostnamePath: files.hostname,
+    HostsPath: files.hosts,
+    LogPath: container.spec.logging.driver === "none" ? "" : container.logPath,
+    Name: `/${container.name}`,
+    RestartCount: container.restartCount,
+    Driver: graphDriver(container, images).Name,
+    Platform: "linux",
+    MountLabel: "",
+    ProcessLabel: "",
+    AppArmorProfile: "",
+    ExecIDs: container.execIds.length === 0 ? null : container.execIds,
+    HostConfig: hostConfigAnswer(container.spec, version, defaultRuntime),
+    GraphDriver: graphDriver(container, images),
+    ...(sizes !== undefined && { SizeRw: sizes.writableBytes, SizeRootFs: sizes.rootBytes }),
+    Mounts: mountPoints(container.spec),
+    Config: configAnswer(container, version),
+    NetworkSettings: networkSettings(container, networks),
+  };
+}
+
+/** `Mounts` of inspect and of the list. */
+export function mountPoints({ binds, tmpfs }: ContainerSpec): MountPoint[] {
+  const bound = binds.map((bind) => ({
+    Type: "bind",
+    Source: bind.source,
+    Destination: bind.target,
+    Mode: (bind.text ?? "").split(":")[2] ?? "",
+    RW: !bind.readOnly,
+    Propagation: bind.propagation,
+  }));
+  const inMemory = Object.keys(tmpfs).map((target) => ({
+    Type: "tmpfs",
+    Source: "",
+    Destination: target,
+    Mode: "",
+    RW: true,
+    Propagation: "",
+  }));
+  return [...bound, ...inMemory];
+}
+
+function configAnswer({ spec, process, hostname }: Container, version: ApiVersion): ContainerConfig {
+  return {
+    Hostname: hostname,
+    Domainname: spec.domainname ?? "",
+    User: process.user,
+    AttachStdin: spec.attach.stdin,
+    AttachStdout: spec.attach.stdout,
+    AttachStderr: spec.attach.stderr,
+    ...(process.exposedPorts.length > 0 && {
+      ExposedPorts: Object.fromEntries(process.exposedPorts.map((port) => [port, {}])),
+    }),
+    Tty: spec.tty,
+    OpenStdin: spec.stdinOpen,
+    StdinOnce: spec.stdinOnce,
+    Env: process.env,
+    Cmd: process.command.length === 0 ? null : process.command,
+    ...(spec.healthcheck !== undefined && { Healthcheck: spec.healthcheck }),
+    Image: spec.image,
+    Volumes: null,
+    WorkingDir: process.workingDir,
+    Entrypoint: process.entrypoint.length === 0 ? null : process.entrypoint,
+    ...(version < apiVersion("1.44") && { MacAddress: "" }),
+    OnBuild: null,
+    Labels: process.labels,
+    ...(spec.stopSignal !== undefined && { StopSignal: spec.stopSignal }),
+    ...(spec.stopTimeoutSeconds !== undefined && { StopTimeout: spec.stopTimeoutSeconds }),
+  };
+}
+
+function graphDriver({ id }: Container, images: Images): ContainerInspect["GraphDriver"] {
+  try {
+    const { driver } = images.openRoot(id);
+    return { Name: driver.name, Data: driver.data };
+  } catch {
+    return { Name: "overlay2", Data: null }; // it is being removed
+  }
+}

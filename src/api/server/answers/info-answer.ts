@@ -1,0 +1,132 @@
+import { engineVersion, type InfoAnswer, productVersion } from "#api/wire";
+import { rfc3339Nano } from "#core/clock";
+import type { ServerOptions } from "../server.ts";
+
+const officialIndex = "https://index.docker.io/v1/";
+
+/** `GET /info`. */
+export function infoAnswer(options: ServerOptions): InfoAnswer {
+  const { host, images, labels } = options;
+  const { machine, paths, runtimes } = host;
+  return {
+    ID: paths.instance,
+    ...containerCounts(options),
+    Images: images.usage().images,
+    Driver: "overlay2",
+    DriverStatus: [["Layers", `${images.usage().layersBytes} bytes`]],
+    Plugins: {
+      Volume: [],
+      Network: ["bridge", "host", "null"],
+      Authorization: null,
+      Log: ["json-file", "local", "none"],
+    },
+    ...controls(options),
+    Debug: false,
+    NFd: 0,
+    NGoroutines: 0,
+    SystemTime: rfc3339Nano(host.clock.now()),
+    LoggingDriver: options.logDriver,
+    CgroupDriver: "cgroupfs",
+    CgroupVersion: String(host.cgroups.version),
+    NEventsListener: 0,
+    KernelVersion: machine.kernelVersion,
+    OperatingSystem: machine.operatingSystem,
+    OSVersion: machine.osVersion,
+    OSType: "linux",
+    Architecture: machine.architecture,
+    IndexServerAddress: officialIndex,
+    RegistryConfig: registryConfig(options),
+    NCPU: machine.cpus,
+    MemTotal: machine.memoryBytes,
+    GenericResources: null,
+    DockerRootDir: paths.dataRoot,
+    HttpProxy: "",
+    HttpsProxy: "",
+    NoProxy: "",
+    Name: machine.hostname,
+    Labels: labels,
+    ExperimentalBuild: false,
+    ServerVersion: engineVersion,
+    Runtimes: Object.fromEntries(Object.entries(runtimes.paths).map(([name, path]) => [name, { path }])),
+    DefaultRuntime: runtimes.default,
+    Swarm: {
+      NodeID: "",
+      NodeAddr: "",
+      LocalNodeState: "inactive",
+      ControlAvailable: false,
+      Error: "",
+      RemoteManagers: null,
+    },
+    // Containers outlive the daemon.
+    LiveRestoreEnabled: true,
+    Isolation: "",
+    InitBinary: "slipway-shim",
+    ContainerdCommit: { ID: "" },
+    RuncCommit: { ID: "" },
+    InitCommit: { ID: productVersion },
+    SecurityOptions: securityOptions(options),
+    CDISpecDirs: [],
+    Warnings: warnings(options),
+  };
+}
+
+function containerCounts({ containers }: ServerOptions) {
+  const all = containers.list({ all: true, filters: {} });
+  const running = all.filter(({ state }) => state.status === "running").length;
+  const paused = all.filter(({ state }) => state.status === "paused").length;
+  return {
+    Containers: all.length,
+    ContainersRunning: running,
+    ContainersPaused: paused,
+    ContainersStopped: all.length - running - paused,
+  };
+}
+
+function controls({ host: { cgroups, machine } }: ServerOptions) {
+  const has = (name: string): boolean => cgroups.controllers.has(name);
+  return {
+    MemoryLimit: has("memory"),
+    SwapLimit: has("memory"),
+    CpuCfsPeriod: has("cpu"),
+    CpuCfsQuota: has("cpu"),
+    CPUShares: has("cpu"),
+    CPUSet: has("cpuset"),
+    PidsLimit: has("pids"),
+    OomKillDisable: cgroups.version === 1 && has("memory"),
+    IPv4Forwarding: machine.ipv4Forwarding,
+    BridgeNfIptables: false,
+    BridgeNfIp6tables: false,
+  };
+}
+
+function registryConfig({ insecureRegistries, registryMirrors }: ServerOptions): InfoAnswer["RegistryConfig"] {
+  const isRange = (entry: string): boolean => /\/\d{1,3}$/.test(entry);
+  const insecureHosts = insecureRegistries.filter((entry) => !isRange(entry));
+  const own = insecureHosts.map((name) => [name, { Name: name, Mirrors: [], Secure: false, Official: false }] as const);
+  return {
+    InsecureRegistryCIDRs: ["127.0.0.0/8", "::1/128", ...insecureRegistries.filter(isRange)],
+    IndexConfigs: {
+      "docker.io": { Name: "docker.io", Mirrors: registryMirrors, Secure: true, Official: true },
+      ...Object.fromEntries(own),
+    },
+    Mirrors: registryMirrors,
+  };
+}
+
+function securityOptions({ host: { machine, cgroups } }: ServerOptions): string[] {
+  return [
+    ...(machine.apparmor ? ["name=apparmor"] : []),
+    ...(machine.seccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(cgroups.version === 2 ? ["name=cgroupns"] : []),
+  ];
+}
+
+function warnings({ host: { cgroups, machine } }: ServerOptions): string[] | null {
+  const missing = [
+    ...(cgroups.controllers.has("memory") ? [] : ["WARNING: No memory limit support"]),
+    ...(cgroups.controllers.has("cpu") ? [] : ["WARNING: No cpu cfs quota support"]),
+    ...(cgroups.controllers.has("pids") ? [] : ["WARNING: No pids limit support"]),
+    ...(machine.ipv4Forwarding ? [] : ["WARNING: IPv4 forwarding is disabled"]),
+  ];
+  return missing.length === 0 ? null : missing;
+}

@@ -1,0 +1,208 @@
+import { apiVersion, booleanFilter, checkContainerCreate, type Filters, parseFilters } from "#api/wire";
+import type { Container } from "#containers";
+import { Fault } from "#core/fault";
+import type { Images } from "#images";
+import { containerInspect } from "../answers/container-inspect.ts";
+import { containerSummary } from "../answers/container-summary.ts";
+import { readJson } from "../body.ts";
+import { containerSpec } from "../create/container-spec.ts";
+import type { Answer } from "../http/answer.ts";
+import { parsePlatform } from "../platform.ts";
+import { type ApiRequest, route, type Route } from "../router.ts";
+import type { ServerOptions } from "../server.ts";
+
+const done: Answer = { kind: "empty", status: 204 };
+
+const listFilters: readonly string[] = [
+  "ancestor",
+  "before",
+  "exited",
+  "expose",
+  "health",
+  "id",
+  "is-task",
+  "isolation",
+  "label",
+  "name",
+  "network",
+  "publish",
+  "since",
+  "status",
+  "volume",
+];
+const statusWords = new Set(["created", "restarting", "running", "removing", "paused", "exited", "dead"]);
+
+/** Containers, but for their streams. */
+export function containerRoutes(options: ServerOptions): Route[] {
+  const { containers } = options;
+  return [
+    route("GET /containers/json", (request) => list(options, request)),
+    route("POST /containers/create", (request) => create(options, request)),
+    route("POST /containers/prune", (request) => prune(options, request)),
+    route("GET /containers/{name}/json", (request) => inspect(options, request)),
+    route("GET /containers/{name}/top", (request) => top(options, request)),
+    route("POST /containers/{name}/start", (request) => start(options, request)),
+    route("POST /containers/{name}/stop", async (request) => {
+      await containers.stop(nameIn(request), stopOptions(request));
+      return done;
+    }),
+    route("POST /containers/{name}/restart", async (request) => {
+      await containers.restart(nameIn(request), stopOptions(request));
+      return done;
+    }),
+    route("POST /containers/{name}/kill", async (request) => {
+      await containers.kill(nameIn(request), request.query.text("signal"));
+      return done;
+    }),
+    route("POST /containers/{name}/pause", async (request) => {
+      await containers.pause(nameIn(request));
+      return done;
+    }),
+    route("POST /containers/{name}/unpause", async (request) => {
+      await containers.unpause(nameIn(request));
+      return done;
+    }),
+    route("POST /containers/{name}/rename", (request) => rename(options, request)),
+    route("POST /containers/{name}/resize", async (request) => {
+      await containers.resize(nameIn(request), sizeIn(request));
+      return done;
+    }),
+    route("DELETE /containers/{name}", (request) => remove(options, request)),
+  ];
+}
+
+/** The container that the path names; a leading slash is part of how Docker writes names. */
+export function nameIn({ path }: ApiRequest): string {
+  return (path["name"] ?? "").replace(/^\//, "");
+}
+
+/** The terminal's size in the query (`h`, `w`). */
+export function sizeIn({ query }: ApiRequest): { readonly rows: number; readonly columns: number } {
+  const rows = query.integer("h");
+  const columns = query.integer("w");
+  const isSize = (value: number | undefined): value is number => value !== undefined && value >= 0 && value <= 65_535;
+  if (!isSize(rows) || !isSize(columns))
+    throw new Fault("invalid", "invalid terminal size: h and w must be 0 to 65535");
+  return { rows, columns };
+}
+
+/** What `docker ps` shows as the image: the name that was asked for while it still names this image, else the id. */
+export function shownImageName(container: Container, images: Images): string {
+  try {
+    return images.find(container.spec.image).id === container.imageId ? container.spec.image : container.imageId;
+  } catch {
+    return container.imageId;
+  }
+}
+
+async function list(options: ServerOptions, { query, version }: ApiRequest): Promise<Answer> {
+  const { containers, images, networks, host } = options;
+  const filters = parseFilters(query.text("filters"), listFilters);
+  checkListFilters(filters);
+  const limit = query.integer("limit") ?? 0;
+  const asksForStates = (filters["status"]?.length ?? 0) > 0 || (filters["exited"]?.length ?? 0) > 0;
+  const found = containers.list({
+    all: query.flag("all") || limit > 0 || asksForStates,
+    ...(limit > 0 && { limit }),
+    filters,
+  });
+  const nowNs = host.clock.now();
+  const value = [];
+  for (const container of found) {
+    const sizes = query.flag("size") ? await containers.sizes(container.id) : undefined;
+    const imageName = shownImageName(container, images);
+    value.push(
+      containerSummary(container, { networks, version, nowNs, imageName, ...(sizes !== undefined && { sizes }) }),
+    );
+  }
+  return { kind: "json", status: 200, value };
+}
+
+function checkListFilters(filters: Filters): void {
+  for (const status of filters["status"] ?? []) {
+    if (!statusWords.has(status)) throw new Fault("invalid", `invalid filter 'status=${status.slice(0, 50)}'`);
+  }
+  for (const code of filters["exited"] ?? []) {
+    if (!/^-?\d{1,9}$/.test(code)) throw new Fault("invalid", `invalid filter 'exited=${code.slice(0, 50)}'`);
+  }
+  booleanFilter(filters, "is-task");
+}
+
+async function create(options: ServerOptions, request: ApiRequest): Promise<Answer> {
+  const { query, version, signal } = request;
+  const body = checkContainerCreate(await readJson(request));
+  const name = query.text("name")?.replace(/^\//, "");
+  const platform = version >= apiVersion("1.41") ? parsePlatform(query.text("platform")) : undefined;
+  const spec = containerSpec(body, {
+    ...(name !== undefined && { name }),
+    ...(platform !== undefined && { platform }),
+    logDriver: options.logDriver,
+    logOptions: options.logOptions,
+  });
+  const { id, warnings } = await options.containers.create(spec, signal);
+  return { kind: "json", status: 201, value: { Id: id, Warnings: warnings } };
+}
+
+async function inspect(options: ServerOptions, request: ApiRequest): Promise<Answer> {
+  const { containers, images, networks, host } = options;
+  const container = containers.find(nameIn(request));
+  const sizes = request.query.flag("size") ? await containers.sizes(container.id) : undefined;
+  const value = containerInspect(container, {
+    images,
+    networks,
+    version: request.version,
+    defaultRuntime: host.runtimes.default,
+    ...(sizes !== undefined && { sizes }),
+  });
+  return { kind: "json", status: 200, value };
+}
+
+async function top({ containers }: ServerOptions, request: ApiRequest): Promise<Answer> {
+  const { titles, processes } = await containers.top(nameIn(request), request.query.text("ps_args") ?? "-ef");
+  return { kind: "json", status: 200, value: { Titles: titles, Processes: processes } };
+}
+
+async function start({ containers }: ServerOptions, request: ApiRequest): Promise<Answer> {
+  const { headers } = request.head;
+  if (Number(headers.get("content-length") ?? 0) > 7 || headers.has("transfer-encoding")) {
+    throw new Fault(
+      "invalid",
+      "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24",
+    );
+  }
+  if (request.query.text("checkpoint") !== undefined) {
+    throw new Fault("unsupported", "checkpoints are not supported yet");
+  }
+  await containers.start(nameIn(request));
+  return done;
+}
+
+function stopOptions({ query, version }: ApiRequest): { readonly signal?: string; readonly timeoutSeconds?: number } {
+  const timeoutSeconds = query.integer("t");
+  const signal = version >= apiVersion("1.42") ? query.text("signal") : undefined;
+  return { ...(signal !== undefined && { signal }), ...(timeoutSeconds !== undefined && { timeoutSeconds }) };
+}
+
+function rename({ containers }: ServerOptions, request: ApiRequest): Answer {
+  const name = (request.query.text("name") ?? "").replace(/^\//, "");
+  if (name === "") throw new Fault("invalid", "Neither old nor new names may be empty");
+  containers.rename(nameIn(request), name);
+  return done;
+}
+
+async function remove({ containers }: ServerOptions, request: ApiRequest): Promise<Answer> {
+  const { query } = request;
+  if (query.flag("link")) throw new Fault("unsupported", "removing links is not supported yet");
+  await containers.remove(nameIn(request), { force: query.flag("force"), volumes: query.flag("v") });
+  return done;
+}
+
+async function prune({ containers }: ServerOptions, { query }: ApiRequest): Promise<Answer> {
+  const filters = parseFilters(query.text("filters"), ["until", "label", "label!"]);
+  const { removed, reclaimedBytes } = await containers.prune(filters);
+  return {
+    kind: "json",
+    status: 200,
+    value: { ContainersDeleted: removed.length === 0 ? null : removed, SpaceReclaimed: reclaimedBytes },
+  };
+}

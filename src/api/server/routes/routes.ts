@@ -1,0 +1,22 @@
+import type { Route } from "../router.ts";
+import type { ServerOptions } from "../server.ts";
+import { containerStreamRoutes } from "./container-streams.ts";
+import { containerRoutes } from "./containers.ts";
+import { execRoutes } from "./exec.ts";
+import { imageRoutes } from "./images.ts";
+import { networkRoutes } from "./networks.ts";
+import { systemRoutes } from "./system.ts";
+import { unsupportedRoutes } from "./unsupported.ts";
+
+/** Every route; exact paths come before those whose names may hold slashes. */
+export function allRoutes(options: ServerOptions): Route[] {
+  return [
+    ...systemRoutes(options),
+    ...containerRoutes(options),
+    ...containerStreamRoutes(options),
+    ...execRoutes(options),
+    ...unsupportedRoutes(),
+    ...imageRoutes(options),
+    ...networkRoutes(options),
+  ];
+}

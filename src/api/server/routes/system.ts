@@ -1,0 +1,124 @@
+import {
+  engineVersion,
+  type InfoAnswer,
+  maxApiVersion,
+  minApiVersion,
+  parseFilters,
+  parseTime,
+  productVersion,
+  toJson,
+  type VersionAnswer,
+} from "#api/wire";
+import { nativePlatform } from "#core/oci";
+import { containerSummary } from "../answers/container-summary.ts";
+import { eventMessage } from "../answers/event-answer.ts";
+import { imageSummary } from "../answers/image-answer.ts";
+import { infoAnswer } from "../answers/info-answer.ts";
+import { eventMatcher, knownEventFilters } from "../events-filter.ts";
+import type { Answer } from "../http/answer.ts";
+import { type ApiRequest, route, type Route } from "../router.ts";
+import type { ServerOptions } from "../server.ts";
+import { shownImageName } from "./containers.ts";
+
+/** Ping, version, info, events, disk usage. */
+export function systemRoutes(options: ServerOptions): Route[] {
+  return [
+    route("GET /_ping", ping),
+    route("HEAD /_ping", ping),
+    route("GET /version", () => ({ kind: "json", status: 200, value: versionAnswer(options) })),
+    route("GET /info", () => {
+      const value: InfoAnswer = infoAnswer(options);
+      return { kind: "json", status: 200, value };
+    }),
+    route("GET /events", (request) => events(options, request)),
+    route("GET /system/df", (request) => diskUsage(options, request)),
+  ];
+}
+
+function ping(): Answer {
+  return {
+    kind: "text",
+    status: 200,
+    text: "OK",
+    headers: {
+      "Content-Type": "text/plain; charset=utf-8",
+      "Builder-Version": "1",
+      "Cache-Control": "no-cache, no-store, must-revalidate",
+      Pragma: "no-cache",
+      Swarm: "inactive",
+    },
+  };
+}
+
+function versionAnswer({ host: { machine } }: ServerOptions): VersionAnswer {
+  const architecture = nativePlatform().architecture;
+  const shared = { ApiVersion: maxApiVersion, MinAPIVersion: minApiVersion, GitCommit: "", Os: "linux" };
+  // There is no Go here; clients print the field, so it names what runs instead.
+  const runtime = `node${process.versions.node}`;
+  return {
+    Platform: { Name: `Slipway ${productVersion}` },
+    Components: [
+      {
+        Name: "Engine",
+        Version: engineVersion,
+        Details: {
+          ...shared,
+          Arch: architecture,
+          BuildTime: "",
+          Experimental: "false",
+          GoVersion: runtime,
+          KernelVersion: machine.kernelVersion,
+        },
+      },
+      { Name: "slipway", Version: productVersion, Details: { GitCommit: "" } },
+    ],
+    Version: engineVersion,
+    ...shared,
+    GoVersion: runtime,
+    Arch: architecture,
+    KernelVersion: machine.kernelVersion,
+  };
+}
+
+function events({ host }: ServerOptions, { query, version, signal }: ApiRequest): Answer {
+  const nowNs = host.clock.now();
+  // Zero is the beginning here, not the absence of a bound.
+  const sinceNs = query.text("since") === "0" ? 0n : parseTime(query.text("since"), nowNs);
+  const untilNs = parseTime(query.text("until"), nowNs);
+  const matches = eventMatcher(parseFilters(query.text("filters"), knownEventFilters));
+  const found = host.journal.read(
+    { ...(sinceNs !== undefined && { sinceNs }), ...(untilNs !== undefined && { untilNs }) },
+    signal,
+  );
+  async function* lines(): AsyncGenerator<string> {
+    for await (const event of found) {
+      const message = matches(event) ? eventMessage(event, version) : undefined;
+      if (message !== undefined) yield `${toJson(message)}\n`;
+    }
+  }
+  return { kind: "stream", contentType: "application/json", body: lines(), headAtOnce: true };
+}
+
+async function diskUsage(options: ServerOptions, { query, version }: ApiRequest): Promise<Answer> {
+  const { images, containers, networks, host } = options;
+  const types = query.texts("type");
+  const wants = (type: string): boolean => types.length === 0 || types.includes(type);
+  const all = containers.list({ all: true, filters: {} });
+  const usersOf = (id: string): number => all.filter(({ imageId }) => imageId === id).length;
+  const summaries = [];
+  for (const container of wants("container") ? all : []) {
+    const sizes = await containers.sizes(container.id);
+    const imageName = shownImageName(container, images);
+    summaries.push(containerSummary(container, { networks, version, nowNs: host.clock.now(), imageName, sizes }));
+  }
+  const imageList = wants("image") ? images.list({ all: false, filters: {} }) : [];
+  const value = {
+    LayersSize: images.usage().layersBytes,
+    Images: imageList.map((image) => imageSummary(image, version, usersOf(image.id))),
+    Containers: summaries,
+    Volumes: [],
+    BuildCache: [],
+    BuilderSize: 0,
+  };
+  return { kind: "json", status: 200, value };
+}
