@@ -2,8 +2,8 @@
  * Builds what people start: `build/slipway/slipway.js` and its parts. Types are stripped once instead of at every start, and
  * what a command does not use (the daemon, above all) lies in files that it does not load.
  */
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { build } from "esbuild";
 
 const root = join(import.meta.dirname, "..");
@@ -11,9 +11,11 @@ const target = join(root, "build/slipway");
 const fresh = `${target}.new`;
 
 await rm(fresh, { recursive: true, force: true });
-await build({
+const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: { slipway: "bin/slipway.ts" },
+  entryPoints: { main: "bin/slipway.ts" },
+  entryNames: "[name]-[hash]",
+  metafile: true,
   outdir: fresh,
   bundle: true,
   splitting: true,
@@ -30,7 +32,23 @@ await build({
   },
   logLevel: "warning",
 });
+await writeFile(join(fresh, "slipway.js"), starter(mainFile()));
 await moveIn();
+
+function mainFile(): string {
+  const outputs = Object.entries(metafile.outputs);
+  const main = outputs.find(([, output]) => output.entryPoint === "bin/slipway.ts")?.[0];
+  if (main === undefined) throw new Error("esbuild wrote no entry");
+  return basename(main);
+}
+
+/** Loads the program with V8's compiled code kept beside it: that has to be asked for before the first real module loads. */
+function starter(main: string): string {
+  return `import { enableCompileCache } from "node:module";
+enableCompileCache(import.meta.dirname + "/compiled");
+await import("./${main}");
+`;
+}
 
 /**
  * Moves the new files in, the entry last. Parts have their content's digest in the name, so a daemon that runs on from an older
@@ -47,6 +65,7 @@ async function moveIn(): Promise<void> {
   const oldest = Date.now() - 30 * 24 * 3600 * 1000;
   for (const name of await readdir(target)) {
     const path = join(target, name);
-    if (!names.includes(name) && (await stat(path)).mtimeMs < oldest) await rm(path, { recursive: true });
+    if (name !== "compiled" && !names.includes(name) && (await stat(path)).mtimeMs < oldest)
+      await rm(path, { recursive: true });
   }
 }

@@ -5,7 +5,7 @@ import type { SourceFile } from "./findings.ts";
 /** Every TypeScript file of the repository with its text. */
 export async function readSources(root: string): Promise<SourceFile[]> {
   const files: SourceFile[] = [];
-  for await (const path of glob("{bin,src,test,tools,examples}/**/*.ts", { cwd: root })) {
+  for await (const path of glob("{bin,src,test,tools,examples,hello,shim}/**/*.ts", { cwd: root })) {
     files.push({ path, text: await readFile(join(root, path), "utf8") });
   }
   return files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
