@@ -18,7 +18,18 @@ export function hostLines(plan: EndpointPlan, bridge: string, pid: number): stri
     `link add name ${link} mtu ${mtu} master ${bridge} type veth ${peer}`,
     // The host has no IPv6 address of its own on a container's link.
     `link set dev ${link} addrgenmode none up`,
+    hairpinLine(link),
   ];
+}
+
+/** Lines that bring a container's link back to a bridge that was made anew. */
+export function rejoinLines(link: string, bridge: string): string[] {
+  return [`link set dev ${link} master ${bridge} up`, hairpinLine(link)];
+}
+
+/** Where bridges are filtered (bridge-nf-call-iptables), a container reaches a port that it publishes itself only so. */
+function hairpinLine(link: string): string {
+  return `link set dev ${link} type bridge_slave hairpin on`;
 }
 
 /** Lines for `ip -batch` inside the container's namespace. */

@@ -1,4 +1,5 @@
 import { linkNames } from "./departures.ts";
+import { rejoinLines } from "./link-commands.ts";
 import type { InstanceNames } from "./names.ts";
 import { type Wiring, bridgeInUse } from "./wiring.ts";
 
@@ -45,7 +46,7 @@ async function repairLinks({ records, programs, bridge }: Wiring): Promise<void>
   const links = records
     .endpoints()
     .flatMap(({ place }) => (place !== undefined && present.has(place.link) ? [place.link] : []));
-  await programs.ip(links.map((link) => `link set dev ${link} master ${bridge.name} up`));
+  await programs.ip(links.flatMap((link) => rejoinLines(link, bridge.name)));
 }
 
 async function holdPorts({ records, ports, held }: Wiring): Promise<void> {

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { namesOf } from "./names.ts";
+
+test("namesOf: names fit the kernel's 15 characters and differ between instances", () => {
+  const [usual, other] = [namesOf("slipway"), namesOf("slipway-0a1b2c")];
+  assert.deepEqual(
+    [usual.bridge, usual.table, other.bridge, other.table],
+    ["slipway0", "slipway", "slw-0a1b2c", "slipway-0a1b2c"],
+  );
+  assert.notEqual(usual.bridgeMac, other.bridgeMac);
+  assert.match(usual.bridgeMac, /^02(:[0-9a-f]{2}){5}$/);
+  for (const names of [usual, other]) {
+    const link = names.newLink();
+    assert.equal(link.length, 15);
+    assert.ok(names.isOwnLink(link));
+    assert.ok(!names.isOwnLink(names.bridge));
+  }
+  assert.ok(!usual.isOwnLink(other.newLink()));
+  assert.ok(!other.isOwnLink(usual.newLink()));
+  assert.ok(!namesOf("slipway-0a1b2d").isOwnLink(other.newLink()));
+});

@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { test } from "node:test";
+import { isFault } from "#core/fault";
+import { askTcp, hostState, inNetns, neverAborted, openLab, port, requestOf, run, serve } from "./testing/lab.ts";
+import { insideOwnNetns } from "./testing/own-netns.ts";
+
+if (insideOwnNetns(import.meta.url)) {
+  test("openNetworks: has the three fixed networks and touches nothing on the host", async () => {
+    const before = hostState();
+    await using lab = await openLab();
+    const shown = lab.networks.list().map(({ name, driver, subnet, gateway }) => ({ name, driver, subnet, gateway }));
+    assert.deepEqual(shown, [
+      { name: "bridge", driver: "bridge", subnet: "172.17.0.0/16", gateway: "172.17.0.1" },
+      { name: "host", driver: "host", subnet: undefined, gateway: undefined },
+      { name: "none", driver: "null", subnet: undefined, gateway: undefined },
+    ]);
+    const { id } = lab.networks.find("bridge");
+    await lab.reopen();
+    assert.equal(lab.networks.find("bridge").id, id);
+    assert.equal(lab.networks.find(id.slice(0, 10)).name, "bridge");
+    assert.throws(() => lab.networks.find("nowhere"), { kind: "notFound", message: "network nowhere not found" });
+    assert.deepEqual(hostState(), before);
+  });
+
+  test("attach: none has only lo, host has the host's network, an unknown network is a fault", async () => {
+    await using lab = await openLab();
+    const none = await lab.networks.attach({ ...requestOf("a"), mode: { kind: "none" } }, neverAborted);
+    const host = await lab.networks.attach({ ...requestOf("b"), mode: { kind: "host" } }, neverAborted);
+    const unknown = lab.networks.attach({ ...requestOf("c"), mode: { kind: "network", name: "x" } }, neverAborted);
+    await assert.rejects(unknown, { kind: "notFound" });
+    assert.equal(none.endpoint, undefined);
+    const links = JSON.parse(inNetns(none.slot.pid, "ip", "-json", "link", "show", "up")) as { ifname: string }[];
+    assert.deepEqual(
+      links.map(({ ifname }) => ifname),
+      ["lo"],
+    );
+    assert.equal(run("readlink", `/proc/${host.slot.pid}/ns/net`), run("readlink", "/proc/self/ns/net"));
+    assert.deepEqual(
+      lab.events.map(({ action, attributes }) => `${action} ${attributes["name"]} ${attributes["type"]}`),
+      ["connect none null", "connect host host"],
+    );
+    for (const id of ["a", "b"]) await lab.networks.release(id);
+  });
+
+  test("attach: given up before it is kept, everything is undone; kept, only release undoes it", async () => {
+    await using lab = await openLab();
+    const given = await lab.attach("a", [port("tcp", 8080, 80)]);
+    await given[Symbol.asyncDispose]();
+    assert.equal(lab.networks.endpointOf("a"), undefined);
+    assert.doesNotMatch(run("nft", "list", "ruleset"), /8080/);
+    const kept = await lab.attach("b", [port("tcp", 8080, 80)]);
+    kept.keep();
+    await kept[Symbol.asyncDispose]();
+    assert.deepEqual(lab.networks.endpointOf("b"), kept.endpoint);
+    lab.networks.rename("b", "other");
+    const [shown] = lab.networks.endpointsOf(kept.endpoint?.networkId ?? "");
+    assert.equal(shown?.containerName, "other");
+    await lab.networks.release("b");
+    await lab.networks.release("b");
+    assert.equal(lab.networks.endpointOf("b"), undefined);
+    assert.doesNotMatch(run("nft", "list", "ruleset"), /8080/);
+  });
+
+  test("attach: a port that is taken is refused in Docker's words, and nothing is left of the attempt", async () => {
+    await using lab = await openLab();
+    await lab.attach("web", [port("tcp", 8080, 80), port("udp", 8080, 80)]);
+    await assert.rejects(
+      lab.attach("second", [port("tcp", 8081, 80), port("tcp", 8080, 80)]),
+      /^Fault: driver failed programming external connectivity on endpoint name-of-second \([0-9a-f]{64}\): Bind for 0\.0\.0\.0:8080 failed: port is already allocated$/,
+    );
+    const other = createServer().listen(8090, "127.0.0.1");
+    await once(other, "listening");
+    await assert.rejects(
+      lab.attach("third", [port("tcp", 8090, 80)]),
+      /: failed to bind host port for 0\.0\.0\.0:8090:172\.17\.0\.\d+:80\/tcp: address already in use$/,
+    );
+    await assert.rejects(
+      lab.attach("fourth", [port("tcp", 8091, 80, "203.0.113.9")]),
+      /cannot assign requested address$/,
+    );
+    await assert.rejects(lab.attach("fifth", [port("tcp", 8091, 80, "::")]), { kind: "unsupported" });
+    const again = await lab.attach("sixth", [port("tcp", 8081, 80)]);
+    assert.deepEqual(again.endpoint?.ports, [
+      { protocol: "tcp", containerPort: 80, hostIp: "0.0.0.0", hostPort: 8081 },
+    ]);
+    assert.deepEqual(
+      lab.networks
+        .endpointsOf(lab.networks.find("bridge").id)
+        .map(({ containerId }) => containerId)
+        .sort(),
+      ["sixth", "web"],
+    );
+    // While it is published, no other program gets the port.
+    const [refused] = (await once(createServer().listen(8081), "error")) as [NodeJS.ErrnoException];
+    assert.equal(refused.code, "EADDRINUSE");
+    other.close();
+    for (const id of ["web", "sixth"]) await lab.networks.release(id);
+  });
+
+  test("attach: a range takes its first free port, port 0 a free ephemeral one", async () => {
+    await using lab = await openLab();
+    const range = { protocol: "tcp", containerPort: 80, hostIp: "", hostPort: { first: 8000, last: 8001 } } as const;
+    const ports = async (id: string, ...requests: Parameters<typeof lab.attach>[1][]): Promise<number[] | undefined> =>
+      (await lab.attach(id, requests.flat() as never)).endpoint?.ports.map(({ hostPort }) => hostPort);
+    assert.deepEqual(await ports("a", [range]), [8000]);
+    assert.deepEqual(await ports("b", [range]), [8001]);
+    await assert.rejects(lab.attach("c", [range]), /Bind for 0\.0\.0\.0:8001 failed: port is already allocated/);
+    const [low = 0] = run("sysctl", "-n", "net.ipv4.ip_local_port_range").split(/\s+/).map(Number);
+    const inUse = createServer().listen(low, "127.0.0.1");
+    await once(inUse, "listening");
+    assert.deepEqual(await ports("d", [port("tcp", 0, 80), port("tcp", 0, 81)]), [low + 1, low + 2]);
+    inUse.close();
+    for (const id of ["a", "b", "d"]) await lab.networks.release(id);
+  });
+
+  test("attach: an exhausted pool says so, and serves again once a container has ended", async () => {
+    await using lab = await openLab({ bridgeAddress: "10.99.0.1/30", warmSlots: 4 });
+    const only = await lab.attach("a");
+    assert.equal(only.endpoint?.ipAddress, "10.99.0.2");
+    const { id } = lab.networks.find("bridge");
+    const expected = `no available IPv4 addresses on this network's address pools: bridge (${id})`;
+    await assert.rejects(lab.attach("b"), { kind: "exhausted", message: expected });
+    await only.slot[Symbol.asyncDispose]();
+    await lab.networks.release("a");
+    assert.equal((await lab.attach("c")).endpoint?.ipAddress, "10.99.0.2");
+    await lab.networks.release("c");
+  });
+
+  test("attach: a burst is served from few programs, each address once", async () => {
+    await using lab = await openLab({ warmSlots: 4 });
+    const ids = Array.from({ length: 24 }, (_, index) => `c${index}`);
+    const attachments = await Promise.all(ids.map(async (id) => await lab.attach(id)));
+    assert.equal(new Set(attachments.map(({ endpoint }) => endpoint?.ipAddress)).size, 24);
+    const onHost = lab.shim.programs.filter((program) => program === "ip -batch -").length;
+    assert.ok(onHost <= 1 + 24 / 4, `${onHost} runs of ip on the host`);
+    await Promise.all(ids.map(async (id) => await lab.networks.release(id)));
+  });
+
+  test("attach: a caller that goes away while waiting gets an error, the slot goes to the next", async () => {
+    await using lab = await openLab();
+    const gone = new AbortController();
+    const waiting = lab.networks.attach(requestOf("a"), gone.signal);
+    gone.abort();
+    await assert.rejects(waiting, { name: "AbortError" });
+    assert.equal((await lab.attach("b")).endpoint?.ipAddress, "172.17.0.2");
+    await lab.networks.release("b");
+  });
+
+  test("release: a link that somebody keeps alive is removed, and its address is free only then", async () => {
+    await using lab = await openLab({ bridgeAddress: "10.99.0.1/30" });
+    const { slot } = await lab.attach("a");
+    await using _squatter = await serve(slot.pid, 80);
+    await slot[Symbol.asyncDispose]();
+    await lab.networks.release("a");
+    assert.equal((await lab.attach("b")).endpoint?.ipAddress, "10.99.0.2");
+    await lab.networks.release("b");
+  });
+
+  test("attach: repairs a flushed ruleset and a removed bridge when it meets them", async () => {
+    await using lab = await openLab({ warmSlots: 0 });
+    const web = await lab.attach("web");
+    run("nft", "flush", "ruleset");
+    const again = await lab.attach("again", [port("tcp", 8080, 80)]);
+    await using _server = await serve(again.slot.pid, 80);
+    assert.equal(await askTcp("127.0.0.1", 8080), "hello 172.17.0.1");
+    run("ip", "link", "delete", "slw-0a1b2c");
+    assert.ok((await lab.attach("third")).endpoint);
+    assert.ok(web.endpoint);
+    for (const id of ["web", "again", "third"]) await lab.networks.release(id);
+  });
+
+  test("close: leaves bridge and ruleset to containers that run on", async () => {
+    await using lab = await openLab();
+    const web = await lab.attach("web", [port("tcp", 8080, 80)]);
+    await using _server = await serve(web.slot.pid, 80);
+    web.keep();
+    await lab.networks.close();
+    assert.equal(await askTcp("127.0.0.1", 8080), "hello 172.17.0.1");
+    await lab.reopen();
+    await lab.networks.reconcile(new Set(["web"]));
+    await lab.networks.release("web");
+  });
+
+  test("openNetworks: refuses a --bip that is none, and leaves a bridge alone that it has not made", async () => {
+    await assert.rejects(openLab({ bridgeAddress: "10.9.0.0/24" }), (error) => isFault(error, "invalid"));
+    run("ip", "link", "add", "mine0", "type", "bridge");
+    {
+      await using lab = await openLab({ bridgeName: "mine0" });
+      await lab.attach("a");
+      await lab.networks.release("a");
+    }
+    assert.ok(hostState().links.includes("mine0"));
+    run("ip", "link", "delete", "mine0");
+  });
+}

@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { Fault } from "#core/fault";
+import type { Database, MonitorSlot, Program, ProgramEnd, Shim } from "#host";
+
+/** The part of the shim that networks use, by child processes of the test; counts the programs that it ran. */
+export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
+  readonly programs: string[] = [];
+  readonly #slots = new Set<ChildProcess>();
+
+  async runToEnd(
+    program: Program & { readonly input?: string | Uint8Array },
+  ): Promise<ProgramEnd & { readonly stdout: Uint8Array; readonly stderr: string }> {
+    this.programs.push(program.argv.join(" "));
+    const inside = program.netns === undefined ? [] : ["nsenter", `--net=${program.netns}`];
+    const [command = "", ...args] = [...inside, ...program.argv];
+    const child = spawn(command, args, { stdio: "pipe" });
+    const stdout: Buffer[] = [];
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stdin.on("error", () => undefined).end(program.input ?? "");
+    try {
+      const [code] = (await once(child, "close")) as [number | null];
+      return { code, signal: null, timedOut: false, stdout: Buffer.concat(stdout), stderr };
+    } catch (error) {
+      throw new Fault("notFound", `${command}: not found`, { cause: error });
+    }
+  }
+
+  async prepareMonitor({ newNetns }: { readonly newNetns: boolean }): Promise<MonitorSlot> {
+    // It says a byte when the namespace is made, and ends with its standard input.
+    const script = newNetns ? "ip link set lo up; echo; exec cat" : "echo; exec cat";
+    const [command, ...args] = newNetns ? ["unshare", "--net", "sh", "-c", script] : ["sh", "-c", script];
+    const child = spawn(command ?? "", args, { stdio: ["pipe", "pipe", "inherit"] });
+    this.#slots.add(child);
+    await once(child.stdout, "data");
+    return {
+      pid: child.pid ?? 0,
+      start: async () => await Promise.reject(new Error("this shim starts no containers")),
+      [Symbol.asyncDispose]: async () => await this.#end(child),
+    };
+  }
+
+  /** What a crash of the daemon does to the slots that wait: all but those of running containers end. */
+  async endSlots(except: readonly number[]): Promise<void> {
+    const ending = [...this.#slots].filter(({ pid }) => !except.includes(pid ?? 0));
+    await Promise.all(ending.map(async (child) => await this.#end(child)));
+  }
+
+  async #end(child: ChildProcess): Promise<void> {
+    if (!this.#slots.delete(child)) return;
+    const exited = once(child, "exit");
+    child.stdin?.end();
+    await exited;
+  }
+}
+
+/** A database in memory, or in a file that outlives a killed process. */
+export function scratchDatabase(path = ":memory:"): Database {
+  const sqlite = new DatabaseSync(path);
+  const values = (parameters: readonly unknown[]): SQLInputValue[] => [...parameters] as SQLInputValue[];
+  return {
+    migrate: (_room, steps) => {
+      for (const step of sqlite.prepare("SELECT 1 FROM sqlite_schema").all().length > 0 ? [] : steps) sqlite.exec(step);
+    },
+    get: <Row extends object>(sql: string, ...parameters: readonly unknown[]) => {
+      const statement = sqlite.prepare(sql);
+      statement.setReadBigInts(true);
+      return statement.get(...values(parameters)) as Row | undefined;
+    },
+    all: <Row extends object>(sql: string, ...parameters: readonly unknown[]) => {
+      const statement = sqlite.prepare(sql);
+      statement.setReadBigInts(true);
+      return statement.all(...values(parameters)) as Row[];
+    },
+    run: (sql, ...parameters) => Number(sqlite.prepare(sql).run(...values(parameters)).changes),
+    transaction: (work) => work(),
+  };
+}

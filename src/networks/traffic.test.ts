@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  askTcp,
+  askTcpFrom,
+  askUdp,
+  askUdpFrom,
+  inNetns,
+  openLab,
+  openNeighbour,
+  port,
+  run,
+  serve,
+} from "./testing/lab.ts";
+import { insideOwnNetns } from "./testing/own-netns.ts";
+
+if (insideOwnNetns(import.meta.url)) {
+  test("attach: a published port answers on 127.0.0.1, the host's addresses and from other machines", async () => {
+    await using neighbour = await openNeighbour();
+    await using lab = await openLab();
+    const { slot, endpoint } = await lab.attach("web", [port("tcp", 8080, 80), port("udp", 8080, 80)]);
+    await using _server = await serve(slot.pid, 80);
+    assert.equal(endpoint?.ipAddress, "172.17.0.2");
+    for (const ask of [askTcp, askUdp]) {
+      assert.equal(await ask("127.0.0.1", 8080), "hello 172.17.0.1", ask.name);
+      assert.equal(await ask("198.51.100.1", 8080), "hello 198.51.100.1", ask.name);
+      assert.equal(await ask("172.17.0.2", 80), "hello 172.17.0.1", ask.name);
+    }
+    // The source address of another machine is seen as it is.
+    assert.equal(askTcpFrom(neighbour.pid, "198.51.100.1", 8080), "hello 198.51.100.2");
+    assert.equal(askUdpFrom(neighbour.pid, "198.51.100.1", 8080), "hello 198.51.100.2");
+    await lab.networks.release("web");
+    assert.equal(await askTcp("127.0.0.1", 8080), "ECONNREFUSED");
+  });
+
+  test("attach: containers reach published ports through the host's address, also their own", async () => {
+    await using _neighbour = await openNeighbour();
+    await using lab = await openLab();
+    const web = await lab.attach("web", [port("tcp", 8080, 80)]);
+    const client = await lab.attach("client");
+    await using _server = await serve(web.slot.pid, 80);
+    assert.equal(askTcpFrom(client.slot.pid, "198.51.100.1", 8080), "hello 172.17.0.1");
+    assert.equal(askTcpFrom(client.slot.pid, "172.17.0.1", 8080), "hello 172.17.0.1");
+    assert.equal(askTcpFrom(web.slot.pid, "198.51.100.1", 8080), "hello 172.17.0.1");
+    assert.equal(askTcpFrom(client.slot.pid, "172.17.0.2", 80), `hello ${client.endpoint?.ipAddress}`);
+    for (const id of ["web", "client"]) await lab.networks.release(id);
+  });
+
+  test("attach: containers reach other machines as the host, which cannot reach them but by published ports", async () => {
+    await using neighbour = await openNeighbour();
+    await using lab = await openLab();
+    const { slot } = await lab.attach("web", [port("tcp", 8080, 80)]);
+    await using _outside = await serve(neighbour.pid, 9000);
+    await using _server = await serve(slot.pid, 80);
+    await using _hidden = await serve(slot.pid, 81);
+    assert.equal(askTcpFrom(slot.pid, "198.51.100.2", 9000), "hello 198.51.100.1");
+    assert.equal(askUdpFrom(slot.pid, "198.51.100.2", 9000), "hello 198.51.100.1");
+    inNetns(neighbour.pid, "ip", "route", "add", "172.17.0.0/16", "via", "198.51.100.1");
+    assert.equal(askTcpFrom(neighbour.pid, "172.17.0.2", 81), "ETIMEDOUT");
+    assert.equal(askTcpFrom(neighbour.pid, "172.17.0.2", 80), "ETIMEDOUT");
+    await lab.networks.release("web");
+  });
+
+  test("attach: a port published on 127.0.0.1 is the host's alone, and containers do not reach its loopback", async () => {
+    await using neighbour = await openNeighbour();
+    await using lab = await openLab();
+    const web = await lab.attach("web", [port("tcp", 8080, 80, "127.0.0.1")]);
+    const other = await lab.attach("other");
+    await using _server = await serve(web.slot.pid, 80);
+    await using _host = await serve(process.pid, 7000);
+    assert.equal(await askTcp("127.0.0.1", 8080), "hello 172.17.0.1");
+    assert.equal(askTcpFrom(neighbour.pid, "198.51.100.1", 8080), "ECONNREFUSED");
+    assert.equal(askTcpFrom(other.slot.pid, "172.17.0.1", 8080), "ECONNREFUSED");
+    // A container with enough rights may send packets for 127.0.0.1 to the bridge.
+    inNetns(other.slot.pid, "sysctl", "-q", "-w", "net.ipv4.conf.all.route_localnet=1");
+    inNetns(other.slot.pid, "ip", "route", "del", "local", "127.0.0.0/8", "dev", "lo", "table", "local");
+    inNetns(other.slot.pid, "ip", "route", "del", "local", "127.0.0.1", "dev", "lo", "table", "local");
+    inNetns(
+      other.slot.pid,
+      "ip",
+      "route",
+      "add",
+      "127.0.0.0/8",
+      "via",
+      "172.17.0.1",
+      "src",
+      other.endpoint?.ipAddress ?? "",
+    );
+    assert.equal(askTcpFrom(other.slot.pid, "127.0.0.1", 7000), "ETIMEDOUT");
+    assert.equal(askTcpFrom(other.slot.pid, "127.0.0.1", 8080), "ETIMEDOUT");
+    for (const id of ["web", "other"]) await lab.networks.release(id);
+  });
+
+  test("attach: two instances share the host without sharing anything else", async () => {
+    await using two = await openLab({ instance: "slipway-222222" });
+    await using one = await openLab({ instance: "slipway-111111" });
+    const first = await one.attach("a");
+    const second = await two.attach("b");
+    assert.equal(first.endpoint?.ipAddress, "172.17.0.2");
+    assert.equal(second.endpoint?.ipAddress, "172.18.0.2");
+    await using _server = await serve(first.slot.pid, 80);
+    assert.equal(askTcpFrom(second.slot.pid, "172.17.0.2", 80), "ETIMEDOUT");
+    await two.networks.release("b");
+    await two.networks.close();
+    assert.match(run("nft", "list", "tables"), /slipway-111111/);
+    assert.equal(await askTcp("172.17.0.2", 80), "hello 172.17.0.1");
+    await one.networks.release("a");
+  });
+}
