@@ -68,7 +68,13 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
 type Host = Awaited<ReturnType<typeof openHost>>;
 
 async function openRooms(options: DaemonOptions, host: Host, log: Log) {
-  const shared = { database: host.database, shim: host.shim, paths: host.paths, clock: host.clock, events: host.journal };
+  const shared = {
+    database: host.database,
+    shim: host.shim,
+    paths: host.paths,
+    clock: host.clock,
+    events: host.journal,
+  };
   const images = await openImages({
     ...shared,
     insecureRegistries: options.insecureRegistries,
@@ -94,7 +100,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     logging: { driver: options.logDriver, options: options.logOptions },
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
   });
-  const server = openServer({ host, images, networks, containers, log, labels: options.labels, ...options });
+  const server = openServer({ ...options, host, images, networks, containers, log });
   const close = async (): Promise<void> => {
     await server.close();
     await containers.close({ stopContainers: options.stopContainersOnExit });
@@ -119,7 +125,7 @@ async function stopSignal(): Promise<NodeJS.Signals> {
 
 async function holdPidfile(undo: AsyncDisposableStack, path: string): Promise<void> {
   const other = existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
-  if (other > 0 && other !== process.pid && existsSync(`/proc/${other}`)) {
+  if (other > 0 && other !== process.pid && isAlive(other)) {
     throw new Fault("conflict", `process with PID ${other} is still running (pid file ${path})`, {
       remedy: `Stop it, or remove ${path} when that process is not a slipway daemon.`,
     });
@@ -128,10 +134,21 @@ async function holdPidfile(undo: AsyncDisposableStack, path: string): Promise<vo
   undo.defer(async () => await rm(path, { force: true }));
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** A built file of this installation; found from the sources and from the bundle alike. */
 function asset(path: string): string {
   for (let folder = import.meta.dirname; folder !== "/"; folder = dirname(folder)) {
     if (existsSync(join(folder, "package.json")) && existsSync(join(folder, path))) return join(folder, path);
   }
-  throw new Fault("unavailable", `${path} is not built`, { remedy: "Run ./slipway version once as root: it builds what is missing." });
+  throw new Fault("unavailable", `${path} is not built`, {
+    remedy: "Run ./slipway version once as root: it builds what is missing.",
+  });
 }

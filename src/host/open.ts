@@ -30,7 +30,9 @@ export async function openHost(options: HostOptions): Promise<Host> {
   undo.defer(() => lock.close());
   const database = openDatabase(join(paths.dataRoot, "slipway.db"));
   undo.defer(() => database.close());
-  const shim = undo.use(await connectShim({ socketPath: join(paths.execRoot, "shim.sock"), shimPath: options.shimPath }));
+  const shim = undo.use(
+    await connectShim({ socketPath: join(paths.execRoot, "shim.sock"), shimPath: options.shimPath }),
+  );
   const journal = openJournal(database, systemClock);
   undo.defer(() => journal.flush());
   const layout = machineCgroupLayout();
