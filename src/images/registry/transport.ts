@@ -1,7 +1,9 @@
 import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { isIP } from "node:net";
 import type { SecureContext } from "node:tls";
 import { Fault } from "#core/fault";
+import { bareHost } from "./address.ts";
 import { guardedBody } from "./body.ts";
 import { networkFailure } from "./network-failure.ts";
 import { trustFor } from "./trust.ts";
@@ -70,7 +72,7 @@ export function openTransport(options: TransportOptions): Transport {
       const proxy = options.proxyFor(exchange.url);
       try {
         const agent = await agentFor(agents, exchange, proxy, options);
-        return await send(exchange, agent, options.patience, signal);
+        return await send(exchange, { agent, peer: proxy ?? exchange.url, patience: options.patience }, signal);
       } catch (error) {
         if (signal.aborted) throw cancelled(signal);
         throw error instanceof Fault ? error : networkFailure(error, exchange.method, exchange.url, proxy);
@@ -109,7 +111,14 @@ function agentOptions(proxy: URL | undefined): ConstructorParameters<typeof Http
   return { keepAlive: true, maxSockets: 16, maxFreeSockets: 8, ...proxyEnv };
 }
 
-function send(exchange: Exchange, agent: HttpAgent, patience: Patience, signal: AbortSignal): Promise<Answer> {
+interface Means {
+  readonly agent: HttpAgent;
+  /** The server that we connect to: the proxy if there is one. */
+  readonly peer: URL;
+  readonly patience: Patience;
+}
+
+function send(exchange: Exchange, { agent, peer, patience }: Means, signal: AbortSignal): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const request = (exchange.url.protocol === "https:" ? httpsRequest : httpRequest)(exchange.url, {
     agent,
@@ -117,8 +126,10 @@ function send(exchange: Exchange, agent: HttpAgent, patience: Patience, signal: 
     headers: { "accept-encoding": "identity", "user-agent": "slipway", ...exchange.headers },
     signal,
   });
-  let isResolved = false;
-  request.once("socket", (socket) => socket.once("lookup", () => (isResolved = true)));
+  let isResolved = isIP(bareHost(peer)) !== 0;
+  request.once("socket", (socket) => {
+    if (socket.connecting) socket.once("lookup", () => (isResolved = true));
+  });
   const expire = (code: string) => () => request.destroy(Object.assign(new Error(code), { code }));
   let timer = setTimeout(() => expire(isResolved ? "CONNECT_TIMEOUT" : "LOOKUP_TIMEOUT")(), patience.connectMs);
   // The request counts as sent once the connection stands and TLS is agreed upon.
