@@ -1,0 +1,63 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startDaemon, type TestDaemon } from "../../test/fixtures/daemon.ts";
+import { fillBusybox } from "../../test/fixtures/images.ts";
+import { mustRun } from "../../test/fixtures/program.ts";
+import { Api } from "./api.ts";
+import { Stopwatch } from "./stopwatch.ts";
+
+/** What every measurement stands on: a private daemon with busybox loaded, and the same root file system for a bare crun. */
+export interface Ground extends AsyncDisposable {
+  readonly daemon: TestDaemon;
+  readonly api: Api;
+  readonly stopwatch: Stopwatch;
+  /** A bundle that runs `true` on the same busybox. */
+  readonly bundle: string;
+  /** A root folder for bare crun calls. */
+  readonly crunRoot: string;
+  /** A bundle with another command. */
+  makeBundle(name: string, command: readonly string[]): Promise<string>;
+}
+
+export async function prepareGround(): Promise<Ground> {
+  await using undo = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "slipway-bench-"));
+  undo.defer(async () => await rm(folder, { recursive: true, force: true }));
+  const rootfs = join(folder, "rootfs");
+  await fillBusybox(rootfs);
+  const makeBundle = async (name: string, command: readonly string[]): Promise<string> =>
+    await writeBundle(join(folder, name), rootfs, command);
+  const bundle = await makeBundle("true", ["/bin/true"]);
+  const daemon = undo.use(await startDaemon({ busybox: true, args: ["--log-level", "error"] }));
+  const stopwatch = undo.use(new Stopwatch());
+  const api = new Api(daemon.socket);
+  undo.defer(() => api.close());
+  const held = undo.move();
+  const crunRoot = join(folder, "crun");
+  return {
+    daemon,
+    api,
+    stopwatch,
+    bundle,
+    crunRoot,
+    makeBundle,
+    [Symbol.asyncDispose]: async () => await held.disposeAsync(),
+  };
+}
+
+/** crun's own default spec, but for the command, the terminal and the shared root file system. */
+async function writeBundle(bundle: string, rootfs: string, command: readonly string[]): Promise<string> {
+  await mkdir(bundle, { recursive: true });
+  await rm(join(bundle, "config.json"), { force: true });
+  await mustRun("crun", ["spec"], { cwd: bundle });
+  const spec = JSON.parse(await readFile(join(bundle, "config.json"), "utf8")) as {
+    process: { terminal: boolean; args: readonly string[] };
+    root: { path: string; readonly: boolean };
+  };
+  spec.process.terminal = false;
+  spec.process.args = command;
+  spec.root = { path: rootfs, readonly: false };
+  await writeFile(join(bundle, "config.json"), JSON.stringify(spec));
+  return bundle;
+}

@@ -1,0 +1,44 @@
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { busyboxArchive } from "../../test/fixtures/images.ts";
+import { mustRun, runProgram } from "../../test/fixtures/program.ts";
+import { type Figure, interleaved, ratioFigure, timed } from "./figures.ts";
+import type { Ground } from "./ground.ts";
+
+/** Create, start, wait and remove of `true` over the API, against a bare `crun run` of the same root file system, and Podman. */
+export async function warmRun(ground: Ground, rounds: number): Promise<Figure[]> {
+  const { api, stopwatch, bundle, crunRoot } = ground;
+  await using podman = await preparePodman();
+  let serial = 0;
+  const times = await interleaved(rounds, {
+    bridge: async () => await timed(async () => await api.runOnce(["true"])),
+    none: async () => await timed(async () => await api.runOnce(["true"], "none")),
+    crun: async () => await stopwatch.time(`crun --root ${crunRoot} run -b ${bundle} bench-${process.pid}-${serial++}`),
+    ...(podman.command !== undefined && { podman: async () => await stopwatch.time(podman.command ?? "") }),
+  });
+  const figures = [
+    ratioFigure("run true, default bridge, over the API, against bare crun run", times.bridge, times.crun, 2.5),
+    ratioFigure("run true, network none, over the API, against bare crun run", times.none, times.crun, 1.8),
+  ];
+  if (times.podman === undefined)
+    return [...figures, { what: "against podman run --rm", measured: "podman is not installed or does not run here" }];
+  return [
+    ...figures,
+    ratioFigure("run true, default bridge, over the API, against podman run --rm", times.bridge, times.podman, 0.2),
+  ];
+}
+
+/** Podman with a store of its own and the same image; without a command when it is not there or cannot run here. */
+async function preparePodman(): Promise<AsyncDisposable & { readonly command?: string }> {
+  const folder = await mkdtemp(join(tmpdir(), "slipway-bench-podman-"));
+  const base = ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--log-level", "error"];
+  const dispose = async (): Promise<void> => {
+    await runProgram("podman", [...base, "system", "reset", "--force"]);
+    await mustRun("rm", ["-rf", folder]);
+  };
+  const loaded = await runProgram("podman", [...base, "load", "-q", "-i", await busyboxArchive()]);
+  const args = [...base, "run", "--rm", "busybox:latest", "true"];
+  const works = loaded.code === 0 && (await runProgram("podman", args)).code === 0;
+  return { ...(works && { command: `podman ${args.join(" ")}` }), [Symbol.asyncDispose]: dispose };
+}
