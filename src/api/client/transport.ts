@@ -212,7 +212,7 @@ async function answerOf(request: ClientRequest, call: Call, host: string): Promi
 function upgradeOf(request: ClientRequest, call: Call, host: string): Promise<HijackedSocket | IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.once("upgrade", (response, socket, head) => {
-      resolve({ socket: socket as Socket, head, contentType: response.headers["content-type"] ?? "" });
+      resolve({ socket, head, contentType: response.headers["content-type"] ?? "" });
     });
     request.once("response", (response) => {
       if (response.statusCode !== undefined && response.statusCode < 400) {

@@ -1,0 +1,294 @@
+import { readFileSync } from "node:fs";
+import type { ContainerCreateRequest, EndpointSettings, HostConfig } from "#api/client";
+import { ExitStatus } from "../command.ts";
+import type { FlagValues } from "../flags/flag.ts";
+import { parseSize } from "../output/size.ts";
+import type { containerFlags } from "./container-flags.ts";
+import { pairsOf, readEnv, readLabels } from "./env.ts";
+import { readMount, readVolumes } from "./mounts.ts";
+import { readPorts } from "./ports.ts";
+
+export type ContainerFlags = FlagValues<typeof containerFlags>;
+
+/** The create request for a `run` or `create`: pure but for the files that flags name. Throws an Error in Docker's words. */
+export function createRequest(
+  flags: ContainerFlags,
+  changed: ReadonlySet<string>,
+  image: string,
+  command: readonly string[],
+): ContainerCreateRequest {
+  if (flags["use-api-socket"]) throw new Error("--use-api-socket is not supported yet");
+  const attach = attached(flags);
+  const ports = readPorts(flags.publish, flags.expose);
+  const { binds, volumes } = readVolumes(flags.volume);
+  const healthcheck = readHealth(flags, changed);
+  return {
+    Hostname: flags.hostname,
+    Domainname: flags.domainname,
+    User: flags.user,
+    AttachStdin: attach.has("STDIN"),
+    AttachStdout: attach.has("STDOUT"),
+    AttachStderr: attach.has("STDERR"),
+    ExposedPorts: ports.exposed,
+    Tty: flags.tty,
+    OpenStdin: flags.interactive,
+    StdinOnce: flags.interactive && attach.has("STDIN"),
+    Env: readEnv(flags["env-file"], flags.env),
+    Cmd: command.length === 0 ? null : command,
+    Image: image,
+    Volumes: volumes,
+    WorkingDir: flags.workdir,
+    Entrypoint: changed.has("entrypoint") ? [flags.entrypoint] : null,
+    Labels: readLabels(flags["label-file"], flags.label),
+    ...(healthcheck !== undefined && { Healthcheck: healthcheck }),
+    ...(flags["stop-signal"] !== "" && { StopSignal: flags["stop-signal"] }),
+    ...(changed.has("stop-timeout") && { StopTimeout: flags["stop-timeout"] }),
+    HostConfig: {
+      ...hostSettings(flags, changed),
+      ...resources(flags, changed),
+      ...mountsOf(flags, binds),
+      PortBindings: ports.bindings,
+    },
+    NetworkingConfig: { EndpointsConfig: endpoints(flags) },
+  };
+}
+
+/** The streams to connect to: those of `-a`, or else the output, and the input with `-i`. */
+export function attached(flags: Pick<ContainerFlags, "attach" | "interactive">): ReadonlySet<string> {
+  if (flags.attach.length > 0) return new Set(flags.attach);
+  return new Set(["STDOUT", "STDERR", ...(flags.interactive ? ["STDIN"] : [])]);
+}
+
+function hostSettings(flags: ContainerFlags, changed: ReadonlySet<string>): Partial<HostConfig> {
+  const security = securityOptions(flags["security-opt"]);
+  return {
+    ContainerIDFile: flags.cidfile,
+    LogConfig: { Type: flags["log-driver"], Config: pairsOf(flags["log-opt"]) },
+    NetworkMode: networkMode(flags),
+    RestartPolicy: restartPolicy(flags),
+    AutoRemove: flags.rm,
+    VolumeDriver: flags["volume-driver"],
+    VolumesFrom: orNull(flags["volumes-from"]),
+    ...(flags.annotation.length > 0 && { Annotations: pairsOf(flags.annotation) }),
+    CapAdd: orNull(flags["cap-add"]),
+    CapDrop: orNull(flags["cap-drop"]),
+    CgroupnsMode: flags.cgroupns,
+    Dns: flags.dns,
+    DnsOptions: [...flags["dns-option"], ...flags["dns-opt"]],
+    DnsSearch: flags["dns-search"],
+    ExtraHosts: orNull(flags["add-host"]),
+    GroupAdd: orNull(flags["group-add"]),
+    IpcMode: flags.ipc,
+    Links: orNull(flags.link),
+    OomScoreAdj: flags["oom-score-adj"],
+    PidMode: flags.pid,
+    Privileged: flags.privileged,
+    PublishAllPorts: flags["publish-all"],
+    ReadonlyRootfs: flags["read-only"],
+    SecurityOpt: orNull(security.options),
+    ...(security.unmasked && { MaskedPaths: [], ReadonlyPaths: [] }),
+    ...(flags["storage-opt"].length > 0 && { StorageOpt: pairsOf(flags["storage-opt"]) }),
+    ...(flags.sysctl.length > 0 && { Sysctls: pairsOf(flags.sysctl) }),
+    UTSMode: flags.uts,
+    UsernsMode: flags.userns,
+    ShmSize: flags["shm-size"],
+    Runtime: flags.runtime,
+    Isolation: flags.isolation,
+    ...(changed.has("init") && { Init: flags.init }),
+  };
+}
+
+function resources(flags: ContainerFlags, changed: ReadonlySet<string>): Partial<HostConfig> {
+  return {
+    CgroupParent: flags["cgroup-parent"],
+    CpuShares: flags["cpu-shares"],
+    Memory: flags.memory,
+    NanoCpus: flags.cpus,
+    BlkioWeight: flags["blkio-weight"],
+    BlkioWeightDevice: flags["blkio-weight-device"].map((item) => deviceSetting(item, "Weight", Number)),
+    BlkioDeviceReadBps: flags["device-read-bps"].map((item) => deviceSetting(item, "Rate", parseSize)),
+    BlkioDeviceWriteBps: flags["device-write-bps"].map((item) => deviceSetting(item, "Rate", parseSize)),
+    BlkioDeviceReadIOps: flags["device-read-iops"].map((item) => deviceSetting(item, "Rate", Number)),
+    BlkioDeviceWriteIOps: flags["device-write-iops"].map((item) => deviceSetting(item, "Rate", Number)),
+    CpuPeriod: flags["cpu-period"],
+    CpuQuota: flags["cpu-quota"],
+    CpuRealtimePeriod: flags["cpu-rt-period"],
+    CpuRealtimeRuntime: flags["cpu-rt-runtime"],
+    CpusetCpus: flags["cpuset-cpus"],
+    CpusetMems: flags["cpuset-mems"],
+    Devices: flags.device.map(readDevice),
+    DeviceCgroupRules: orNull(flags["device-cgroup-rule"]),
+    DeviceRequests: flags.gpus.length === 0 ? null : flags.gpus.map(readGpus),
+    ...(flags["kernel-memory"] !== 0 && { KernelMemory: flags["kernel-memory"] }),
+    MemoryReservation: flags["memory-reservation"],
+    MemorySwap: flags["memory-swap"],
+    MemorySwappiness: flags["memory-swappiness"],
+    OomKillDisable: flags["oom-kill-disable"],
+    PidsLimit: changed.has("pids-limit") ? flags["pids-limit"] : 0,
+    Ulimits: flags.ulimit.map(readUlimit),
+    CpuCount: flags["cpu-count"],
+    CpuPercent: flags["cpu-percent"],
+    IOMaximumIOps: flags["io-maxiops"],
+    IOMaximumBandwidth: flags["io-maxbandwidth"],
+  };
+}
+
+function mountsOf(flags: ContainerFlags, binds: readonly string[]): Partial<HostConfig> {
+  const tmpfs = flags.tmpfs.map((item): [string, string] => {
+    const colon = item.indexOf(":");
+    return colon < 0 ? [item, ""] : [item.slice(0, colon), item.slice(colon + 1)];
+  });
+  return {
+    Binds: orNull(binds),
+    ...(tmpfs.length > 0 && { Tmpfs: Object.fromEntries(tmpfs) }),
+    ...(flags.mount.length > 0 && { Mounts: flags.mount.map(readMount) }),
+  };
+}
+
+function networkMode(flags: ContainerFlags): string {
+  return networkName(networksOf(flags)[0] ?? "default");
+}
+
+function networksOf(flags: ContainerFlags): readonly string[] {
+  return [...flags.network, ...flags.net];
+}
+
+/** `--network` takes a name, or `name=…,alias=…,ip=…`. */
+function networkName(item: string): string {
+  return item.includes("=") ? (pairsOf(item.split(","))["name"] ?? "") : item;
+}
+
+/** Only what was asked for: the engine fills in the rest. */
+function endpoints(flags: ContainerFlags): Record<string, Partial<EndpointSettings>> {
+  const all: Record<string, Partial<EndpointSettings>> = {};
+  const networks = networksOf(flags);
+  for (const [index, item] of (networks.length === 0 ? ["default"] : networks).entries()) {
+    const pairs = item.includes("=") ? item.split(",").map((part) => part.split("=", 2)) : [];
+    const of = (key: string): string[] => pairs.filter(([name]) => name === key).map(([, value = ""]) => value);
+    const aliases = [...of("alias"), ...(index === 0 ? [...flags["network-alias"], ...flags["net-alias"]] : [])];
+    const ip = of("ip")[0] ?? (index === 0 ? flags.ip : "");
+    const ip6 = of("ip6")[0] ?? (index === 0 ? flags.ip6 : "");
+    const local = [...of("link-local-ip"), ...(index === 0 ? flags["link-local-ip"] : [])];
+    const mac = of("mac-address")[0] ?? (index === 0 ? flags["mac-address"] : "");
+    const settings: Partial<EndpointSettings> = {
+      ...(aliases.length > 0 && { Aliases: aliases }),
+      ...(mac !== "" && { MacAddress: mac }),
+      ...((ip !== "" || ip6 !== "" || local.length > 0) && {
+        IPAMConfig: {
+          ...(ip !== "" && { IPv4Address: ip }),
+          ...(ip6 !== "" && { IPv6Address: ip6 }),
+          ...(local.length > 0 && { LinkLocalIPs: local }),
+        },
+      }),
+    };
+    if (Object.keys(settings).length > 0 || networks.length > 1) all[networkName(item)] = settings;
+  }
+  return all;
+}
+
+function restartPolicy(flags: ContainerFlags): HostConfig["RestartPolicy"] {
+  const [name = "", times, more] = flags.restart.split(":");
+  if (more !== undefined) throw new Error("invalid restart policy format: maximum retry count must be an integer");
+  if (times !== undefined && !/^-?\d+$/.test(times)) {
+    throw new Error("invalid restart policy format: maximum retry count must be an integer");
+  }
+  if (flags.rm && name !== "no" && name !== "")
+    throw new Error("conflicting options: cannot specify both --restart and --rm");
+  return { Name: name, MaximumRetryCount: Number(times ?? 0) };
+}
+
+function readHealth(flags: ContainerFlags, changed: ReadonlySet<string>): ContainerCreateRequest["Healthcheck"] {
+  const given = [...changed].some((name) => name.startsWith("health-"));
+  if (flags["no-healthcheck"]) {
+    if (given) throw new Error("--no-healthcheck conflicts with --health-* options");
+    return { Test: ["NONE"] };
+  }
+  if (!given) return undefined;
+  if (flags["health-retries"] < 0) throw new Error("--health-retries cannot be negative");
+  return {
+    ...(flags["health-cmd"] !== "" && { Test: ["CMD-SHELL", flags["health-cmd"]] }),
+    Interval: flags["health-interval"],
+    Timeout: flags["health-timeout"],
+    StartPeriod: flags["health-start-period"],
+    StartInterval: flags["health-start-interval"],
+    Retries: flags["health-retries"],
+  };
+}
+
+/** A seccomp profile is read here and sent in full; `systempaths=unconfined` has fields of its own. */
+function securityOptions(items: readonly string[]): { options: string[]; unmasked: boolean } {
+  const options: string[] = [];
+  let unmasked = false;
+  for (const item of items) {
+    const [key, value] = item.split(/[=:](.*)/s);
+    if (value === undefined && key !== "no-new-privileges")
+      throw new Error(`invalid --security-opt: ${JSON.stringify(item)}`);
+    if (key === "systempaths" && value === "unconfined") unmasked = true;
+    else if (key === "seccomp" && value !== "unconfined" && value !== "builtin")
+      options.push(`seccomp=${readProfile(value ?? "")}`);
+    else options.push(item);
+  }
+  return { options, unmasked };
+}
+
+function readProfile(path: string): string {
+  try {
+    return JSON.stringify(JSON.parse(readFileSync(path, "utf8")));
+  } catch (error) {
+    throw new Error(`opening seccomp profile (${path}) failed: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function readDevice(item: string): object {
+  const [host = "", second, third] = item.split(":");
+  const isMode = (text: string | undefined): boolean => text !== undefined && /^[rwm]{1,3}$/.test(text);
+  if (item.split(":").length > 3) throw new Error(`invalid device specification: ${item}`);
+  const mode = third ?? (isMode(second) ? second : undefined);
+  if (third !== undefined && !isMode(third)) throw new Error(`invalid device specification: ${item}`);
+  return {
+    PathOnHost: host,
+    PathInContainer: second === undefined || second === "" || (isMode(second) && third === undefined) ? host : second,
+    CgroupPermissions: mode ?? "rwm",
+  };
+}
+
+function readGpus(item: string): object {
+  const count = item === "all" ? -1 : Number(/^(?:count=)?(\d+)$/.exec(item)?.[1] ?? Number.NaN);
+  const devices = /^"?device=(.+?)"?$/.exec(item)?.[1];
+  if (devices === undefined && Number.isNaN(count)) throw new Error(`invalid --gpus: ${item}`);
+  return {
+    Driver: "",
+    Count: devices === undefined ? count : 0,
+    DeviceIDs: devices?.split(",") ?? null,
+    Capabilities: [["gpu"]],
+    Options: {},
+  };
+}
+
+function readUlimit(item: string): object {
+  const [, name, soft, hard] = /^([a-z]+)=(-?\d+|unlimited)(?::(-?\d+|unlimited))?$/.exec(item) ?? [];
+  if (name === undefined || soft === undefined) throw new Error(`invalid ulimit argument: ${item}`);
+  const number = (text: string): number => (text === "unlimited" ? -1 : Number(text));
+  const limits = { Name: name, Hard: number(hard ?? soft), Soft: number(soft) };
+  if (limits.Hard >= 0 && limits.Soft > limits.Hard) {
+    throw new Error(`ulimit soft limit must be less than or equal to hard limit: ${limits.Soft} > ${limits.Hard}`);
+  }
+  return limits;
+}
+
+function deviceSetting(item: string, key: string, read: (text: string) => number): object {
+  const colon = item.lastIndexOf(":");
+  const value = colon < 0 ? Number.NaN : read(item.slice(colon + 1));
+  if (!item.startsWith("/dev/") || !Number.isSafeInteger(value) || value < 0) throw new Error(`bad format: ${item}`);
+  return { Path: item.slice(0, colon), [key]: value };
+}
+
+function orNull<Item>(items: readonly Item[]): readonly Item[] | null {
+  return items.length === 0 ? null : items;
+}
+
+/** `-a` and `-d` exclude each other; Docker ends with 1 here, and not with 125. */
+export function refuseAttachAndDetach(flags: Pick<ContainerFlags, "attach">): void {
+  if (flags.attach.length > 0)
+    throw new ExitStatus(1, "conflicting options: cannot specify both --attach and --detach");
+}
