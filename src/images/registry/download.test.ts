@@ -128,6 +128,19 @@ test("download: a mirror that lies is passed over", async (context) => {
   assert.ok(content.has(layer.digest));
 });
 
+test("download: a mirror that breaks again and again is passed over", async (context) => {
+  const { registry: mirror, content, layer } = await setUp(context);
+  const upstream = await startFaultyRegistry();
+  context.after(() => upstream[Symbol.asyncDispose]());
+  upstream.blob(bytes);
+  mirror.trick = cutting(1000, Infinity);
+  const client = openClient(context, [`http://${mirror.address}`, `http://${upstream.address}`]);
+  const repository = client.repository({ domain: "docker.io", path: "library/x" });
+  await download({ repository, content, retryDelayMs: 5, report: () => {} }, layer, never);
+  assert.equal(mirror.requests.length, 2);
+  assert.equal(upstream.requests[0]?.headers.range, "bytes=2000-");
+});
+
 test("download: cancelling ends it at once and keeps the part", async (context) => {
   const { registry, run, folder, steps } = await setUp(context);
   registry.trick = (_request, response) => response.writeHead(200).write(bytes.subarray(0, 100_000)) || true;

@@ -60,7 +60,7 @@ async function fill(
   ingest: Ingest,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const transfer = { tools, descriptor, ingest, haveBytes: ingest.offsetBytes, reject: undefined };
+  const transfer: Transfer = { tools, descriptor, ingest, haveBytes: ingest.offsetBytes, reject: undefined };
   let failures = 0;
   for (let inAll = 0; ; inAll += 1) {
     const beforeBytes = transfer.haveBytes;
@@ -71,6 +71,7 @@ async function fill(
       failures = transfer.haveBytes - beforeBytes >= progressBytes ? 1 : failures + 1;
       if (error instanceof RegistryFault && error.reason === "protocol") await ingest.discard();
       if (!mayResume(error) || failures > maxFailures || inAll >= maxFailuresInAll) throw error;
+      if (failures > 1) transfer.reject?.();
       await backOff(tools, error, failures, signal);
     }
   }

@@ -31,7 +31,7 @@ export interface RemoteBlob {
   /** Where the bytes really begin: what was asked for, or 0 when the server knows no ranges. */
   readonly fromByte: number;
   readonly body: AsyncIterable<Uint8Array>;
-  /** To be called when the bytes were wrong: a mirror that lies is not asked again. Answers whether another endpoint is left. */
+  /** To be called when the bytes were wrong or did not come: a mirror is not asked again then. Answers whether it was one. */
   reject(): boolean;
 }
 
@@ -51,8 +51,8 @@ export function openRepository(route: Route, path: string): Repository {
         session,
         ...(await openBlob(session, base, digest, fromByte, signal)),
       });
-      const { session, ...blob } = await route.run(open, { attempts: 1 }, signal);
-      return { ...blob, reject: () => (route.reject(session), session.endpoint.mirror) };
+      const { session, ...blob } = await route.run(open, { attempts: 2 }, signal); // a kept connection may have died
+      return { ...blob, reject: () => route.reject(session) };
     },
   };
 }

@@ -11,8 +11,8 @@ export interface Route {
     options: { readonly attempts: number },
     signal: AbortSignal,
   ): Promise<Result>;
-  /** Uses this way no more, unless it is the last one: it answered with wrong bytes. */
-  reject(session: Session): void;
+  /** Uses a mirror no more, as it sends wrong bytes or never ends; answers whether it was one. */
+  reject(session: Session): boolean;
 }
 
 /** Opens a route over at least one session. A mirror's failure of any kind moves on; of the registry's own ways only one that was never reached does. */
@@ -34,7 +34,8 @@ export function openRoute(sessions: readonly Session[], retryDelayMs: number): R
       throw new Fault("internal", "a registry without endpoints");
     },
     reject(session) {
-      if (session !== sessions.at(-1)) dead.add(session);
+      if (session.endpoint.mirror && session !== sessions.at(-1)) dead.add(session);
+      return session.endpoint.mirror;
     },
   };
 }
