@@ -9,7 +9,7 @@ import { systemClock } from "#core/clock";
 import type { Digest } from "#core/digest";
 import { isFault } from "#core/fault";
 import { type Descriptor, mediaType } from "#core/oci";
-import { type FaultyRegistry, startFaultyRegistry, type Trick } from "../../../test/fixtures/faulty-registry.ts";
+import { type FaultyRegistry, startFaultyRegistry, type Trick } from "#fixtures/faulty-registry";
 import { openContentStore } from "../content-store.ts";
 import type { ContentStore } from "../content.ts";
 import { openRegistryClient, type RegistryClient } from "./client.ts";
