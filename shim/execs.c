@@ -192,11 +192,8 @@ int exec_resize(struct monitor *monitor, pid_t pid, uint64_t rows, uint64_t colu
 /* ---- the beginning ---- */
 
 static int take_over(struct exec *exec, struct failure *failure) {
-  pid_t pid = pid_file_read(request_text(&exec->request, FIELD_PID_FILE));
-  if (pid < 0) return fail(failure, "runtime", -pid, "the runtime wrote no pid");
-  siginfo_t facts;
-  if (waitid(P_PID, (id_t)pid, &facts, WEXITED | WNOHANG | WNOWAIT) != 0)
-    return fail(failure, "runtime", errno, "process %d was not left to us", (int)pid);
+  pid_t pid = inherit_process(request_text(&exec->request, FIELD_PID_FILE), failure);
+  if (pid < 0) return pid;
   int result = 0;
   if (exec->tty) {
     close_source(&exec->err.source); /* it was for the runtime's own words */

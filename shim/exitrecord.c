@@ -35,11 +35,3 @@ bool oom_killed(const char *path) {
   }
   return false;
 }
-
-pid_t pid_file_read(const char *path) {
-  char text[32];
-  ssize_t got = fd_read_file(path, text, sizeof text);
-  if (got < 0) return (pid_t)got;
-  long pid = strtol(text, NULL, 10);
-  return pid > 1 && pid <= 0x7fffffff ? (pid_t)pid : -EBADMSG;
-}

@@ -120,11 +120,8 @@ void monitor_drained(struct monitor *monitor) {
 }
 
 static int take_over(struct monitor *monitor, struct failure *failure) {
-  pid_t pid = pid_file_read(monitor->pid_file);
-  if (pid < 0) return fail(failure, "runtime", -pid, "the runtime wrote no pid");
-  siginfo_t facts;
-  if (waitid(P_PID, (id_t)pid, &facts, WEXITED | WNOHANG | WNOWAIT) != 0)
-    return fail(failure, "runtime", errno, "process %d was not left to us", (int)pid);
+  pid_t pid = inherit_process(monitor->pid_file, failure);
+  if (pid < 0) return pid;
   monitor->init_pid = pid;
   monitor->started_ns = now_real_ns();
   return stdio_begin(monitor, failure);

@@ -184,5 +184,7 @@ int exec_resize(struct monitor *monitor, pid_t pid, uint64_t rows, uint64_t colu
 int exit_record_write(const struct monitor *monitor);
 /* Whether the cgroup's file counts an OOM kill. */
 bool oom_killed(const char *path);
-/* The pid that a runtime wrote, or -errno. */
-pid_t pid_file_read(const char *path);
+
+/* ---- inherit.c ---- */
+/* The process whose pid the runtime wrote, once it is our child; or -errno with the failure filled. */
+pid_t inherit_process(const char *pid_file, struct failure *failure);

@@ -56,7 +56,7 @@ export interface ProgramEnd {
 
 /** A program that runs; its streams carry back-pressure both ways. */
 export interface RunningProgram extends AsyncDisposable {
-  /** Writes to standard input; resolves when the program's pipe took it. */
+  /** Writes to standard input; resolves when the bytes are on their way, and slows down when the program does not read them. */
   write(bytes: Uint8Array): Promise<void>;
   /** Ends standard input. */
   end(): Promise<void>;
@@ -79,6 +79,7 @@ export interface MonitorStart {
     readonly inMemory: boolean;
   };
   readonly tty: boolean;
+  /** Set when the runtime is through; a program that looks at once needs it in the OCI config's `consoleSize` too. */
   readonly size?: TerminalSize;
   readonly stdinOpen: boolean;
   readonly stdinOnce: boolean;
@@ -127,7 +128,7 @@ export type AttachItem = { readonly kind: "output"; readonly chunk: OutputChunk 
 /** A connection to a container's streams. Disposing it detaches. */
 export interface Attachment extends AsyncDisposable {
   readonly output: AsyncIterable<AttachItem>;
-  /** Resolves when the container's pipe (or terminal) took the bytes. */
+  /** Resolves when the bytes are on their way; slows down when the container does not read them. */
   write(bytes: Uint8Array): Promise<void>;
   /** The client's input ended; closes the container's stdin when it was opened with stdinOnce or `force`. */
   endInput(force?: boolean): Promise<void>;
