@@ -3,8 +3,9 @@
  * what a command does not use (the daemon, above all) lies in files that it does not load.
  */
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import http from "node:http";
 import { basename, join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 const root = join(import.meta.dirname, "..");
 const target = join(root, "build/slipway");
@@ -30,10 +31,30 @@ const { metafile } = await build({
   banner: {
     js: 'import { createRequire as slipwayRequire } from "node:module"; const require = slipwayRequire(import.meta.url);',
   },
+  plugins: [plainHttp()],
   logLevel: "warning",
 });
 await writeFile(join(fresh, "slipway.js"), starter(mainFile()));
 await moveIn();
+
+/**
+ * Imports of `node:http` get its plain properties by hand. An ES import of a built-in module reads all of its properties, and some
+ * of this one (WebSocket and its kin) are getters that load all of undici: 25 ms at every start, measured.
+ */
+function plainHttp(): Plugin {
+  const properties = Object.entries(Object.getOwnPropertyDescriptors(http));
+  const names = properties.filter(([, property]) => property.get === undefined).map(([name]) => name);
+  const contents = `const http = process.getBuiltinModule("node:http");
+export default http;
+export const { ${names.join(", ")} } = http;`;
+  return {
+    name: "plain-http",
+    setup(building) {
+      building.onResolve({ filter: /^node:http$/ }, () => ({ path: "http", namespace: "plain-http" }));
+      building.onLoad({ filter: /./, namespace: "plain-http" }, () => ({ contents }));
+    },
+  };
+}
 
 function mainFile(): string {
   const outputs = Object.entries(metafile.outputs);
