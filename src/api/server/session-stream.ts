@@ -11,6 +11,7 @@ export const rawType = "application/vnd.docker.raw-stream";
 export async function joinSession(stream: RawStream, session: Session, framed: boolean): Promise<void> {
   const detach = (): void => void Promise.resolve(session[Symbol.asyncDispose]()).catch(() => undefined);
   stream.signal.addEventListener("abort", detach, { once: true });
+  if (stream.signal.aborted) detach();
   // Input runs beside the output and ends with the connection; what goes wrong there shows in the output's end.
   void pumpInput(stream, session).catch(() => undefined);
   try {

@@ -13,7 +13,7 @@ export function infoAnswer(options: ServerOptions): InfoAnswer {
     ...containerCounts(options),
     Images: images.usage().images,
     Driver: "overlay2",
-    DriverStatus: [["Layers", `${images.usage().layersBytes} bytes`]],
+    DriverStatus: [],
     Plugins: {
       Volume: [],
       Network: ["bridge", "host", "null"],

@@ -94,6 +94,8 @@ async function wait({ containers }: ServerOptions, request: ApiRequest): Promise
   const { query, version, signal } = request;
   const condition = version >= apiVersion("1.30") ? conditionOf(query.text("condition")) : "not-running";
   const { result } = await containers.wait(nameIn(request), condition, signal);
+  // It also fails when the client is gone before anybody looks at it.
+  result.catch(() => undefined);
   async function* outcome(): AsyncGenerator<string> {
     const { exitCode, error } = await result;
     yield `${toJson({ StatusCode: exitCode, ...(error !== undefined && { Error: { Message: error } }) })}\n`;

@@ -1,0 +1,335 @@
+import type { Container, Containers, Exec, Session } from "#containers";
+import { systemClock } from "#core/clock";
+import type { Digest } from "#core/digest";
+import type { Event } from "#core/event";
+import { Fault } from "#core/fault";
+import type { Log } from "#core/log";
+import type { Host, OutputChunk } from "#host";
+import type { Image, Images } from "#images";
+import type { Networks } from "#networks";
+import type { ServerOptions } from "../server.ts";
+
+/** Rooms for tests of the API alone: one container, one image, one network, and sessions that a test drives. */
+export interface FakeRooms {
+  readonly options: ServerOptions;
+  /** Every call of a room: its name and what it was given. */
+  readonly calls: { readonly name: string; readonly given: readonly unknown[] }[];
+  /** Sessions that were opened, in order. */
+  readonly sessions: FakeSession[];
+  /** Ends every wait. */
+  finishWaits(exitCode: number): void;
+  readonly logged: string[];
+}
+
+export const fakeImageId = `sha256:${"1".repeat(64)}` as Digest;
+export const fakeContainerId = "ab".repeat(32);
+
+/** Rooms whose methods can be replaced one by one. */
+export function fakeRooms(
+  replace: { readonly containers?: Partial<Containers>; readonly images?: Partial<Images> } = {},
+  containerFields: Partial<Container> = {},
+): FakeRooms {
+  const calls: FakeRooms["calls"] = [];
+  const sessions: FakeSession[] = [];
+  const waits = Promise.withResolvers<{ exitCode: number }>();
+  const container: Container = { ...fakeContainer(), ...containerFields };
+  const containers: Partial<Containers> = {
+    create: async () => ({ id: fakeContainerId, warnings: [] }),
+    find: (name) => {
+      if ([container.name, container.id].includes(name) || container.id.startsWith(name)) return container;
+      throw new Fault("notFound", `No such container: ${name}`);
+    },
+    list: () => [container],
+    start: async () => undefined,
+    stop: async () => undefined,
+    kill: async () => undefined,
+    restart: async () => undefined,
+    remove: async () => undefined,
+    prune: async () => ({ removed: [], reclaimedBytes: 0 }),
+    sizes: async () => ({ writableBytes: 10, rootBytes: 20 }),
+    wait: async (_name, _condition, signal) => {
+      const aborted = new Promise<never>((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(new Fault("cancelled", "gone")));
+      });
+      return { result: Promise.race([waits.promise, aborted]) };
+    },
+    top: async () => ({ titles: ["PID"], processes: [["1"]] }),
+    resize: async () => undefined,
+    attach: async () => openSession(sessions, container.spec.tty),
+    createExec: async () => "ec".repeat(32),
+    inspectExec: (id) => fakeExec(id),
+    startExec: async (_id, { detach, tty }) => (detach ? undefined : openSession(sessions, tty)),
+    ...replace.containers,
+  };
+  const images: Partial<Images> = {
+    find: (name) => {
+      if (name === "busybox" || name === "busybox:latest" || name === fakeImageId) return fakeImage;
+      throw new Fault("notFound", `No such image: ${name}`);
+    },
+    list: () => [fakeImage],
+    history: () => [
+      { id: "<missing>", createdSeconds: 1, createdBy: "ADD x & y", tags: [], sizeBytes: 5, comment: "" },
+    ],
+    usage: () => ({ images: 1, layersBytes: 100 }),
+    openRoot: () => {
+      throw new Fault("notFound", "no root");
+    },
+    ...replace.images,
+  };
+  const networks: Partial<Networks> = {
+    list: () => [fakeNetwork],
+    find: (name) => {
+      if (name === "bridge") return fakeNetwork;
+      throw new Fault("notFound", `network ${name} not found`);
+    },
+    endpointsOf: () => [],
+  };
+  const logged: string[] = [];
+  const options: ServerOptions = {
+    host: fakeHost(),
+    containers: recording(containers, calls) as Containers,
+    images: recording(images, calls) as Images,
+    networks: networks as Networks,
+    log: fakeLog(logged),
+    labels: [],
+    insecureRegistries: [],
+    registryMirrors: [],
+    logDriver: "local",
+    logOptions: {},
+  };
+  return { options, calls, sessions, logged, finishWaits: (exitCode) => waits.resolve({ exitCode }) };
+}
+
+/** A session whose output the test pushes and whose input it reads. */
+export class FakeSession implements Session {
+  readonly tty: boolean;
+  readonly written: Buffer[] = [];
+  disposed = false;
+  readonly #inputEnd = Promise.withResolvers<string>();
+  readonly #queue: (OutputChunk | { readonly stream: "systemerr"; readonly text: string })[] = [];
+  #wake = Promise.withResolvers<void>();
+  #ended = false;
+
+  constructor(tty: boolean) {
+    this.tty = tty;
+  }
+
+  /** Resolves with all input once the client's input has ended. */
+  get inputEnded(): Promise<string> {
+    return this.#inputEnd.promise;
+  }
+
+  say(stream: "stdout" | "stderr", text: string): void {
+    this.#queue.push({ stream, timeNs: 0n, bytes: Buffer.from(text) });
+    this.#wake.resolve();
+  }
+
+  finish(): void {
+    this.#ended = true;
+    this.#wake.resolve();
+  }
+
+  get output() {
+    return this.#items();
+  }
+
+  async *#items() {
+    for (;;) {
+      yield* this.#queue.splice(0);
+      if (this.#ended) return;
+      if (this.#queue.length > 0) continue;
+      this.#wake = Promise.withResolvers();
+      await this.#wake.promise;
+    }
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.written.push(Buffer.from(bytes));
+  }
+
+  async endInput(): Promise<void> {
+    this.#inputEnd.resolve(Buffer.concat(this.written).toString());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.disposed = true;
+    this.finish();
+  }
+}
+
+function openSession(sessions: FakeSession[], tty: boolean): FakeSession {
+  const session = new FakeSession(tty);
+  sessions.push(session);
+  return session;
+}
+
+/** The room with every method noting its calls; a method that the test has not given fails loudly. */
+function recording(room: object, calls: FakeRooms["calls"]): object {
+  return new Proxy(room, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== "function") throw new TypeError(`the fake has no ${String(name)}`);
+      return (...given: unknown[]): unknown => {
+        calls.push({ name: String(name), given });
+        return Reflect.apply(method, target, given) as unknown;
+      };
+    },
+  });
+}
+
+function fakeHost(): ServerOptions["host"] {
+  const events: Event[] = [
+    {
+      type: "container",
+      action: "exec_create: sh -c ls",
+      actorId: fakeContainerId,
+      attributes: { name: "web", image: "busybox", tier: "<front>" },
+      timeNs: 1_700_000_000_123_456_789n,
+    },
+    { type: "image", action: "create", actorId: fakeImageId, attributes: { name: "busybox" }, timeNs: 1_700_000_001n },
+  ];
+  const host: Partial<Host> = {
+    clock: systemClock,
+    journal: {
+      emit: () => undefined,
+      read: async function* read() {
+        yield* events;
+      },
+    },
+    cgroups: { version: 2, controllers: new Set(["memory", "cpu", "pids"]) } as unknown as Host["cgroups"],
+    machine: {
+      kernelVersion: "6.1.0",
+      operatingSystem: "Debian",
+      osVersion: "12",
+      architecture: "x86_64",
+      cpus: 2,
+      memoryBytes: 1_000_000,
+      hostname: "here",
+      seccomp: true,
+      apparmor: false,
+      ipv4Forwarding: true,
+    } as unknown as Host["machine"],
+    paths: { dataRoot: "/var/lib/slipway", execRoot: "/run/slipway", instance: "slipway" },
+    runtimes: { default: "crun", paths: { crun: "/usr/bin/crun" } },
+  };
+  return host as ServerOptions["host"];
+}
+
+function fakeLog(logged: string[]): Log {
+  return {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: (message) => void logged.push(message),
+    error: (message) => void logged.push(message),
+  };
+}
+
+const fakeImage: Image = {
+  id: fakeImageId,
+  config: {
+    architecture: "amd64",
+    os: "linux",
+    created: "2026-01-01T00:00:00Z",
+    rootfs: { type: "layers", diff_ids: [] },
+  },
+  repoTags: ["busybox:latest"],
+  repoDigests: [],
+  sizeBytes: 4_260_000,
+  createdNs: 1_700_000_000_000_000_000n,
+};
+
+const fakeNetwork: ReturnType<Networks["list"]>[number] = {
+  id: "b1".repeat(32),
+  name: "bridge",
+  driver: "bridge",
+  createdNs: 1_700_000_000_000_000_000n,
+  subnet: "172.17.0.0/16",
+  gateway: "172.17.0.1",
+  options: {},
+  labels: {},
+};
+
+function fakeExec(id: string): Exec {
+  if (id !== "ec".repeat(32)) throw new Fault("notFound", `No such exec instance: ${id}`);
+  return {
+    id,
+    containerId: fakeContainerId,
+    spec: {
+      command: ["sh", "-c", "ls"],
+      tty: false,
+      attach: { stdin: true, stdout: true, stderr: true },
+      env: [],
+      user: "",
+      workingDir: "",
+      privileged: false,
+    },
+    state: { status: "created" },
+  };
+}
+
+function fakeContainer(): Container {
+  return {
+    id: fakeContainerId,
+    name: "web",
+    createdNs: 1_700_000_000_000_000_000n,
+    imageId: fakeImageId,
+    spec: {
+      image: "busybox",
+      groupAdd: [],
+      env: [],
+      labels: {},
+      tty: false,
+      stdinOpen: true,
+      stdinOnce: true,
+      attach: { stdin: true, stdout: true, stderr: true },
+      exposedPorts: ["80/tcp"],
+      publishAll: false,
+      ports: [{ protocol: "tcp", containerPort: 8080, hostIp: "", hostPort: { first: 0, last: 0 } }],
+      networkMode: "default",
+      dns: [],
+      dnsOptions: [],
+      dnsSearch: [],
+      extraHosts: [],
+      binds: [],
+      tmpfs: {},
+      readOnlyRoot: false,
+      init: false,
+      autoRemove: false,
+      privileged: false,
+      capAdd: [],
+      capDrop: [],
+      securityOptions: [],
+      limits: { memoryBytes: 0, nanoCpus: 0, pids: 0 },
+      shmSizeBytes: 67_108_864,
+      logging: { driver: "local", options: {} },
+      annotations: {},
+    },
+    process: {
+      args: ["sh", "-c", "echo hello"],
+      entrypoint: [],
+      command: ["sh", "-c", "echo hello"],
+      env: ["PATH=/bin"],
+      workingDir: "",
+      user: "",
+      stopSignal: "SIGTERM",
+      labels: { a: "b" },
+      exposedPorts: ["80/tcp", "8080/tcp"],
+    },
+    hostname: "abababababab",
+    state: { status: "running", pid: 42, startedNs: systemClock.now() - 3_200_000_000n },
+    restartCount: 0,
+    endpoint: {
+      id: "e1".repeat(32),
+      networkId: "b1".repeat(32),
+      networkName: "bridge",
+      ipAddress: "172.17.0.2",
+      prefixLength: 16,
+      gateway: "172.17.0.1",
+      macAddress: "02:42:ac:11:00:02",
+      ports: [{ protocol: "tcp", containerPort: 8080, hostIp: "0.0.0.0", hostPort: 49_153 }],
+    },
+    execIds: [],
+    logPath: "/var/lib/slipway/containers/x/log",
+    files: { hosts: "/h", hostname: "/n", resolvConf: "/r" },
+  };
+}
