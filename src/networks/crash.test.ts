@@ -37,7 +37,6 @@ if (insideOwnNetns(import.meta.url)) {
     assert.match(askTcpFrom(next.slot.pid, "172.17.0.2", 80), /^hello/);
     assert.ok(hostState().links.includes("slw0a1b2-not"));
     run("ip", "link", "delete", "slw0a1b2-not");
-    for (const id of ["web", "next"]) await lab.networks.release(id);
   });
 
   test("reconcile: when nothing runs after kill -9, the host is as if we had never been there", async () => {

@@ -7,13 +7,15 @@ import { type FirewallPlan, type Publication, publishText, removalText, rulesetO
  */
 export class Firewall {
   readonly #programs: NetworkPrograms;
-  readonly #planNow: () => FirewallPlan;
+  readonly #table: string;
+  readonly #planNow: () => Omit<FirewallPlan, "table">;
   #waiting: Change[] = [];
   #working: Promise<void> | undefined;
 
   /** @param planNow - the plan after all changes so far; asked when the whole table is written */
-  constructor(programs: NetworkPrograms, planNow: () => FirewallPlan) {
+  constructor(programs: NetworkPrograms, table: string, planNow: () => Omit<FirewallPlan, "table">) {
     this.#programs = programs;
+    this.#table = table;
     this.#planNow = planNow;
   }
 
@@ -24,18 +26,18 @@ export class Firewall {
 
   /** Publishes ports that the plan already has. */
   async publish(publications: readonly Publication[]): Promise<void> {
-    await this.#change(publishText(this.#planNow().table, publications));
+    await this.#change(publishText(this.#table, publications));
   }
 
   /** Takes ports back that the plan no longer has. */
   async withdraw(publications: readonly Publication[]): Promise<void> {
-    await this.#change(withdrawText(this.#planNow().table, publications));
+    await this.#change(withdrawText(this.#table, publications));
   }
 
   /** Removes the table. */
   async remove(): Promise<void> {
     await this.#working;
-    await this.#programs.nft(removalText(this.#planNow().table));
+    await this.#programs.nft(removalText(this.#table));
   }
 
   /** Applies the text, or the whole plan when there is none. */
@@ -71,7 +73,7 @@ export class Firewall {
         // Below: the whole table, which says what is wrong if that fails too.
       }
     }
-    await this.#programs.nft(rulesetOf(this.#planNow()));
+    await this.#programs.nft(rulesetOf({ table: this.#table, ...this.#planNow() }));
   }
 }
 

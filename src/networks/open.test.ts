@@ -41,7 +41,6 @@ if (insideOwnNetns(import.meta.url)) {
       lab.events.map(({ action, attributes }) => `${action} ${attributes["name"]} ${attributes["type"]}`),
       ["connect none null", "connect host host"],
     );
-    for (const id of ["a", "b"]) await lab.networks.release(id);
   });
 
   test("attach: given up before it is kept, everything is undone; kept, only release undoes it", async () => {
@@ -96,7 +95,6 @@ if (insideOwnNetns(import.meta.url)) {
     const [refused] = (await once(createServer().listen(8081), "error")) as [NodeJS.ErrnoException];
     assert.equal(refused.code, "EADDRINUSE");
     other.close();
-    for (const id of ["web", "sixth"]) await lab.networks.release(id);
   });
 
   test("attach: a range takes its first free port, port 0 a free ephemeral one", async () => {
@@ -112,7 +110,6 @@ if (insideOwnNetns(import.meta.url)) {
     await once(inUse, "listening");
     assert.deepEqual(await ports("d", [port("tcp", 0, 80), port("tcp", 0, 81)]), [low + 1, low + 2]);
     inUse.close();
-    for (const id of ["a", "b", "d"]) await lab.networks.release(id);
   });
 
   test("attach: an exhausted pool says so, and serves again once a container has ended", async () => {
@@ -125,7 +122,6 @@ if (insideOwnNetns(import.meta.url)) {
     await only.slot[Symbol.asyncDispose]();
     await lab.networks.release("a");
     assert.equal((await lab.attach("c")).endpoint?.ipAddress, "10.99.0.2");
-    await lab.networks.release("c");
   });
 
   test("attach: a burst is served from few programs, each address once", async () => {
@@ -145,7 +141,6 @@ if (insideOwnNetns(import.meta.url)) {
     gone.abort();
     await assert.rejects(waiting, { name: "AbortError" });
     assert.equal((await lab.attach("b")).endpoint?.ipAddress, "172.17.0.2");
-    await lab.networks.release("b");
   });
 
   test("release: a link that somebody keeps alive is removed, and its address is free only then", async () => {
@@ -155,7 +150,6 @@ if (insideOwnNetns(import.meta.url)) {
     await slot[Symbol.asyncDispose]();
     await lab.networks.release("a");
     assert.equal((await lab.attach("b")).endpoint?.ipAddress, "10.99.0.2");
-    await lab.networks.release("b");
   });
 
   test("attach: repairs a flushed ruleset and a removed bridge when it meets them", async () => {
@@ -168,7 +162,6 @@ if (insideOwnNetns(import.meta.url)) {
     run("ip", "link", "delete", "slw-0a1b2c");
     assert.ok((await lab.attach("third")).endpoint);
     assert.ok(web.endpoint);
-    for (const id of ["web", "again", "third"]) await lab.networks.release(id);
   });
 
   test("close: leaves bridge and ruleset to containers that run on", async () => {
@@ -180,7 +173,6 @@ if (insideOwnNetns(import.meta.url)) {
     assert.equal(await askTcp("127.0.0.1", 8080), "hello 172.17.0.1");
     await lab.reopen();
     await lab.networks.reconcile(new Set(["web"]));
-    await lab.networks.release("web");
   });
 
   test("openNetworks: refuses a --bip that is none, and leaves a bridge alone that it has not made", async () => {

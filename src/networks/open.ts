@@ -52,8 +52,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     ...(options.bridgeAddress !== undefined && { address: options.bridgeAddress }),
     ...(options.bridgeName !== undefined && { bridgeName: options.bridgeName }),
   });
-  const firewall = new Firewall(programs, () => ({
-    table: names.table,
+  const firewall = new Firewall(programs, names.table, () => ({
     networks: [{ bridge: bridge.name, subnet: bridge.plan.subnet }],
     publications: records.endpoints().flatMap(publicationsOf),
   }));

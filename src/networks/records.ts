@@ -51,10 +51,12 @@ export class NetworkRecords {
 
   /** By name, else by id, else by the only id that begins so. Fault `notFound`; `invalid` when several ids begin so. */
   find(nameOrId: string): Network {
-    const networks = this.list();
-    const exact = networks.find(({ name }) => name === nameOrId) ?? networks.find(({ id }) => id === nameOrId);
-    if (exact !== undefined) return exact;
-    const matches = nameOrId === "" ? [] : networks.filter(({ id }) => id.startsWith(nameOrId));
+    const exact = `SELECT * FROM network WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC LIMIT 1`;
+    const row = this.#database.get<NetworkRow>(exact, nameOrId);
+    if (row !== undefined) return networkOf(row);
+    // A range instead of LIKE: the text may have any characters.
+    const begins = `SELECT * FROM network WHERE id >= ?1 AND id < ?1 || 'g'`;
+    const matches = nameOrId === "" ? [] : this.#database.all<NetworkRow>(begins, nameOrId);
     if (matches.length > 1) {
       throw new Fault(
         "invalid",
@@ -63,7 +65,7 @@ export class NetworkRecords {
     }
     const [match] = matches;
     if (match === undefined) throw new Fault("notFound", `network ${nameOrId} not found`);
-    return match;
+    return networkOf(match);
   }
 
   addEndpoint({ containerId, containerName, endpointId, network, place }: EndpointRecord): void {

@@ -91,6 +91,8 @@ function forwardRules({ bridge }: NetworkRules): string[] {
     // Untracked answers would leave with the container's address.
     `iifname "${bridge}" oifname != "${bridge}" ct state invalid drop`,
     `iifname "${bridge}" oifname != "${bridge}" meta nfproto ipv6 drop`,
+    // A way out with a smaller MTU (a VPN): the other side must hear of it, as it would from the host itself.
+    `iifname "${bridge}" oifname != "${bridge}" tcp flags syn tcp option maxseg size set rt mtu`,
     `iifname "${bridge}" oifname "${bridge}" accept`,
     `oifname "${bridge}" ct state established,related accept`,
     `oifname "${bridge}" ct status dnat accept`,

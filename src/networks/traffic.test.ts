@@ -11,6 +11,7 @@ import {
   port,
   run,
   serve,
+  talk,
 } from "./testing/lab.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
@@ -43,7 +44,6 @@ if (insideOwnNetns(import.meta.url)) {
     assert.equal(askTcpFrom(client.slot.pid, "172.17.0.1", 8080), "hello 172.17.0.1");
     assert.equal(askTcpFrom(web.slot.pid, "198.51.100.1", 8080), "hello 172.17.0.1");
     assert.equal(askTcpFrom(client.slot.pid, "172.17.0.2", 80), `hello ${client.endpoint?.ipAddress}`);
-    for (const id of ["web", "client"]) await lab.networks.release(id);
   });
 
   test("attach: containers reach other machines as the host, which cannot reach them but by published ports", async () => {
@@ -58,7 +58,6 @@ if (insideOwnNetns(import.meta.url)) {
     inNetns(neighbour.pid, "ip", "route", "add", "172.17.0.0/16", "via", "198.51.100.1");
     assert.equal(askTcpFrom(neighbour.pid, "172.17.0.2", 81), "ETIMEDOUT");
     assert.equal(askTcpFrom(neighbour.pid, "172.17.0.2", 80), "ETIMEDOUT");
-    await lab.networks.release("web");
   });
 
   test("attach: a port published on 127.0.0.1 is the host's alone, and containers do not reach its loopback", async () => {
@@ -88,7 +87,18 @@ if (insideOwnNetns(import.meta.url)) {
     );
     assert.equal(askTcpFrom(other.slot.pid, "127.0.0.1", 7000), "ETIMEDOUT");
     assert.equal(askTcpFrom(other.slot.pid, "127.0.0.1", 8080), "ETIMEDOUT");
-    for (const id of ["web", "other"]) await lab.networks.release(id);
+  });
+
+  test("attach: a client that has been sending UDP all along reaches the port from its publication on", async () => {
+    await using neighbour = await openNeighbour();
+    await using lab = await openLab();
+    await using talker = await talk(neighbour.pid, "198.51.100.1", 5353);
+    await talker.sent();
+    assert.equal(talker.heard(), 0);
+    const { slot } = await lab.attach("dns", [port("udp", 5353, 53)]);
+    await using _server = await serve(slot.pid, 53);
+    await talker.sent();
+    assert.ok(talker.heard() > 0);
   });
 
   test("attach: two instances share the host without sharing anything else", async () => {

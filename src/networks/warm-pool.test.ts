@@ -20,6 +20,14 @@ test("WarmPool: makes nothing before the first take, then refills when half is g
   assert.deepEqual(batches, [1, 4, 2]);
 });
 
+test("WarmPool: fills up to its target also when that takes several batches", async () => {
+  const { pool, batches } = counted(20);
+  await pool.take(signal);
+  await settled();
+  assert.deepEqual(batches, [1, 8, 8, 4]);
+  assert.equal(pool.ready.length, 20);
+});
+
 test("WarmPool: a burst is served in order, in batches of a bounded size", async () => {
   const { pool, batches } = counted(0);
   const items = await Promise.all(Array.from({ length: 20 }, async () => await pool.take(signal)));
@@ -52,6 +60,12 @@ test("WarmPool: a waiter that goes away loses nothing", async () => {
   assert.equal(await pool.take(signal), 1);
   await pool.close();
   assert.deepEqual(discarded, []);
+});
+
+test("WarmPool: close turns away those who wait", async () => {
+  const { pool } = counted(0);
+  const waiting = pool.take(signal);
+  await Promise.all([assert.rejects(waiting, { kind: "unavailable" }), pool.close()]);
 });
 
 test("WarmPool: close discards what is ready and gives no more", async () => {

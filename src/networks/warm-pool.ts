@@ -30,7 +30,7 @@ export class WarmPool<Item> {
   /** The oldest ready item, now the caller's; waits for one when there is none. Rejects with what `prepare` rejects with. */
   async take(signal: AbortSignal): Promise<Item> {
     signal.throwIfAborted();
-    if (this.#closed) throw new Fault("unavailable", "the daemon is shutting down");
+    if (this.#closed) throw closedFault();
     const item = this.#ready.shift();
     if (item === undefined) return await this.#wait(signal);
     this.#fillInBackground();
@@ -45,6 +45,7 @@ export class WarmPool<Item> {
   /** Discards all items and makes no more. */
   async close(): Promise<void> {
     this.#closed = true;
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(closedFault());
     await this.#filling;
     await this.discardReady();
   }
@@ -79,19 +80,24 @@ export class WarmPool<Item> {
   }
 
   async #fill(): Promise<void> {
-    for (let count = this.#missing(); count > 0; count = this.#missing()) {
-      const served = this.#waiters.length;
-      try {
-        const items = await this.#options.prepare(Math.min(count, this.#options.batch));
-        for (const item of items) this.#hand(item);
-      } catch (error) {
-        // In the background nobody waits: the next one who finds the pool empty gets to hear it.
-        for (const waiter of this.#waiters.splice(0, Math.max(served, 1))) waiter.reject(error);
-        if (this.#waiters.length === 0) return;
+    for (let missing = this.#missing(); missing > 0; missing = this.#missing()) {
+      while (missing > 0 && !this.#closed) {
+        const count = Math.min(missing, this.#options.batch);
+        const waited = this.#waiters.length;
+        try {
+          for (const item of await this.#options.prepare(count)) this.#hand(item);
+          missing -= count;
+        } catch (error) {
+          // In the background nobody waits: the next one who finds the pool empty gets to hear it.
+          for (const waiter of this.#waiters.splice(0, Math.max(waited, 1))) waiter.reject(error);
+          if (this.#waiters.length === 0) return;
+          break;
+        }
       }
     }
   }
 
+  /** Those who wait come first; without them it is what a pool that is half empty lacks. */
   #missing(): number {
     if (this.#waiters.length > 0) return this.#waiters.length;
     const { target } = this.#options;
@@ -103,6 +109,10 @@ export class WarmPool<Item> {
     if (waiter === undefined) this.#ready.push(item);
     else waiter.resolve(item);
   }
+}
+
+function closedFault(): Fault {
+  return new Fault("unavailable", "the daemon is shutting down");
 }
 
 interface Waiter<Item> {

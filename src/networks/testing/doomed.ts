@@ -6,5 +6,5 @@ const web = await lab.attach("web", [port("tcp", 8080, 80), port("udp", 8080, 80
 web.keep();
 const ended = await lab.attach("ended", [port("tcp", 8081, 80)]);
 ended.keep();
-console.log(JSON.stringify([web.slot.pid, ended.slot.pid]));
+process.stdout.write(`${JSON.stringify([web.slot.pid, ended.slot.pid])}\n`);
 setInterval(() => undefined, 1000);

@@ -30,7 +30,7 @@ export interface LabOptions extends Partial<NetworksOptions> {
   readonly before?: ReturnType<typeof hostState>;
 }
 
-/** Opens a lab; disposing it closes the room and checks that links and tables are what they were before. */
+/** Opens a lab; disposing it releases all containers, closes the room and checks that links and tables are what they were before. */
 export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const before = options.before ?? hostState();
   const shim = new ChildShim();
@@ -61,6 +61,8 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
     },
     attach: async (containerId, ports = []) => await networks.attach(requestOf(containerId, ports), neverAborted),
     [Symbol.asyncDispose]: async () => {
+      const left = networks.list().flatMap(({ id }) => networks.endpointsOf(id));
+      for (const { containerId } of left) await networks.release(containerId);
       await networks.close();
       await shim.endSlots([]);
       await assertSameSoon(before);
@@ -177,6 +179,29 @@ export function askUdpFrom(pid: number, address: string, portNumber: number): st
     u.on("message", (m) => { console.log(String(m)); process.exit() });
     setTimeout(() => { console.log("ETIMEDOUT"); process.exit() }, 1000)`;
   return inNetns(pid, process.execPath, "-e", script).trim();
+}
+
+/** A client in a namespace that sends UDP packets from one port all the time. */
+export async function talk(
+  pid: number,
+  address: string,
+  portNumber: number,
+): Promise<{ heard(): number; sent(): Promise<void> } & AsyncDisposable> {
+  const script = `const u = require("dgram").createSocket("udp4"); u.bind(5555);
+    u.on("message", () => console.log("answer"));
+    setInterval(() => { u.send("?", ${portNumber}, "${address}"); console.log("sent") }, 20)`;
+  const child = spawn("nsenter", [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", script], { stdio: "pipe" });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  const count = (word: string): number => output.split(word).length - 1;
+  return {
+    heard: () => count("answer"),
+    // Ten more packets.
+    sent: async () => {
+      for (const before = count("sent"); count("sent") < before + 10;) await sleep(20);
+    },
+    [Symbol.asyncDispose]: async () => await stop(child),
+  };
 }
 
 async function stop(child: ChildProcess): Promise<void> {
