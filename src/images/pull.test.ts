@@ -324,7 +324,11 @@ function fakeRecords(content: ContentStore, store: FakeStore) {
   const nameOf = ({ tag, digest, ...repository }: Reference) =>
     canonical({ ...repository, ...(digest ? { digest } : { tag: tag ?? "latest" }) });
   return {
-    catalog: { resolve: (name: Reference) => names.get(nameOf(name)), image: (id: Digest) => images.get(id) },
+    catalog: {
+      resolve: (name: Reference) => names.get(nameOf(name)),
+      image: (id: Digest) => images.get(id),
+      blobsOf: () => [],
+    },
     leases: {
       open: () => {
         store.openLeases += 1;

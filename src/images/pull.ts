@@ -1,3 +1,4 @@
+import type { Digest } from "#core/digest";
 import type { EventSink } from "#core/event";
 import { Fault } from "#core/fault";
 import { type ImageConfig, nativePlatform, type Platform } from "#core/oci";
@@ -6,7 +7,7 @@ import type { AdoptImage } from "./adopt.ts";
 import type { Catalog } from "./catalog.ts";
 import type { ContentStore } from "./content.ts";
 import type { Progress, PullRequest } from "./images.ts";
-import type { Lease, Leases } from "./leases.ts";
+import type { Leases } from "./leases.ts";
 import { resolveFault } from "./pull-faults.ts";
 import { bringConfig, bringLayers, type LayerTools } from "./pull-layers.ts";
 import { openProgressFeed } from "./pull-progress.ts";
@@ -29,7 +30,7 @@ export interface Puller {
 export interface PullerOptions {
   readonly registry: RegistryClient;
   readonly content: ContentStore;
-  readonly catalog: Pick<Catalog, "resolve" | "image">;
+  readonly catalog: Pick<Catalog, "resolve" | "image" | "blobsOf">;
   readonly leases: Pick<Leases, "open">;
   readonly unpacker: Unpacker;
   readonly adopt: AdoptImage;
@@ -115,20 +116,29 @@ async function pullOne(
     throw resolveFault(error, reference);
   });
   report({ id: reference.digest ?? reference.tag ?? "latest", status: `Pulling from ${reference.path}` });
-  await bringImage(tools, found, request, signal);
+  const manifest = await bringImage(tools, found, request, signal);
   const isSame = before === found.manifest.config.digest;
-  const id = await adopt(shared, lease, reference, found, isSame);
+  const id = await shared.adopt(
+    {
+      manifest,
+      alsoKeep: [...found.indexes, found.digest],
+      tags: reference.digest === undefined && !isSame ? [reference] : [],
+      repoDigests: [{ repository: reference, digest: found.top }],
+    },
+    lease,
+  );
   report({ status: `Digest: ${found.top}` });
   emitPull(shared, reference, shared.catalog.image(id)?.config);
   return !isSame;
 }
 
+/** Brings what is missing and answers the manifest to be adopted: an image that is here already under another one (its layers compressed otherwise) keeps that, whose blobs we have. */
 async function bringImage(
   tools: LayerTools & Shared,
   found: Resolved,
   request: PullRequest,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Digest> {
   const { config: descriptor } = found.manifest;
   if (descriptor.size > maxManifestBytes) {
     throw new Fault("tooLarge", `the image config is larger than ${maxManifestBytes} bytes`);
@@ -136,29 +146,19 @@ async function bringImage(
   await bringConfig(tools, descriptor, signal);
   const config = parseConfig(await tools.content.read(descriptor.digest), found.manifest);
   refuseForeign(config);
-  if (tools.catalog.image(descriptor.digest) === undefined) await bringLayers(tools, found.manifest, config, signal);
+  const known = holdKnown(tools, descriptor.digest);
+  if (known === undefined) await bringLayers(tools, found.manifest, config, signal);
   warnOfPlatform(tools.report, request, config);
+  return known ?? found.digest;
 }
 
-/** An image that is here already under another manifest (recompressed layers) keeps the one whose blobs we have. */
-async function adopt(
-  shared: Shared,
-  lease: Lease,
-  reference: Reference,
-  found: Resolved,
-  isSame: boolean,
-): Promise<Resolved["digest"]> {
-  const known = shared.catalog.image(found.manifest.config.digest);
-  const isTag = reference.digest === undefined;
-  return await shared.adopt(
-    {
-      manifest: known?.manifest ?? found.digest,
-      alsoKeep: [...found.indexes, found.digest],
-      tags: isTag && !isSame ? [reference] : [],
-      repoDigests: [{ repository: reference, digest: found.top }],
-    },
-    lease,
-  );
+/** Holds an image that is here, so that nobody removes it under the pull; answers its manifest. */
+function holdKnown({ catalog, lease }: LayerTools & Shared, id: Digest): Digest | undefined {
+  const known = catalog.image(id);
+  if (known === undefined) return undefined;
+  for (const blob of catalog.blobsOf(id)) lease.protect(blob);
+  if (known.topChain !== undefined) lease.protectLayer(known.topChain);
+  return known.manifest;
 }
 
 function refuseForeign(config: ImageConfig): void {
