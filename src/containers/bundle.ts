@@ -13,7 +13,7 @@ import { processEnv } from "./process.ts";
 import type { Room } from "./room.ts";
 import { seccompText } from "./seccomp.ts";
 import { bundleText, runtimeSpec } from "./spec.ts";
-import { cgroupOf } from "./runtime.ts";
+import { cgroupOf, runtimePathOf } from "./runtime.ts";
 import type { ContainerRecord } from "./store.ts";
 import { resolveUser, type UserFiles } from "./user.ts";
 
@@ -21,7 +21,7 @@ import { resolveUser, type UserFiles } from "./user.ts";
  * Writes what the runtime needs to make the container: `config.json` and the files of /etc. Written straight and without
  * sync: the exec-root is memory on real machines, and nothing in it is worth more than the run itself.
  */
-export async function writeBundle(room: Room, record: ContainerRecord, place: Place): Promise<void> {
+export async function writeBundle(room: Room, record: ContainerRecord, place: Place): Promise<Bundle> {
   const { paths, machine } = room.host;
   const folders = foldersOf(paths, record.id);
   const [users, hostResolvConf] = await Promise.all([
@@ -35,8 +35,13 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
   const files = writeNetworkFiles(room, record, place, hostResolvConf);
   const user = resolveUser(record.process.user, record.spec.groupAdd, users);
   const capabilities = capabilitiesOf(room, record);
+  const profile = isConfined(record) && machine.seccomp ? seccompOf(room, capabilities) : undefined;
   const spec = runtimeSpec({
     spec: record.spec,
+    annotations: {
+      ...record.spec.annotations,
+      ...room.seccompPrograms.annotationsFor(runtimePathOf(room, record), profile),
+    },
     args: record.process.args,
     env: processEnv({
       env: record.process.env,
@@ -58,8 +63,14 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
       swapLimit: room.host.cgroups.limitsSwap,
     },
   });
-  const profile = isConfined(record) && machine.seccomp ? seccompOf(room, capabilities) : undefined;
   writeFileSync(join(folders.bundle, "config.json"), bundleText(spec, profile), { mode: 0o600 });
+  return { seccompProfile: profile };
+}
+
+/** What a start still needs to know of its bundle. */
+export interface Bundle {
+  /** As JSON text; undefined when the container runs without. */
+  readonly seccompProfile: string | undefined;
 }
 
 /** The container's bounding set. */

@@ -14,6 +14,7 @@ export function checkSpec(spec: ContainerSpec, machine: Pick<Machine, "cpus">): 
   checkMounts(spec);
   checkSecurity(spec.securityOptions);
   checkLogging(spec.logging);
+  checkAnnotations(spec.annotations);
   for (const entry of spec.extraHosts) parseExtraHost(entry);
   return checkNetwork(spec);
 }
@@ -88,6 +89,15 @@ function checkSecurity(options: readonly string[]): void {
     }
     throw new Fault("invalid", `invalid --security-opt 2: ${quote(option)}`);
   }
+}
+
+/** The runtimes' own annotations change how a container is confined (seccomp programs, hooks, handlers): none may come from a request. */
+function checkAnnotations(annotations: ContainerSpec["annotations"]): void {
+  const reserved = Object.keys(annotations).find((name) => /^(?:run\.oci|io\.crun)\./i.test(name));
+  if (reserved === undefined) return;
+  throw new Fault("forbidden", `the annotation ${reserved.slice(0, 100)} is reserved for the OCI runtime`, {
+    remedy: "Choose a name of your own, such as org.example.key.",
+  });
 }
 
 function checkLogging({ driver, options }: ContainerSpec["logging"]): void {

@@ -54,12 +54,15 @@ export async function startExec(
     writeFileSync(files.document, JSON.stringify(document), { mode: 0o600 });
     const size = options.size ?? exec.size ?? exec.spec.size;
     const session = await live.monitor.exec({
-      runtimeArgv: runtimeArgv(
-        room,
-        record,
-        files.log,
-        ...["exec", "--process", files.document, "--detach", "--pid-file", files.pid, record.id],
-      ),
+      runtimeArgv: runtimeArgv(room, record, files.log, [
+        "exec",
+        "--process",
+        files.document,
+        "--detach",
+        "--pid-file",
+        files.pid,
+        record.id,
+      ]),
       pidFile: files.pid,
       tty: exec.spec.tty,
       ...(size !== undefined && { size }),

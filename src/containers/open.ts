@@ -15,6 +15,7 @@ import { reconcile } from "./reconcile.ts";
 import { prune, remove } from "./remove.ts";
 import { rename } from "./rename.ts";
 import type { Room } from "./room.ts";
+import { SeccompPrograms } from "./seccomp-programs.ts";
 import { start } from "./start.ts";
 import { isRunning } from "./state.ts";
 import { restart, stop } from "./stop.ts";
@@ -43,6 +44,7 @@ function openRoom(options: ContainersOptions): Room {
     locks: new Locks(),
     waiters: new Waiters(),
     execs: new Execs(),
+    seccompPrograms: new SeccompPrograms(),
     background: new Background(16, onUnexpected),
     live: new Map(),
     departing: new Map(),

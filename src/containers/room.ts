@@ -3,6 +3,7 @@ import type { Background } from "./background.ts";
 import type { ContainersOptions } from "./containers.ts";
 import type { Execs } from "./exec-records.ts";
 import type { Locks } from "./locks.ts";
+import type { SeccompPrograms } from "./seccomp-programs.ts";
 import type { ContainerSession } from "./session.ts";
 import type { Store } from "./store.ts";
 import type { Waiters } from "./waiters.ts";
@@ -14,6 +15,7 @@ export interface Room extends ContainersOptions {
   readonly locks: Locks;
   readonly waiters: Waiters;
   readonly execs: Execs;
+  readonly seccompPrograms: SeccompPrograms;
   /** Cleaning that nobody has to wait for. */
   readonly background: Background;
   /** The monitors of containers that run, by container. */

@@ -8,15 +8,18 @@ export function runtimeArgv(
   room: Pick<Room, "host">,
   record: Pick<ContainerRecord, "spec">,
   logPath: string,
-  ...operation: readonly string[]
+  operation: readonly string[],
 ): string[] {
-  const { runtimes, paths } = room.host;
-  const name = record.spec.runtime ?? runtimes.default;
-  const program = runtimes.paths[name];
-  if (program === undefined) {
-    throw new Fault("unavailable", `the OCI runtime ${name} is not installed`, { remedy: `Install ${name}.` });
-  }
-  return [program, "--root", runtimeRoot(paths), "--log", logPath, "--log-format", "json", ...operation];
+  const root = runtimeRoot(room.host.paths);
+  return [runtimePathOf(room, record), "--root", root, "--log", logPath, "--log-format", "json", ...operation];
+}
+
+/** The program of the container's runtime. Fault `unavailable` when it is gone. */
+export function runtimePathOf({ host }: Pick<Room, "host">, { spec }: Pick<ContainerRecord, "spec">): string {
+  const name = spec.runtime ?? host.runtimes.default;
+  const path = host.runtimes.paths[name];
+  if (path !== undefined) return path;
+  throw new Fault("unavailable", `the OCI runtime ${name} is not installed`, { remedy: `Install ${name}.` });
 }
 
 /** The cgroup of a container, relative to the controllers' mounts. */

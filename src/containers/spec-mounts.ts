@@ -89,9 +89,10 @@ export function sortMounts(mounts: readonly RuntimeMount[]): RuntimeMount[] {
   return [...mounts].sort((left, right) => depth(left) - depth(right));
 }
 
-const tmpfsFlags = new Set([
-  ...["exec", "noexec", "suid", "nosuid", "dev", "nodev", "sync", "async", "dirsync", "remount", "mand", "nomand"],
-  ...["atime", "noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime"],
-]);
+const tmpfsFlags = new Set(
+  "exec noexec suid nosuid dev nodev sync async dirsync atime noatime diratime nodiratime relatime norelatime strictatime nostrictatime".split(
+    " ",
+  ),
+);
 const tmpfsData =
   /^(?:size=[0-9]+[kKmMgG%]?|mode=[0-7]{1,4}|uid=[0-9]+|gid=[0-9]+|nr_inodes=[0-9]+[kKmMgG]?|nr_blocks=[0-9]+[kKmMgG]?|mpol=[a-z0-9:=,-]+)$/;

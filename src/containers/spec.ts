@@ -7,6 +7,7 @@ import type { ResolvedUser } from "./user.ts";
 /** All that decides a container's `config.json`; no more is read while it is made. */
 export interface SpecInputs {
   readonly spec: ContainerSpec;
+  readonly annotations: Readonly<Record<string, string>>;
   readonly args: readonly string[];
   /** The container's environment, whole. */
   readonly env: readonly string[];
@@ -46,7 +47,7 @@ export function runtimeSpec(inputs: SpecInputs): RuntimeSpec {
       ...Object.entries(spec.tmpfs).map(([target, options]) => tmpfsMount(target, options)),
       ...(spec.init ? [initMount(inputs.shimPath)] : []),
     ]),
-    ...(Object.keys(spec.annotations).length > 0 && { annotations: spec.annotations }),
+    ...(Object.keys(inputs.annotations).length > 0 && { annotations: inputs.annotations }),
     linux: linuxPart(inputs),
   };
 }

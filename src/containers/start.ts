@@ -9,7 +9,7 @@ import { logOptions } from "./log-options.ts";
 import { takePlace } from "./place.ts";
 import { erase } from "./erase.ts";
 import type { Room } from "./room.ts";
-import { cgroupOf, runtimeArgv } from "./runtime.ts";
+import { cgroupOf, runtimeArgv, runtimePathOf } from "./runtime.ts";
 import { mustBeStartable } from "./state.ts";
 import type { ContainerRecord } from "./store.ts";
 import { supervise } from "./supervise.ts";
@@ -33,7 +33,7 @@ async function launch(room: Room, record: ContainerRecord): Promise<void> {
   await room.departing.get(id);
   await using undo = new AsyncDisposableStack();
   const place = undo.use(await takePlace(room, record));
-  await writeBundle(room, record, place);
+  const bundle = await writeBundle(room, record, place);
   // Kept before it runs: a crash in between leaves something that reconcile knows of.
   place.keep();
   undo.defer(async () => await room.networks.release(id));
@@ -47,6 +47,7 @@ async function launch(room: Room, record: ContainerRecord): Promise<void> {
   supervise(room, id, started.monitor, started.pid);
   // Clients that came while the runtime worked.
   await connectWaiting(room, id, started.monitor);
+  await room.seccompPrograms.learn(room, runtimePathOf(room, record), bundle.seccompProfile, id);
 }
 
 /** Connects the clients that attached before the start. One that cannot be connected ends; the container starts all the same. */
@@ -76,13 +77,16 @@ function monitorStart(room: Room, record: ContainerRecord): MonitorStart {
     stdinOpen: spec.stdinOpen,
     stdinOnce: spec.stdinOnce,
     mounts: room.images.openRoot(id).mountsAt(folders.rootfs),
-    runtimeArgv: runtimeArgv(
-      room,
-      record,
-      folders.runtimeLog,
-      ...["run", "--detach", "--bundle", folders.bundle, "--pid-file", folders.pidFile, id],
-    ),
-    deleteArgv: runtimeArgv(room, record, folders.runtimeLog, "delete", "--force", id),
+    runtimeArgv: runtimeArgv(room, record, folders.runtimeLog, [
+      "run",
+      "--detach",
+      "--bundle",
+      folders.bundle,
+      "--pid-file",
+      folders.pidFile,
+      id,
+    ]),
+    deleteArgv: runtimeArgv(room, record, folders.runtimeLog, ["delete", "--force", id]),
     pidFile: folders.pidFile,
     ...(oomFile !== undefined && { oomFile }),
   };

@@ -1,0 +1,44 @@
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { runtimeRoot } from "./folders.ts";
+import type { Room } from "./room.ts";
+
+/**
+ * Compiled seccomp filters. libseccomp takes some 10 ms for the default profile, as long as all else of a start; crun keeps
+ * the compiled program beside a container's state and takes one by annotation. So the first container with a profile has
+ * it compiled, and the others share its program.
+ */
+export class SeccompPrograms {
+  readonly #programs = new Map<string, string>();
+
+  /** The annotation that gives a runtime the compiled profile; none when it is unknown yet or the runtime is no crun. */
+  annotationsFor(runtimePath: string, profile: string | undefined): Readonly<Record<string, string>> {
+    const program =
+      profile === undefined || !isCrun(runtimePath) ? undefined : this.#programs.get(keyOf(runtimePath, profile));
+    return program === undefined ? {} : { "run.oci.seccomp_bpf_data": program };
+  }
+
+  /** Takes the program over from a container that just started with the profile. */
+  async learn(room: Pick<Room, "host">, runtimePath: string, profile: string | undefined, id: string): Promise<void> {
+    if (profile === undefined || !isCrun(runtimePath)) return;
+    const key = keyOf(runtimePath, profile);
+    if (this.#programs.has(key)) return;
+    // A container that ended already took its state along: the next one will do.
+    const program = await readFile(join(runtimeRoot(room.host.paths), id, "seccomp.bpf")).catch(() => undefined);
+    if (program === undefined || program.length === 0 || program.length % instructionBytes !== 0) return;
+    if (this.#programs.size >= mostPrograms) this.#programs.clear();
+    this.#programs.set(key, program.toString("base64"));
+  }
+}
+
+/** sizeof(struct sock_filter) */
+const instructionBytes = 8;
+const mostPrograms = 32;
+
+function isCrun(runtimePath: string): boolean {
+  return basename(runtimePath) === "crun";
+}
+
+function keyOf(runtimePath: string, profile: string): string {
+  return `${runtimePath}\n${profile}`;
+}
