@@ -7,12 +7,18 @@ import type { Database, MonitorSlot, Program, ProgramEnd, Shim } from "#host";
 /** The part of the shim that networks use, by child processes of the test; counts the programs that it ran. */
 export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
   readonly programs: string[] = [];
+  /** Asked before each program: whether it shall fail, or be missing on this machine. */
+  trouble: (program: string) => "fails" | "missing" | undefined = () => undefined;
   readonly #slots = new Set<ChildProcess>();
 
   async runToEnd(
     program: Program & { readonly input?: string | Uint8Array },
   ): Promise<ProgramEnd & { readonly stdout: Uint8Array; readonly stderr: string }> {
     this.programs.push(program.argv.join(" "));
+    const trouble = this.trouble(program.argv.join(" "));
+    if (trouble === "missing") throw new Fault("notFound", `${program.argv[0]}: not found`);
+    if (trouble === "fails")
+      return { code: 1, signal: null, timedOut: false, stdout: new Uint8Array(), stderr: "trouble" };
     const inside = program.netns === undefined ? [] : ["nsenter", `--net=${program.netns}`];
     const [command = "", ...args] = [...inside, ...program.argv];
     const child = spawn(command, args, { stdio: "pipe" });
