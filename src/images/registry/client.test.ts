@@ -261,6 +261,25 @@ test("transport: silence has an end at every stage", async (context) => {
   await refuses(repository(registry.address).manifest("1", never), "unavailable", /stopped sending/);
 });
 
+test("transport: one connection serves many requests", async (context) => {
+  const registry = await faulty(context);
+  const digest = registry.blob("bytes") as Digest;
+  registry.manifest(index, mediaType.ociIndex, "1");
+  const sockets = new Set<unknown>();
+  registry.trick = (request, response) => {
+    sockets.add(request.socket);
+    return request.url?.endsWith("/blobs/sha256:0") === true && redirect(response, `/v2/x/blobs/${digest}`);
+  };
+  const repository = open(context, registry.address);
+  await repository.manifest("1", never);
+  await repository.digestOf("1", never);
+  await refuses(repository.manifest("none", never), "notFound", /unknown/);
+  const blob = await repository.blob("sha256:0" as Digest, 0, never);
+  assert.equal((await readBody(blob.body, 10, "it")).toString(), "bytes");
+  await repository.tags(never);
+  assert.equal(sockets.size, 1);
+});
+
 test("transport: cancelling ends a request at once", async (context) => {
   const registry = await faulty(context);
   registry.trick = () => true;
@@ -285,9 +304,9 @@ test("proxy: TLS goes through a tunnel, and a proxy that fails is named", async 
   const registry = await faulty(context, await certificate("proxied"));
   registry.manifest(index, mediaType.ociIndex, "1");
   const proxy = await tunnel(context, registry);
-  const options = { environment: { HTTPS_PROXY: proxy.address }, insecureRegistries: [namedHost] };
-  assert.ok(await open(context, namedHost, options).manifest("1", never));
-  assert.deepEqual(proxy.asked, [`${namedHost}:443`]);
+  const environment = { HTTPS_PROXY: `http://user:word@${proxy.address}` };
+  assert.ok(await open(context, namedHost, { environment, insecureRegistries: [namedHost] }).manifest("1", never));
+  assert.deepEqual(proxy.asked, [`${namedHost}:443 Basic ${Buffer.from("user:word").toString("base64")}`]);
   const dead = open(context, namedHost, { environment: { https_proxy: `http://127.0.0.1:${await freePort()}` } });
   await refuses(dead.manifest("1", never), "unavailable", /through the proxy 127\.0\.0\.1:\d+: .*connection refused/);
 });
@@ -339,7 +358,7 @@ async function tunnel(context: TestContext, registry: FaultyRegistry): Promise<{
   const asked: string[] = [];
   const proxy = createServer((_request, response) => void response.writeHead(405).end());
   proxy.on("connect", (request, client, head) => {
-    asked.push(request.url ?? "");
+    asked.push(`${request.url} ${request.headers["proxy-authorization"]}`);
     const server = connect(Number(registry.address.split(":")[1]), "127.0.0.1", () => {
       client.write("HTTP/1.1 200 OK\r\n\r\n");
       server.write(head);

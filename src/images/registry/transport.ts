@@ -24,7 +24,7 @@ export interface Answer {
   readonly url: URL;
   /** The bytes as sent; ends with a RegistryFault when the connection breaks or the server stalls. */
   readonly body: AsyncIterable<Uint8Array>;
-  /** Drops the rest of the body, and the connection with it. */
+  /** Drops the rest of the body. */
   discard(): void;
 }
 
@@ -161,8 +161,19 @@ function answerOf(exchange: Exchange, response: IncomingMessage, patience: Patie
     headers: response.headers,
     url: exchange.url,
     body,
-    discard: () => void response.destroy(),
+    discard: () => discard(response),
   };
+}
+
+/** Reads a short rest to its end, so that the connection can be used again; cuts a long or slow one off. */
+function discard(response: IncomingMessage): void {
+  let leftBytes = 65_536;
+  const timer = setTimeout(() => response.destroy(), 1000);
+  response.once("close", () => clearTimeout(timer));
+  response.on("data", (piece: Uint8Array) => {
+    leftBytes -= piece.length;
+    if (leftBytes < 0) response.destroy();
+  });
 }
 
 function cancelled(signal: AbortSignal): Fault {
