@@ -154,7 +154,7 @@ test("containers: create answers 201 with warnings as a list, and passes its nam
   const answer = await post(server, "/v1.51/containers/create?name=/box", '{"Image":"busybox","Cmd":"true"}');
   assert.equal(answer.status, 201);
   assert.deepEqual(JSON.parse(answer.body), { Id: fakeContainerId, Warnings: [] });
-  const [spec] = rooms.calls.find(({ name }) => name === "create")?.given as [Record<string, unknown>];
+  const spec = rooms.calls.find(({ name }) => name === "create")?.given[0] as Record<string, unknown>;
   assert.equal(spec["name"], "box");
   assert.deepEqual(spec["command"], ["true"]);
 });

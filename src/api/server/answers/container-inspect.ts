@@ -5,21 +5,21 @@ import type { Images } from "#images";
 import type { Networks } from "#networks";
 import { networkSettings } from "./container-network.ts";
 import { stateAnswer } from "./container-state.ts";
-import { hostConfigAnswer } from "./host-config.ts";
+import { hostConfigAnswer, type MachineFacts } from "./host-config.ts";
 
 /** What an inspect answer is made from beside the container. */
 export interface InspectSources {
   readonly images: Images;
   readonly networks: Networks;
   readonly version: ApiVersion;
-  readonly defaultRuntime: string;
+  readonly machine: MachineFacts;
   /** Given when the client asked for sizes. */
   readonly sizes?: { readonly writableBytes: number; readonly rootBytes: number };
 }
 
 /** `GET /containers/{id}/json`. */
 export function containerInspect(container: Container, sources: InspectSources): ContainerInspect {
-  const { images, networks, version, defaultRuntime, sizes } = sources;
+  const { images, networks, version, machine, sizes } = sources;
   const { files, process } = container;
   return {
     Id: container.id,
@@ -40,7 +40,7 @@ export function containerInspect(container: Container, sources: InspectSources):
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: container.execIds.length === 0 ? null : container.execIds,
-    HostConfig: hostConfigAnswer(container.spec, version, defaultRuntime),
+    HostConfig: hostConfigAnswer(container.spec, version, machine),
     GraphDriver: graphDriver(container, images),
     ...(sizes !== undefined && { SizeRw: sizes.writableBytes, SizeRootFs: sizes.rootBytes }),
     Mounts: mountPoints(container.spec),

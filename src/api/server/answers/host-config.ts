@@ -21,8 +21,14 @@ const maskedPaths: readonly string[] = [
 ];
 const readonlyPaths: readonly string[] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
+/** What the answer takes from the machine. */
+export interface MachineFacts {
+  readonly defaultRuntime: string;
+  readonly limitsSwap: boolean;
+}
+
 /** The whole `HostConfig` of inspect, defaults included. */
-export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, defaultRuntime: string): HostConfig {
+export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, machine: MachineFacts): HostConfig {
   return {
     ...storage(spec),
     ContainerIDFile: "",
@@ -55,9 +61,9 @@ export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, defau
     UTSMode: "",
     UsernsMode: "",
     ShmSize: spec.shmSizeBytes,
-    Runtime: spec.runtime ?? defaultRuntime,
+    Runtime: spec.runtime ?? machine.defaultRuntime,
     Isolation: "",
-    ...resources(spec),
+    ...resources(spec, machine),
     ...(version < apiVersion("1.44") && { KernelMemory: 0, KernelMemoryTCP: 0 }),
     MaskedPaths: spec.privileged ? null : maskedPaths,
     ReadonlyPaths: spec.privileged ? null : readonlyPaths,
@@ -65,7 +71,7 @@ export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, defau
   };
 }
 
-function resources({ limits }: ContainerSpec) {
+function resources({ limits }: ContainerSpec, { limitsSwap }: MachineFacts) {
   return {
     CpuShares: 0,
     Memory: limits.memoryBytes,
@@ -88,7 +94,7 @@ function resources({ limits }: ContainerSpec) {
     DeviceRequests: null,
     MemoryReservation: 0,
     // As Docker has it, a memory limit alone allows as much swap again.
-    MemorySwap: limits.memoryBytes * 2,
+    MemorySwap: limitsSwap || limits.memoryBytes === 0 ? limits.memoryBytes * 2 : -1,
     MemorySwappiness: null,
     OomKillDisable: null,
     PidsLimit: limits.pids > 0 ? limits.pids : null,

@@ -86,7 +86,7 @@ function controls({ host: { cgroups, machine } }: ServerOptions) {
   const has = (name: string): boolean => cgroups.controllers.has(name);
   return {
     MemoryLimit: has("memory"),
-    SwapLimit: has("memory"),
+    SwapLimit: cgroups.limitsSwap,
     CpuCfsPeriod: has("cpu"),
     CpuCfsQuota: has("cpu"),
     CPUShares: has("cpu"),
@@ -126,6 +126,7 @@ function warnings({ host: { cgroups, machine } }: ServerOptions): string[] | nul
     ...(cgroups.controllers.has("memory") ? [] : ["WARNING: No memory limit support"]),
     ...(cgroups.controllers.has("cpu") ? [] : ["WARNING: No cpu cfs quota support"]),
     ...(cgroups.controllers.has("pids") ? [] : ["WARNING: No pids limit support"]),
+    ...(cgroups.limitsSwap ? [] : ["WARNING: No swap limit support"]),
     ...(machine.ipv4Forwarding ? [] : ["WARNING: IPv4 forwarding is disabled"]),
   ];
   return missing.length === 0 ? null : missing;

@@ -15,7 +15,6 @@ export interface SpecDefaults {
 }
 
 const defaultShmSizeBytes = 64 * 1024 * 1024;
-const minMemoryBytes = 6 * 1024 * 1024;
 
 /** The create request as a spec. Faults: `invalid` in Docker's words, `unsupported` for what Slipway does not do yet. */
 export function containerSpec(request: ContainerCreateRequest, defaults: SpecDefaults): ContainerSpec {
@@ -43,8 +42,8 @@ export function containerSpec(request: ContainerCreateRequest, defaults: SpecDef
     dns: host.Dns ?? [],
     dnsOptions: host.DnsOptions ?? [],
     dnsSearch: host.DnsSearch ?? [],
-    extraHosts: (host.ExtraHosts ?? []).map(checkExtraHost),
-    binds: checkTargets([...(host.Binds ?? []).map(readBind), ...mounts.binds]),
+    extraHosts: host.ExtraHosts ?? [],
+    binds: [...(host.Binds ?? []).map(readBind), ...mounts.binds],
     tmpfs: { ...readTmpfs(host.Tmpfs ?? {}), ...mounts.tmpfs },
     readOnlyRoot: host.ReadonlyRootfs ?? false,
     init: host.Init ?? false,
@@ -53,7 +52,11 @@ export function containerSpec(request: ContainerCreateRequest, defaults: SpecDef
     capAdd: host.CapAdd ?? [],
     capDrop: host.CapDrop ?? [],
     securityOptions: host.SecurityOpt ?? [],
-    limits: limits(host),
+    limits: {
+      memoryBytes: host.Memory ?? 0,
+      nanoCpus: host.NanoCpus ?? 0,
+      pids: Math.max(host.PidsLimit ?? 0, 0),
+    },
     shmSizeBytes: shmSize(host.ShmSize),
     logging: logging(host.LogConfig, defaults),
     ...(isFilled(host.Runtime) && { runtime: host.Runtime }),
@@ -67,32 +70,22 @@ function identity(request: ContainerCreateRequest, { name, platform }: SpecDefau
     ...(name !== undefined && { name }),
     image: request.Image ?? "",
     ...(platform !== undefined && { platform }),
-    ...(isFilled(request.Hostname) && { hostname: checkHostname(request.Hostname) }),
+    ...(isFilled(request.Hostname) && { hostname: request.Hostname }),
     ...(isFilled(request.Domainname) && { domainname: request.Domainname }),
   };
 }
 
 function processOf(request: ContainerCreateRequest) {
-  const { StopTimeout: stopTimeout } = request;
+  const { Entrypoint: entrypoint, Cmd: command, StopTimeout: stopTimeout } = request;
   return {
     ...(isFilled(request.User) && { user: request.User }),
-    env: (request.Env ?? []).map(checkEnv),
-    ...entrypointAndCommand(request),
-    ...(isFilled(request.WorkingDir) && { workingDir: checkWorkingDir(request.WorkingDir) }),
+    env: request.Env ?? [],
+    // Absent and empty are different answers (the image's, none), and stay so.
+    ...(entrypoint !== undefined && entrypoint !== null && { entrypoint }),
+    ...(command !== undefined && command !== null && { command }),
+    ...(isFilled(request.WorkingDir) && { workingDir: request.WorkingDir }),
     ...(isFilled(request.StopSignal) && { stopSignal: request.StopSignal }),
     ...(stopTimeout !== undefined && { stopTimeoutSeconds: stopTimeout }),
-  };
-}
-
-/** `--entrypoint ""` sends one empty word: no entrypoint, and not the image's command either. */
-function entrypointAndCommand(request: ContainerCreateRequest): Pick<ContainerSpec, "entrypoint" | "command"> {
-  const { Entrypoint: entrypoint, Cmd: command } = request;
-  const isCleared = entrypoint?.length === 1 && entrypoint[0] === "";
-  if (isCleared) return { entrypoint: [], command: command ?? [] };
-  return {
-    ...(entrypoint !== undefined && entrypoint !== null && { entrypoint }),
-    // An empty command is no command: the image's stands.
-    ...(command !== undefined && command !== null && command.length > 0 && { command }),
   };
 }
 
@@ -113,16 +106,6 @@ function networkMode(request: ContainerCreateRequest): string {
   return named ?? "default";
 }
 
-function limits(host: Partial<HostConfig>): ContainerSpec["limits"] {
-  const memoryBytes = host.Memory ?? 0;
-  if (memoryBytes < 0 || (memoryBytes > 0 && memoryBytes < minMemoryBytes)) {
-    throw new Fault("invalid", "Minimum memory limit allowed is 6MB");
-  }
-  const nanoCpus = host.NanoCpus ?? 0;
-  if (nanoCpus < 0) throw new Fault("invalid", "range of CPUs is invalid: it must not be negative");
-  return { memoryBytes, nanoCpus, pids: Math.max(host.PidsLimit ?? 0, 0) };
-}
-
 function shmSize(wanted: number | undefined): number {
   if (wanted === undefined || wanted === 0) return defaultShmSizeBytes;
   if (wanted < 0) throw new Fault("invalid", "SHM size can not be less than 0");
@@ -141,48 +124,6 @@ function logging(wanted: HostConfig["LogConfig"] | undefined, defaults: SpecDefa
 
 function readTmpfs(wanted: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   return Object.fromEntries(Object.entries(wanted).map(([target, options]) => [checkTarget(target), options]));
-}
-
-function checkTargets<T extends { readonly target: string }>(mounts: readonly T[]): readonly T[] {
-  const seen = new Set<string>();
-  for (const { target } of mounts) {
-    if (seen.has(target)) throw new Fault("invalid", `Duplicate mount point: ${target}`);
-    seen.add(target);
-  }
-  return mounts;
-}
-
-function checkEnv(entry: string): string {
-  if (entry === "" || entry.startsWith("="))
-    throw new Fault("invalid", `invalid environment variable: ${entry.slice(0, 100)}`);
-  if (entry.includes("\0")) throw new Fault("invalid", "invalid environment variable: it contains a NUL byte");
-  return entry;
-}
-
-function checkWorkingDir(path: string): string {
-  if (!path.startsWith("/")) {
-    throw new Fault(
-      "invalid",
-      `the working directory '${path.slice(0, 200)}' is invalid, it needs to be an absolute path`,
-    );
-  }
-  return path;
-}
-
-function checkHostname(name: string): string {
-  if (name.length > 64 || !/^[a-zA-Z0-9_]([a-zA-Z0-9_.-]*[a-zA-Z0-9_])?$/.test(name)) {
-    throw new Fault("invalid", `invalid hostname: ${name.slice(0, 100)}`, {
-      remedy: "A hostname has at most 64 letters, digits, dots, hyphens and underscores.",
-    });
-  }
-  return name;
-}
-
-function checkExtraHost(entry: string): string {
-  const [, name, address] = /^([^:=]+)[:=](.+)$/.exec(entry) ?? [];
-  if (name === undefined || address === undefined)
-    throw new Fault("invalid", `bad format for add-host: "${entry.slice(0, 200)}"`);
-  return `${name}:${address}`;
 }
 
 function isFilled(text: string | undefined): text is string {

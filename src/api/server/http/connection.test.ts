@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { type Fault, httpStatusOf } from "#core/fault";
 import { RawClient } from "../testing/raw-client.ts";
 import type { Answer } from "./answer.ts";

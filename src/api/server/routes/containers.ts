@@ -151,7 +151,7 @@ async function inspect(options: ServerOptions, request: ApiRequest): Promise<Ans
     images,
     networks,
     version: request.version,
-    defaultRuntime: host.runtimes.default,
+    machine: { defaultRuntime: host.runtimes.default, limitsSwap: host.cgroups.limitsSwap },
     ...(sizes !== undefined && { sizes }),
   });
   return { kind: "json", status: 200, value };

@@ -196,7 +196,11 @@ function fakeHost(): ServerOptions["host"] {
         yield* events;
       },
     },
-    cgroups: { version: 2, controllers: new Set(["memory", "cpu", "pids"]) } as unknown as Host["cgroups"],
+    cgroups: {
+      version: 2,
+      controllers: new Set(["memory", "cpu", "pids"]),
+      limitsSwap: true,
+    } as unknown as Host["cgroups"],
     machine: {
       kernelVersion: "6.1.0",
       operatingSystem: "Debian",

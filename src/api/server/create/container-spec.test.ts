@@ -1,0 +1,290 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { checkContainerCreate, type ContainerCreateRequest } from "#api/wire";
+import { isFault } from "#core/fault";
+import { containerSpec } from "./container-spec.ts";
+
+const defaults = { logDriver: "local", logOptions: {} } as const;
+
+/** What the docker CLI 28 sends for `docker run busybox true`, but for Image and Cmd. */
+const cliDefaults = {
+  Hostname: "",
+  Domainname: "",
+  User: "",
+  AttachStdin: false,
+  AttachStdout: true,
+  AttachStderr: true,
+  Tty: false,
+  OpenStdin: false,
+  StdinOnce: false,
+  Env: null,
+  Cmd: ["true"],
+  Image: "busybox",
+  Volumes: {},
+  WorkingDir: "",
+  Entrypoint: null,
+  OnBuild: null,
+  Labels: {},
+  HostConfig: {
+    Binds: null,
+    ContainerIDFile: "",
+    LogConfig: { Type: "", Config: {} },
+    NetworkMode: "default",
+    PortBindings: {},
+    RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
+    AutoRemove: false,
+    VolumeDriver: "",
+    VolumesFrom: null,
+    ConsoleSize: [24, 80],
+    CapAdd: null,
+    CapDrop: null,
+    CgroupnsMode: "",
+    Dns: [],
+    DnsOptions: [],
+    DnsSearch: [],
+    ExtraHosts: null,
+    GroupAdd: null,
+    IpcMode: "",
+    Cgroup: "",
+    Links: null,
+    OomScoreAdj: 0,
+    PidMode: "",
+    Privileged: false,
+    PublishAllPorts: false,
+    ReadonlyRootfs: false,
+    SecurityOpt: null,
+    UTSMode: "",
+    UsernsMode: "",
+    ShmSize: 0,
+    Isolation: "",
+    CpuShares: 0,
+    Memory: 0,
+    NanoCpus: 0,
+    CgroupParent: "",
+    BlkioWeight: 0,
+    BlkioWeightDevice: [],
+    BlkioDeviceReadBps: [],
+    CpuPeriod: 0,
+    CpusetCpus: "",
+    Devices: [],
+    DeviceCgroupRules: null,
+    DeviceRequests: null,
+    MemoryReservation: 0,
+    MemorySwap: 0,
+    MemorySwappiness: -1,
+    OomKillDisable: false,
+    PidsLimit: 0,
+    Ulimits: [],
+    IOMaximumBandwidth: 0,
+    MaskedPaths: null,
+    ReadonlyPaths: null,
+  },
+  NetworkingConfig: {
+    EndpointsConfig: {
+      default: {
+        IPAMConfig: null,
+        Links: null,
+        Aliases: null,
+        MacAddress: "",
+        DriverOpts: null,
+        GwPriority: 0,
+        IPPrefixLen: 0,
+      },
+    },
+  },
+};
+
+function specOf(body: object) {
+  return containerSpec(checkContainerCreate({ Image: "busybox", ...body }), defaults);
+}
+
+test("containerSpec: the docker CLI's own defaults ask for nothing special", () => {
+  assert.deepEqual(containerSpec(checkContainerCreate(cliDefaults), defaults), {
+    image: "busybox",
+    env: [],
+    command: ["true"],
+    groupAdd: [],
+    labels: {},
+    tty: false,
+    stdinOpen: false,
+    stdinOnce: false,
+    attach: { stdin: false, stdout: true, stderr: true },
+    exposedPorts: [],
+    publishAll: false,
+    ports: [],
+    networkMode: "default",
+    dns: [],
+    dnsOptions: [],
+    dnsSearch: [],
+    extraHosts: [],
+    binds: [],
+    tmpfs: {},
+    readOnlyRoot: false,
+    init: false,
+    autoRemove: false,
+    privileged: false,
+    capAdd: [],
+    capDrop: [],
+    securityOptions: [],
+    limits: { memoryBytes: 0, nanoCpus: 0, pids: 0 },
+    shmSizeBytes: 67_108_864,
+    logging: { driver: "local", options: {} },
+    annotations: {},
+  });
+});
+
+test("containerSpec: entrypoint and command keep their three states", () => {
+  const states = (body: object) => {
+    const { entrypoint, command } = specOf(body);
+    return { entrypoint, command };
+  };
+  assert.deepEqual(states({}), { entrypoint: undefined, command: undefined });
+  assert.deepEqual(states({ Entrypoint: [], Cmd: [] }), { entrypoint: [], command: [] });
+  assert.deepEqual(states({ Entrypoint: [""], Cmd: null }), { entrypoint: [""], command: undefined });
+  assert.deepEqual(states({ Entrypoint: "sh", Cmd: ["-c", "ls"] }), { entrypoint: ["sh"], command: ["-c", "ls"] });
+});
+
+test("containerSpec: what is not carried yet is refused by its flag and field, never dropped", () => {
+  const cases: [object, string][] = [
+    [{ HostConfig: { MemorySwap: 5 } }, "--memory-swap is not supported yet (HostConfig.MemorySwap)"],
+    [
+      { HostConfig: { RestartPolicy: { Name: "always" } } },
+      "--restart is not supported yet (HostConfig.RestartPolicy)",
+    ],
+    [{ HostConfig: { PidMode: "host" } }, "--pid is not supported yet (HostConfig.PidMode)"],
+    [{ HostConfig: { Ulimits: [{ Name: "nofile" }] } }, "--ulimit is not supported yet (HostConfig.Ulimits)"],
+    [{ HostConfig: { MaskedPaths: [] } }, "MaskedPaths is not supported yet (HostConfig.MaskedPaths)"],
+    [
+      { HostConfig: { memoryswappiness: 60 } },
+      "--memory-swappiness is not supported yet (HostConfig.MemorySwappiness)",
+    ],
+    [{ MacAddress: "02:42:ac:11:00:02" }, "--mac-address is not supported yet (Config.MacAddress)"],
+    [{ Volumes: { "/data": {} } }, "-v with a volume is not supported yet (Config.Volumes)"],
+    [
+      { NetworkingConfig: { EndpointsConfig: { bridge: { Aliases: ["db"] } } } },
+      "--network-alias is not supported yet (NetworkingConfig.EndpointsConfig[bridge].Aliases)",
+    ],
+    [
+      { HostConfig: { LogConfig: { Type: "syslog" } } },
+      "--log-driver syslog is not supported yet (HostConfig.LogConfig)",
+    ],
+    [{ HostConfig: { Binds: ["data:/data"] } }, 'volumes are not supported yet (volume "data")'],
+  ];
+  for (const [body, message] of cases) {
+    assert.throws(
+      () => specOf(body),
+      (error) => isFault(error, "unsupported") && error.message === message,
+      message,
+    );
+  }
+});
+
+test("containerSpec: every field that the wire knows is either carried or refused", () => {
+  const carried = new Set(
+    (
+      "Binds ContainerIDFile LogConfig NetworkMode PortBindings AutoRemove ConsoleSize Annotations CapAdd CapDrop Dns DnsOptions " +
+      "DnsSearch ExtraHosts GroupAdd Privileged PublishAllPorts ReadonlyRootfs SecurityOpt Tmpfs ShmSize Runtime Memory NanoCpus " +
+      "PidsLimit Mounts Init"
+    ).split(" "),
+  );
+  const asking: Record<string, unknown> = {
+    RestartPolicy: { Name: "always" },
+    StorageOpt: { size: "1" },
+    Sysctls: { a: "b" },
+    BlkioWeightDevice: [{}],
+    BlkioDeviceReadBps: [{}],
+    BlkioDeviceWriteBps: [{}],
+    BlkioDeviceReadIOps: [{}],
+    BlkioDeviceWriteIOps: [{}],
+    Devices: [{}],
+    DeviceRequests: [{}],
+    Ulimits: [{}],
+    OomKillDisable: true,
+  };
+  const fields = Object.keys(cliDefaults.HostConfig).filter((name) => !carried.has(name));
+  assert.ok(fields.length > 25);
+  for (const name of fields) {
+    const values = name in asking ? [asking[name]] : ["x", 7, ["x"]];
+    const refused = values.some((value) => {
+      try {
+        specOf({ HostConfig: { [name]: value } });
+        return false;
+      } catch (error) {
+        return isFault(error, "unsupported");
+      }
+    });
+    assert.equal(refused, true, name);
+  }
+});
+
+test("containerSpec: ports in all their forms", () => {
+  const bindings = {
+    "80/tcp": [{ HostIp: "127.0.0.1", HostPort: "8080" }, { HostPort: "8000-8010" }],
+    "53/udp": [],
+    "9000": [{ HostPort: "0" }],
+    "90/tcp": null,
+  };
+  const free = { first: 0, last: 0 };
+  assert.deepEqual(
+    specOf({ HostConfig: { PortBindings: bindings } }).ports.toSorted((a, b) => a.containerPort - b.containerPort),
+    [
+      { protocol: "udp", containerPort: 53, hostIp: "", hostPort: free },
+      { protocol: "tcp", containerPort: 80, hostIp: "127.0.0.1", hostPort: { first: 8080, last: 8080 } },
+      { protocol: "tcp", containerPort: 80, hostIp: "", hostPort: { first: 8000, last: 8010 } },
+      { protocol: "tcp", containerPort: 90, hostIp: "", hostPort: free },
+      { protocol: "tcp", containerPort: 9000, hostIp: "", hostPort: free },
+    ],
+  );
+  for (const port of ["0/tcp", "70000", "80/xyz", "x", "-1/tcp"]) {
+    assert.throws(() => specOf({ ExposedPorts: { [port]: {} } }), /invalid port specification/, port);
+  }
+  assert.throws(
+    () => specOf({ HostConfig: { PortBindings: { "80": [{ HostPort: "9-8" }] } } }),
+    /invalid port specification/,
+  );
+  assert.throws(() => specOf({ HostConfig: { PortBindings: { "80": [{ HostIp: "host" }] } } }), /invalid host IP/);
+});
+
+test("containerSpec: binds, mounts and tmpfs", () => {
+  const { binds, tmpfs } = specOf({
+    HostConfig: {
+      Binds: ["/a/../b:/c/:ro,rslave", "/d:/e"],
+      Mounts: [
+        { Type: "bind", Source: "/f", Target: "/g", ReadOnly: true },
+        { Type: "tmpfs", Target: "/m", TmpfsOptions: { SizeBytes: 5, Mode: 0o700 } },
+      ],
+      Tmpfs: { "/t": "size=1m" },
+    },
+  });
+  assert.deepEqual(binds, [
+    {
+      source: "/b",
+      target: "/c",
+      readOnly: true,
+      createSource: true,
+      propagation: "rslave",
+      text: "/a/../b:/c/:ro,rslave",
+    },
+    { source: "/d", target: "/e", readOnly: false, createSource: true, propagation: "rprivate", text: "/d:/e" },
+    { source: "/f", target: "/g", readOnly: true, createSource: false, propagation: "rprivate" },
+  ]);
+  assert.deepEqual(tmpfs, { "/t": "size=1m", "/m": "size=5,mode=700" });
+  for (const bind of ["/a", "/a:", ":/b", "/a:b", "/a:/", "/a:/b:odd", "/a:/b:ro:z"]) {
+    assert.throws(
+      () => specOf({ HostConfig: { Binds: [bind] } }),
+      (error) => isFault(error, "invalid"),
+      bind,
+    );
+  }
+});
+
+test("containerSpec: networks by mode or by the one endpoint", () => {
+  const mode = (body: Partial<ContainerCreateRequest>) => specOf(body).networkMode;
+  assert.equal(mode({ HostConfig: { NetworkMode: "none" } }), "none");
+  assert.equal(mode({ NetworkingConfig: { EndpointsConfig: { bridge: {} } } }), "bridge");
+  assert.equal(mode({ HostConfig: { NetworkMode: "container:web" } }), "container:web");
+  assert.throws(
+    () => mode({ HostConfig: { NetworkMode: "bridge" }, NetworkingConfig: { EndpointsConfig: { other: {} } } }),
+    (error) => isFault(error, "unsupported"),
+  );
+});
