@@ -268,13 +268,13 @@ test("transport: one connection serves many requests", async (context) => {
   const sockets = new Set<unknown>();
   registry.trick = (request, response) => {
     sockets.add(request.socket);
-    return request.url?.endsWith("/blobs/sha256:0") === true && redirect(response, `/v2/x/blobs/${digest}`);
+    return request.headers.authorization === undefined && challenge(response, 'Basic realm="x"', "please");
   };
-  const repository = open(context, registry.address);
+  const repository = open(context, registry.address, { auth: alice });
   await repository.manifest("1", never);
   await repository.digestOf("1", never);
   await refuses(repository.manifest("none", never), "notFound", /unknown/);
-  const blob = await repository.blob("sha256:0" as Digest, 0, never);
+  const blob = await repository.blob(digest, 0, never);
   assert.equal((await readBody(blob.body, 10, "it")).toString(), "bytes");
   await repository.tags(never);
   assert.equal(sockets.size, 1);
