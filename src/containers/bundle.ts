@@ -13,7 +13,7 @@ import { processEnv } from "./process.ts";
 import type { Room } from "./room.ts";
 import { seccompText } from "./seccomp.ts";
 import { bundleText, runtimeSpec } from "./spec.ts";
-import { cgroupOf, runtimePathOf } from "./runtime.ts";
+import { cgroupOf, isCrun, runtimePathOf } from "./runtime.ts";
 import type { ContainerRecord } from "./store.ts";
 import { resolveUser, type UserFiles } from "./user.ts";
 
@@ -60,6 +60,7 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
     shimPath: room.shimPath,
     facts: {
       mayLowerOomScore: machine.hasCapability("CAP_SYS_RESOURCE"),
+      networkSysctls: isCrun(runtimePathOf(room, record)),
       swapLimit: room.host.cgroups.limitsSwap,
     },
   });

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { Fault } from "#core/fault";
 import { runtimeRoot } from "./folders.ts";
 import type { Room } from "./room.ts";
@@ -20,6 +21,11 @@ export function runtimePathOf({ host }: Pick<Room, "host">, { spec }: Pick<Conta
   const path = host.runtimes.paths[name];
   if (path !== undefined) return path;
   throw new Fault("unavailable", `the OCI runtime ${name} is not installed`, { remedy: `Install ${name}.` });
+}
+
+/** Whether that program is crun, which can do some things that other runtimes cannot. */
+export function isCrun(runtimePath: string): boolean {
+  return basename(runtimePath) === "crun";
 }
 
 /** The cgroup of a container, relative to the controllers' mounts. */

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { runtimeRoot } from "./folders.ts";
 import type { Room } from "./room.ts";
+import { isCrun } from "./runtime.ts";
 
 /**
  * Compiled seccomp filters. libseccomp takes some 10 ms for the default profile, as long as all else of a start; crun keeps
@@ -34,10 +35,6 @@ export class SeccompPrograms {
 /** sizeof(struct sock_filter) */
 const instructionBytes = 8;
 const mostPrograms = 32;
-
-function isCrun(runtimePath: string): boolean {
-  return basename(runtimePath) === "crun";
-}
 
 function keyOf(runtimePath: string, profile: string): string {
   return `${runtimePath}\n${profile}`;

@@ -27,6 +27,8 @@ export interface SpecInputs {
   readonly facts: {
     /** Whether OOM scores may be lowered (CAP_SYS_RESOURCE). */
     readonly mayLowerOomScore: boolean;
+    /** Whether the runtime sets `net.*` sysctls in a namespace that it enters; runc does not. */
+    readonly networkSysctls: boolean;
     /** Whether the kernel limits swap by cgroup. */
     readonly swapLimit: boolean;
   };
@@ -94,7 +96,7 @@ function linuxPart(inputs: SpecInputs): RuntimeLinux {
     cgroupsPath: inputs.cgroupsPath,
     namespaces: networkNamespace === undefined ? own : [...own, { type: "network", path: networkNamespace }],
     resources: resources(spec, inputs.facts.swapLimit),
-    ...sysctls(spec, networkNamespace),
+    ...sysctls(inputs),
     maskedPaths: spec.privileged ? [] : maskedPaths,
     readonlyPaths: spec.privileged ? [] : readonlyPaths,
     rootfsPropagation: rootPropagation(spec),
@@ -102,8 +104,8 @@ function linuxPart(inputs: SpecInputs): RuntimeLinux {
 }
 
 /** Low ports and ping need no privilege in a container's own network; setting these in a shared one would change somebody else's. */
-function sysctls(spec: ContainerSpec, networkNamespace: string | undefined): Pick<RuntimeLinux, "sysctl"> {
-  const shared = networkNamespace === undefined || spec.networkMode.startsWith("container:");
+function sysctls({ spec, networkNamespace, facts }: SpecInputs): Pick<RuntimeLinux, "sysctl"> {
+  const shared = networkNamespace === undefined || spec.networkMode.startsWith("container:") || !facts.networkSysctls;
   const network = shared
     ? {}
     : { "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647" };
