@@ -80,6 +80,10 @@ if (insideOwnNetns(import.meta.url)) {
       /cannot assign requested address$/,
     );
     await assert.rejects(lab.attach("fifth", [port("tcp", 8091, 80, "::")]), { kind: "unsupported" });
+    await assert.rejects(lab.attach("fifth", [port("tcp", 8091, 80, "localhost")]), {
+      kind: "invalid",
+      message: /: invalid IP address: localhost$/,
+    });
     const again = await lab.attach("sixth", [port("tcp", 8081, 80)]);
     assert.deepEqual(again.endpoint?.ports, [
       { protocol: "tcp", containerPort: 80, hostIp: "0.0.0.0", hostPort: 8081 },

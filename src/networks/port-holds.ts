@@ -1,7 +1,8 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer, isIPv6 } from "node:net";
 import { Fault } from "#core/fault";
+import { parseAddress } from "./address.ts";
 import type { PortRequest, PublishedPort } from "./networks.ts";
 
 /** A port of the host that is ours until it is disposed. */
@@ -101,7 +102,9 @@ const everyAddress = "0.0.0.0";
 
 function hostAddressOf({ hostIp, protocol, containerPort }: PortRequest): string {
   if (hostIp === "") return everyAddress;
-  if (!hostIp.includes(":")) return hostIp;
+  // Else a name would be looked up.
+  if (parseAddress(hostIp) !== undefined) return hostIp;
+  if (!isIPv6(hostIp)) throw new Fault("invalid", `invalid IP address: ${hostIp}`);
   throw new Fault(
     "unsupported",
     `publishing ${containerPort}/${protocol} on the IPv6 address ${hostIp} is not supported yet`,
