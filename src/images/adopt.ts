@@ -1,6 +1,11 @@
 import type { Digest } from "#core/digest";
+import { Fault } from "#core/fault";
 import type { Reference } from "#core/reference";
+import { type Catalog, type ImageName, nameOf, repositoryOf } from "./catalog.ts";
+import { chainIdsOf } from "./chain-id.ts";
+import type { ContentStore } from "./content.ts";
 import type { Lease } from "./leases.ts";
+import { parseConfig, parseDocument } from "./registry/document.ts";
 
 /** An image whose blobs are all in the content store and whose layers are all unpacked, about to get its record. */
 export interface Adoption {
@@ -12,7 +17,52 @@ export interface Adoption {
   readonly tags?: readonly Reference[];
   /** What it is known by in a registry: repository (tag ignored) and the digest of the manifest or index there. */
   readonly repoDigests?: readonly { readonly repository: Reference; readonly digest: Digest }[];
+  /** Built into the program: hidden until somebody asks for it. */
+  readonly embedded?: boolean;
 }
 
 /** Records an image, in one transaction, and answers its id. Fault `invalid` when manifest, config and layers do not fit together. */
 export type AdoptImage = (adoption: Adoption, lease: Lease) => Promise<Digest>;
+
+/** Makes the function that records images. */
+export function imageAdopter(catalog: Catalog, content: ContentStore): AdoptImage {
+  return async (adoption, lease) => {
+    const document = parseDocument(await content.read(adoption.manifest), "");
+    if (document.kind !== "manifest") throw new Fault("invalid", `${adoption.manifest} is no image but an index`);
+    const { manifest } = document;
+    const config = parseConfig(await content.read(manifest.config.digest), manifest);
+    const diffIds = config.rootfs.diff_ids;
+    const blobs = [
+      adoption.manifest,
+      manifest.config.digest,
+      ...manifest.layers.map((layer) => layer.digest),
+      ...(adoption.alsoKeep ?? []),
+    ];
+    for (const blob of blobs) {
+      lease.protect(blob);
+      if (!content.has(blob)) throw new Fault("invalid", `the image's blob ${blob} is missing`);
+    }
+    for (const chainId of chainIdsOf(diffIds)) {
+      if (catalog.layer(chainId) === undefined)
+        throw new Fault("invalid", `the image's layer ${chainId} is not unpacked`);
+    }
+    catalog.record({
+      id: manifest.config.digest,
+      manifest: adoption.manifest,
+      config,
+      embedded: adoption.embedded ?? false,
+      blobs,
+      names: namesOf(adoption),
+    });
+    return manifest.config.digest;
+  };
+}
+
+function namesOf({ tags, repoDigests }: Adoption): ImageName[] {
+  const digests = (repoDigests ?? []).map(({ repository, digest }): ImageName => ({
+    kind: "digest",
+    repository: repositoryOf(repository),
+    digest,
+  }));
+  return [...(tags ?? []).map((tag) => nameOf(tag)), ...digests];
+}

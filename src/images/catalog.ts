@@ -111,6 +111,15 @@ export class Catalog {
     ];
   }
 
+  /** The tags of a repository, sorted. */
+  tagsIn(repository: string): string[] {
+    const rows = this.#database.all<{ tag: string }>(
+      "SELECT tag FROM image_tags WHERE repository = ? ORDER BY tag",
+      repository,
+    );
+    return rows.map((row) => row.tag);
+  }
+
   /** Records an image (or finds it recorded), with its blobs and names. */
   record(image: NewImage): void {
     const created = createdNsOf(image.config);
@@ -213,14 +222,16 @@ export class Catalog {
 
   /** The layers of a stack, topmost first. */
   stack(topChain: Digest | undefined): LayerRecord[] {
-    const stack: LayerRecord[] = [];
-    for (let chainId = topChain; chainId !== undefined;) {
-      const layer = this.layer(chainId);
-      if (layer === undefined) throw new Error(`layer ${chainId} is missing from the catalog`);
-      stack.push(layer);
-      chainId = layer.parent;
-    }
+    if (topChain === undefined) return [];
+    const stack = this.#database.all<LayerRow>(stackBelow, topChain).map(layerOf);
+    if (stack.length === 0 || stack.at(-1)?.parent !== undefined)
+      throw new Error(`layers of ${topChain} are missing from the catalog`);
     return stack;
+  }
+
+  /** Whether a layer lives in that folder. */
+  hasFolder(folder: string): boolean {
+    return this.#database.get("SELECT 1 FROM layers WHERE folder = ?", folder) !== undefined;
   }
 
   addLayer(layer: LayerRecord): void {
@@ -327,10 +338,16 @@ const schema = `
   CREATE INDEX image_digests_by_image ON image_digests (image);
   CREATE TABLE awaited_blobs (digest TEXT PRIMARY KEY, until_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE layers (chain_id TEXT PRIMARY KEY, parent TEXT, diff_id TEXT NOT NULL, folder TEXT NOT NULL, size_bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE UNIQUE INDEX layers_by_folder ON layers (folder);
   CREATE TABLE roots (container TEXT PRIMARY KEY, image TEXT NOT NULL, top_chain TEXT) STRICT, WITHOUT ROWID;
   CREATE INDEX roots_by_image ON roots (image);
   CREATE TABLE image_notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `;
+
+const stackBelow = `
+  WITH RECURSIVE stack (chain_id, depth) AS (
+    SELECT ?1, 0 UNION ALL SELECT layers.parent, depth + 1 FROM stack JOIN layers USING (chain_id) WHERE layers.parent IS NOT NULL)
+  SELECT layers.* FROM stack JOIN layers USING (chain_id) ORDER BY depth`;
 
 const unusedLayers = `
   WITH RECURSIVE used (chain_id) AS (

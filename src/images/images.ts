@@ -38,7 +38,7 @@ export interface Progress {
   readonly id?: string;
   readonly current?: number;
   readonly total?: number;
-  /** Plain text of `load`: `Loaded image: busybox:latest`. */
+  /** Plain text of `load`, with its newline: `Loaded image: busybox:latest\n`. */
   readonly stream?: string;
 }
 
@@ -104,8 +104,11 @@ export interface Images {
     signal: AbortSignal,
   ): Promise<Digest>;
   tag(source: string, target: Reference): void;
-  /** `rmi`. Faults: `conflict` with Docker's words when a container uses it or several repositories name it. */
-  remove(nameOrId: string, options: { readonly force: boolean; readonly prune: boolean }): Promise<Removal[]>;
+  /** `rmi`. Faults: `conflict` with Docker's words when a container uses it or several repositories name it. `running` are the ids of containers that run: their images cannot go even by force. */
+  remove(
+    nameOrId: string,
+    options: { readonly force: boolean; readonly prune: boolean; readonly running?: ReadonlySet<string> },
+  ): Promise<Removal[]>;
   prune(options: {
     readonly danglingOnly: boolean;
     readonly filters: ImageFilters;

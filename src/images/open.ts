@@ -1,6 +1,41 @@
+import { join } from "node:path";
+import { imageAdopter } from "./adopt.ts";
+import { Catalog } from "./catalog.ts";
+import { openContentStore } from "./content-store.ts";
+import { takeEmbedded } from "./embedded.ts";
 import type { Images, ImagesOptions } from "./images.ts";
+import { Keeper } from "./keeper.ts";
+import { openOverlay } from "./overlay.ts";
+import { createPuller } from "./pull.ts";
+import { openRegistryClient } from "./registry/client.ts";
+import { ImageRoom } from "./room.ts";
+import { Roots } from "./roots.ts";
+import { openUnpacker } from "./unpacker.ts";
 
-/** Opens the room: brings its tables up to date and makes its folders. */
+/** Opens the room: brings its tables up to date, makes its folders, takes the built-in image in. */
 export async function openImages(options: ImagesOptions): Promise<Images> {
-  throw new Error(`not written yet: ${options.paths.dataRoot}`);
+  const { database, shim, clock, events, paths, maxConcurrentDownloads } = options;
+  const layers = join(paths.dataRoot, "layers");
+  const catalog = new Catalog(database, clock);
+  const content = openContentStore(join(paths.dataRoot, "content"));
+  const snapshots = openOverlay(layers, shim);
+  const keeper = new Keeper(catalog, content, snapshots, clock);
+  const unpacker = openUnpacker({ catalog, content, snapshots, shim, folder: layers });
+  const roots = new Roots({ catalog, snapshots, shim, folder: join(paths.dataRoot, "roots") });
+  const adopt = imageAdopter(catalog, content);
+  const registry = openRegistryClient({ ...options, environment: process.env });
+  const puller = createPuller({
+    registry,
+    content,
+    catalog,
+    leases: keeper,
+    unpacker,
+    adopt,
+    events,
+    maxConcurrentDownloads,
+  });
+  const parts = { catalog, content, leases: keeper, unpacker, adopt, shim, events };
+  if (options.embeddedArchive !== undefined)
+    await takeEmbedded(parts, options.embeddedArchive, new AbortController().signal);
+  return new ImageRoom({ ...parts, keeper, snapshots, roots, puller, clock, mountPoint: join(layers, ".mount") });
 }

@@ -1,0 +1,116 @@
+import type { Clock } from "#core/clock";
+import type { Digest } from "#core/digest";
+import type { Catalog, LayerRecord } from "./catalog.ts";
+import type { ContentStore } from "./content.ts";
+import type { Lease, Leases } from "./leases.ts";
+import type { SnapshotDriver } from "./snapshots.ts";
+
+const retryNs = 24n * 3600n * 1_000_000_000n;
+
+/** What collection did. */
+export interface Collected {
+  readonly layers: readonly LayerRecord[];
+  readonly reclaimedBytes: number;
+}
+
+/**
+ * Decides what stays: a blob that an image names, a layer that an image or a container's root stands on, and what a
+ * lease protects. Whether something is kept is asked in the same turn of the event loop in which it is taken away, so
+ * nothing can begin to need it in between; a layer's record goes before its folder, so a kill leaves a folder without a
+ * record, which the next collection removes.
+ */
+export class Keeper implements Leases {
+  readonly #catalog: Catalog;
+  readonly #content: ContentStore;
+  readonly #snapshots: SnapshotDriver;
+  readonly #clock: Clock;
+  readonly #leases = new Set<HeldLease>();
+
+  constructor(catalog: Catalog, content: ContentStore, snapshots: SnapshotDriver, clock: Clock) {
+    this.#catalog = catalog;
+    this.#content = content;
+    this.#snapshots = snapshots;
+    this.#clock = clock;
+  }
+
+  open(ending: "discard" | "retry"): Lease {
+    const lease = new HeldLease(
+      (digest) => {
+        if (ending === "retry" && !this.#catalog.keepsBlob(digest))
+          this.#catalog.awaitBlob(digest, this.#clock.now() + retryNs);
+      },
+      async (ended) => {
+        this.#leases.delete(ended);
+        await this.collectLayers();
+        await this.collectBlobs(ended.blobs);
+      },
+    );
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  protects(digest: Digest): boolean {
+    for (const lease of this.#leases) if (lease.blobs.has(digest)) return true;
+    return false;
+  }
+
+  *protectedLayers(): Generator<Digest, void, void> {
+    for (const lease of this.#leases) yield* lease.layers;
+  }
+
+  /** Removes those of the blobs that nothing keeps. */
+  async collectBlobs(candidates: Iterable<Digest>): Promise<number> {
+    let freedBytes = 0;
+    for (const digest of candidates) {
+      if (!this.protects(digest) && !this.#catalog.keepsBlob(digest)) freedBytes += await this.#content.delete(digest);
+    }
+    return freedBytes;
+  }
+
+  /** Removes the layers that nothing stands on. */
+  async collectLayers(): Promise<Collected> {
+    const layers = this.#catalog.takeUnusedLayers(this.protectedLayers());
+    for (const layer of layers) await this.#snapshots.remove(layer.folder);
+    return { layers, reclaimedBytes: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0) };
+  }
+
+  /** Removes everything that nothing keeps, what killed daemons left included. */
+  async collectAll(): Promise<Collected> {
+    this.#catalog.expireAwaited();
+    const collected = await this.collectLayers();
+    const blobBytes = (await this.collectBlobs(await this.#content.list())) + (await this.#content.clean());
+    for (const folder of await this.#snapshots.list()) {
+      if (!this.#catalog.hasFolder(folder)) await this.#snapshots.remove(folder);
+    }
+    return { ...collected, reclaimedBytes: collected.reclaimedBytes + blobBytes };
+  }
+}
+
+class HeldLease implements Lease {
+  readonly blobs = new Set<Digest>();
+  readonly layers = new Set<Digest>();
+  readonly #onProtect: (digest: Digest) => void;
+  readonly #end: (lease: HeldLease) => Promise<void>;
+  #ended = false;
+
+  constructor(onProtect: (digest: Digest) => void, end: (lease: HeldLease) => Promise<void>) {
+    this.#onProtect = onProtect;
+    this.#end = end;
+  }
+
+  protect(digest: Digest): void {
+    if (this.blobs.has(digest)) return;
+    this.blobs.add(digest);
+    this.#onProtect(digest);
+  }
+
+  protectLayer(chainId: Digest): void {
+    this.layers.add(chainId);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    await this.#end(this);
+  }
+}

@@ -1,0 +1,188 @@
+import type { Clock } from "#core/clock";
+import type { Digest } from "#core/digest";
+import type { EventSink } from "#core/event";
+import { Fault, isFault } from "#core/fault";
+import type { Platform } from "#core/oci";
+import { familiar, parseReference, type Reference, withDefaultTag } from "#core/reference";
+import type { Shim } from "#host";
+import { type Catalog, nameOf } from "./catalog.ts";
+import { revealEmbedded } from "./embedded.ts";
+import { filterImages } from "./filter-images.ts";
+import { checkPlatform, type Found, findImage, isHidden } from "./find.ts";
+import { historyOf } from "./history.ts";
+import { imageEvent } from "./image-event.ts";
+import { viewOf } from "./image-view.ts";
+import type {
+  HistoryStep,
+  Image,
+  ImageFilters,
+  Images,
+  Progress,
+  PullRequest,
+  Removal,
+  RootFilesystem,
+} from "./images.ts";
+import { importArchive } from "./import.ts";
+import type { Keeper } from "./keeper.ts";
+import { type LoadParts, loadArchive } from "./load.ts";
+import { progressFeed } from "./progress-feed.ts";
+import { pruneImages } from "./prune.ts";
+import type { Puller } from "./pull.ts";
+import { removeImage } from "./remove.ts";
+import { readFileInRoot } from "./root-file.ts";
+import { rootSizeBytes } from "./root-size.ts";
+import type { Roots } from "./roots.ts";
+import { imagesToSave, saveImages } from "./save.ts";
+import type { SnapshotDriver } from "./snapshots.ts";
+
+/** The pieces that the room is put together from. */
+export interface RoomParts extends LoadParts {
+  readonly keeper: Keeper;
+  readonly snapshots: SnapshotDriver;
+  readonly roots: Roots;
+  readonly puller: Puller;
+  readonly clock: Clock;
+  readonly events: EventSink;
+  readonly shim: Shim;
+  /** An empty folder that mounts of passing programs are made on, each in its own namespace. */
+  readonly mountPoint: string;
+}
+
+/** The door's interface over the pieces; each does one thing and this decides nothing. */
+export class ImageRoom implements Images {
+  readonly #parts: RoomParts;
+  readonly #catalog: Catalog;
+  /** Small files of images' roots, by image and path: they never change. Bounded. */
+  readonly #rootFiles = new Map<string, string | undefined>();
+
+  constructor(parts: RoomParts) {
+    this.#parts = parts;
+    this.#catalog = parts.catalog;
+  }
+
+  find(nameOrId: string, platform?: Platform): Image {
+    const found = this.#find(nameOrId);
+    checkPlatform(found, platform, nameOrId);
+    return viewOf(this.#catalog, found.image);
+  }
+
+  list(options: { readonly all: boolean; readonly filters: ImageFilters }): Image[] {
+    const records = this.#catalog.images().filter((record) => !isHidden(this.#catalog, record));
+    const views = records.map((record) => viewOf(this.#catalog, record));
+    return filterImages(views, options.filters, (name) => this.find(name), this.#parts.clock);
+  }
+
+  history(nameOrId: string): HistoryStep[] {
+    return historyOf(this.#catalog, this.#find(nameOrId).image);
+  }
+
+  pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress> {
+    return this.#parts.puller.pull(request, signal);
+  }
+
+  load(
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly quiet: boolean; readonly platform?: Platform },
+    signal: AbortSignal,
+  ): AsyncIterable<Progress> {
+    const { quiet, platform } = options;
+    return progressFeed(async (report, signal) => {
+      const tell = (progress: Progress): void => {
+        if (!quiet || progress.stream !== undefined) report(progress);
+      };
+      await loadArchive(this.#parts, archive, platform === undefined ? {} : { platform }, tell, signal);
+    }, signal);
+  }
+
+  save(names: readonly string[], signal: AbortSignal): AsyncIterable<Uint8Array> {
+    return saveImages(
+      this.#parts,
+      imagesToSave(this.#catalog, names, (name) => this.#find(name)),
+      signal,
+    );
+  }
+
+  async importArchive(
+    archive: AsyncIterable<Uint8Array>,
+    options: Parameters<Images["importArchive"]>[1],
+    signal: AbortSignal,
+  ): Promise<Digest> {
+    return await importArchive(this.#parts, archive, options, signal);
+  }
+
+  tag(source: string, target: Reference): void {
+    if (target.digest !== undefined) throw new Fault("invalid", "refusing to create a tag with a digest reference");
+    const { image } = this.#find(source);
+    const tag = withDefaultTag(target);
+    this.#catalog.addName(image.id, nameOf(tag));
+    this.#parts.events.emit(imageEvent(image, image.id, familiar(tag), "tag"));
+  }
+
+  async remove(nameOrId: string, options: Parameters<Images["remove"]>[1]): Promise<Removal[]> {
+    return await removeImage(this.#parts, nameOrId, { force: options.force, running: options.running ?? new Set() });
+  }
+
+  async prune(options: Parameters<Images["prune"]>[0]): ReturnType<Images["prune"]> {
+    return await pruneImages({ ...this.#parts, find: (name) => this.find(name) }, options);
+  }
+
+  async createRoot(imageId: Digest, containerId: string): Promise<RootFilesystem> {
+    const image = this.#catalog.image(imageId);
+    if (image === undefined) throw new Fault("notFound", `No such image: ${imageId}`);
+    return this.#parts.roots.create(image, containerId);
+  }
+
+  openRoot(containerId: string): RootFilesystem {
+    return this.#parts.roots.open(containerId);
+  }
+
+  async dropRoot(containerId: string): Promise<void> {
+    const mayFree = await this.#parts.roots.drop(containerId);
+    if (mayFree) await this.#parts.keeper.collectLayers();
+  }
+
+  holdersOf(imageId: Digest): readonly string[] {
+    return this.#catalog.holdersOf(imageId);
+  }
+
+  async rootSizeBytes(containerId: string): Promise<number> {
+    this.#parts.roots.open(containerId);
+    return await rootSizeBytes(this.#parts.shim, this.#parts.roots.upperOf(containerId));
+  }
+
+  async readRootFile(containerId: string, path: string): Promise<string | undefined> {
+    const { roots, snapshots, shim, mountPoint: target } = this.#parts;
+    const image = roots.imageOf(containerId);
+    if (image === undefined) throw new Fault("notFound", `container ${containerId} has no root filesystem`);
+    const folders = roots.foldersOf(containerId);
+    if (!roots.isUntouched(containerId)) {
+      return await readFileInRoot(shim, { target, mounts: roots.shownAt(containerId, target) }, path);
+    }
+    const key = `${image} ${path}`;
+    if (this.#rootFiles.has(key)) return this.#rootFiles.get(key);
+    const text = await readFileInRoot(shim, { target, mounts: snapshots.mountsAt(target, folders) }, path);
+    if (this.#rootFiles.size >= 64) this.#rootFiles.clear();
+    if ((text?.length ?? 0) <= 16_384) this.#rootFiles.set(key, text);
+    return text;
+  }
+
+  async collect(liveContainers: ReadonlySet<string>): Promise<{ readonly reclaimedBytes: number }> {
+    await this.#parts.roots.dropAllBut(liveContainers);
+    return { reclaimedBytes: (await this.#parts.keeper.collectAll()).reclaimedBytes };
+  }
+
+  usage(): { readonly images: number; readonly layersBytes: number } {
+    return this.#catalog.usage();
+  }
+
+  /** As `findImage`; the built-in image answers to its name when nothing else does. */
+  #find(nameOrId: string): Found {
+    try {
+      return findImage(this.#catalog, nameOrId);
+    } catch (error) {
+      if (!isFault(error, "notFound") || !/^(?:[a-z.]+\/)*hello(?::latest)?$/.test(nameOrId)) throw error;
+      if (!revealEmbedded(this.#catalog, parseReference(nameOrId))) throw error;
+      return findImage(this.#catalog, nameOrId);
+    }
+  }
+}

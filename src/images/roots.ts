@@ -1,0 +1,158 @@
+import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Digest } from "#core/digest";
+import { Fault } from "#core/fault";
+import type { MountOp, Shim } from "#host";
+import type { Catalog, ImageRecord, LayerRecord } from "./catalog.ts";
+import type { RootFilesystem } from "./images.ts";
+import { removeEmpty, removeTree } from "./remove-tree.ts";
+import type { SnapshotDriver, WritableLayer } from "./snapshots.ts";
+
+/** What the roots work with. */
+export interface RootParts {
+  readonly catalog: Catalog;
+  readonly snapshots: SnapshotDriver;
+  readonly shim: Shim;
+  /** `roots/<container>/{upper,work}`, on one filesystem with nothing else needed. */
+  readonly folder: string;
+}
+
+const gonePrefix = ".gone-";
+
+/** The writable layers of containers. A root's record is its hold on the image and on the layers. */
+export class Roots {
+  readonly #parts: RootParts;
+
+  constructor(parts: RootParts) {
+    this.#parts = parts;
+    mkdirSync(parts.folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** Makes the writable layer. The hold comes first, so a kill in between leaves a root without folders, which `openRoot` refuses and `drop` forgets. */
+  create(image: ImageRecord, container: string): RootFilesystem {
+    checkName(container);
+    const { catalog, snapshots } = this.#parts;
+    const stack = catalog.stack(image.topChain);
+    catalog.addRoot({ container, image: image.id, topChain: image.topChain });
+    try {
+      const writable = this.#writableOf(container);
+      mkdirSync(this.#homeOf(container), { mode: 0o700 });
+      snapshots.makeWritable(writable, stack[0]?.folder);
+      return this.#root(container, stack);
+    } catch (error) {
+      catalog.removeRoot(container);
+      throw error;
+    }
+  }
+
+  /** The root of a container. Fault `notFound` when it has none. */
+  open(container: string): RootFilesystem {
+    const root = this.#parts.catalog.root(container);
+    if (root === undefined) throw new Fault("notFound", `container ${container} has no root filesystem`);
+    return this.#root(container, this.#parts.catalog.stack(root.topChain));
+  }
+
+  /** The layers below a container's root, topmost first. */
+  foldersOf(container: string): string[] {
+    const root = this.#parts.catalog.root(container);
+    return root === undefined ? [] : this.#parts.catalog.stack(root.topChain).map((layer) => layer.folder);
+  }
+
+  /** The image that a container's root holds. */
+  imageOf(container: string): Digest | undefined {
+    return this.#parts.catalog.root(container)?.image;
+  }
+
+  /** Whether nothing was written to the container's layer. */
+  isUntouched(container: string): boolean {
+    try {
+      return readdirSync(this.upperOf(container)).length === 0;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Mounts that show the container's root as it is, read-only, also while it runs. */
+  shownAt(container: string, target: string): readonly MountOp[] {
+    const { upper } = this.#writableOf(container);
+    return this.#parts.snapshots.mountsAt(target, this.foldersOf(container), { upper });
+  }
+
+  upperOf(container: string): string {
+    return this.#writableOf(container).upper;
+  }
+
+  /** Removes the writable layer and the hold; whether layers may have come free by it. */
+  async drop(container: string): Promise<boolean> {
+    checkName(container);
+    const { catalog, shim } = this.#parts;
+    const home = this.#homeOf(container);
+    const held = catalog.root(container);
+    const wasQuick = this.#removeUntouched(container);
+    const gone = join(this.#parts.folder, `${gonePrefix}${container}`);
+    if (!wasQuick) moveAside(home, gone);
+    catalog.removeRoot(container);
+    if (!wasQuick) await removeTree(shim, gone);
+    return held !== undefined && catalog.image(held.image) === undefined;
+  }
+
+  /** Drops the roots of containers that do not live, and what a kill left of dropped ones. */
+  async dropAllBut(live: ReadonlySet<string>): Promise<void> {
+    for (const container of this.#parts.catalog.rootContainers()) if (!live.has(container)) await this.drop(container);
+    for (const name of await readdir(this.#parts.folder)) {
+      if (this.#parts.catalog.root(name) === undefined)
+        await removeTree(this.#parts.shim, join(this.#parts.folder, name));
+    }
+  }
+
+  #root(container: string, stack: readonly LayerRecord[]): RootFilesystem {
+    const { snapshots } = this.#parts;
+    const writable = this.#writableOf(container);
+    const folders = stack.map((layer) => layer.folder);
+    return {
+      mountsAt: (target) => snapshots.mountsAt(target, folders, writable),
+      upper: writable.upper,
+      driver: {
+        name: snapshots.name,
+        data: {
+          ID: container,
+          LowerDir: folders.map((folder) => snapshots.pathOf(folder)).join(":"),
+          MergedDir: join(this.#homeOf(container), "merged"),
+          UpperDir: writable.upper,
+          WorkDir: writable.work,
+        },
+      },
+    };
+  }
+
+  /** Most containers write nothing: their folders go without starting a program. overlayfs leaves an empty `work/work`. */
+  #removeUntouched(container: string): boolean {
+    const { upper, work } = this.#writableOf(container);
+    return (
+      removeEmpty(upper) && removeEmpty(join(work, "work")) && removeEmpty(work) && removeEmpty(this.#homeOf(container))
+    );
+  }
+
+  #homeOf(container: string): string {
+    return join(this.#parts.folder, container);
+  }
+
+  #writableOf(container: string): WritableLayer {
+    const home = this.#homeOf(container);
+    return { upper: join(home, "upper"), work: join(home, "work") };
+  }
+}
+
+function checkName(container: string): void {
+  if (!/^[A-Za-z0-9][\w.-]*$/.test(container))
+    throw new Fault("invalid", `${JSON.stringify(container)} cannot be a container's id`);
+}
+
+function moveAside(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+  }
+}
