@@ -119,6 +119,24 @@ test("session: bearer tokens, by basic authentication at the token server, kept 
   assert.equal(registry.requests.filter(({ headers }) => headers.authorization?.startsWith("Basic")).length, 0);
 });
 
+test("session: a token is fetched anew shortly before it expires", async (context) => {
+  const [registry, tokens] = [await faulty(context), await tokenServer(context)];
+  registry.manifest(index, mediaType.ociIndex, "1");
+  registry.trick = bearerOnly(`http://${tokens.address}/token`);
+  let nowSeconds = 1_000_000n;
+  const clock = { now: () => nowSeconds * 1_000_000_000n };
+  const repository = open(context, registry.address, { auth: alice, clock });
+  for (const [laterSeconds, fetched] of [
+    [0n, 1],
+    [269n, 1],
+    [2n, 2],
+  ] as const) {
+    nowSeconds += laterSeconds;
+    await repository.manifest("1", never);
+    assert.equal(tokens.asked.length, fetched);
+  }
+});
+
 test("session: a token that is refused is fetched anew, once", async (context) => {
   const [registry, tokens] = [await faulty(context), await tokenServer(context)];
   registry.manifest(index, mediaType.ociIndex, "1");

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -62,6 +64,34 @@ test("download: what a killed daemon left is kept", async (context) => {
   }
   await run();
   assert.equal(registry.requests[0]?.headers.range, "bytes=123456-");
+  assert.ok(content.has(layer.digest));
+});
+
+test("download: a process that is killed half-way leaves a part that the next one goes on with", async (context) => {
+  const { registry, run, folder, layer, content } = await setUp(context);
+  registry.trick = (_request, response) => response.writeHead(200).write(bytes.subarray(0, 200_000)) || true;
+  const script = `
+    import { systemClock } from "#core/clock";
+    import { openContentStore } from "./src/images/content-store.ts";
+    import { openRegistryClient } from "./src/images/registry/client.ts";
+    import { download } from "./src/images/registry/download.ts";
+    const [address, folder, layer] = JSON.parse(process.env.TEST_DOWNLOAD);
+    const client = openRegistryClient({ clock: systemClock, insecureRegistries: [], registryMirrors: [], environment: {} });
+    const repository = client.repository({ domain: address, path: "x" });
+    const report = ({ current }) => { if (current === 200000) console.log("half"); };
+    const tools = { repository, content: openContentStore(folder), retryDelayMs: 5, report };
+    await download(tools, layer, new AbortController().signal);`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    cwd: join(import.meta.dirname, "../../.."),
+    env: { ...process.env, TEST_DOWNLOAD: JSON.stringify([registry.address, folder, layer]) },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  registry.trick = () => false;
+  await run();
+  assert.equal(registry.requests.at(-1)?.headers.range, "bytes=200000-");
   assert.ok(content.has(layer.digest));
 });
 

@@ -5,6 +5,7 @@ import type { SecureContext } from "node:tls";
 import { Fault } from "#core/fault";
 import { bareHost } from "./address.ts";
 import { guardedBody } from "./body.ts";
+import { boundedLookup } from "./lookup.ts";
 import { networkFailure } from "./network-failure.ts";
 import { trustFor } from "./trust.ts";
 
@@ -111,6 +112,8 @@ function agentOptions(proxy: URL | undefined): ConstructorParameters<typeof Http
   return { keepAlive: true, maxSockets: 16, maxFreeSockets: 8, ...proxyEnv };
 }
 
+const lookup = boundedLookup();
+
 interface Means {
   readonly agent: HttpAgent;
   /** The server that we connect to: the proxy if there is one. */
@@ -124,6 +127,7 @@ function send(exchange: Exchange, { agent, peer, patience }: Means, signal: Abor
     agent,
     method: exchange.method,
     headers: { "accept-encoding": "identity", "user-agent": "slipway", ...exchange.headers },
+    lookup,
     signal,
   });
   let isResolved = isIP(bareHost(peer)) !== 0;
