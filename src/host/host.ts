@@ -98,3 +98,4 @@ export interface Machine {
 
 export { openHost, type HostOptions } from "./open.ts";
 export { capabilityNames } from "./machine.ts";
+export { endOfLog, findTime, type LogRecord, readLastLines, readLog } from "./shim/log.ts";
