@@ -4,7 +4,7 @@ import { announce } from "./announce.ts";
 import type { AttachOptions, Session } from "./containers.ts";
 import { parseDetachKeys } from "./detach-keys.ts";
 import { foldersOf } from "./folders.ts";
-import { logBounds, replaySession } from "./log-source.ts";
+import { logStart, replaySession } from "./log-source.ts";
 import type { Room } from "./room.ts";
 import { ContainerSession } from "./session.ts";
 import { isRunning, mustRun } from "./state.ts";
@@ -23,7 +23,7 @@ export async function attach(room: Room, nameOrId: string, options: AttachOption
   announce(room, record, "attach");
   const logFolder = foldersOf(room.host.paths, record.id).log;
   if (!options.stream) return replaySession(record.spec.tty, options.logs ? logFolder : undefined, options.streams);
-  const from = options.logs ? (await logBounds(logFolder)).start : "now";
+  const from = (options.logs ? await logStart(logFolder) : undefined) ?? "now";
   const session = openSession(room, record, options, detachKeys, from);
   const live = isRunning(record.state) ? room.live.get(record.id) : undefined;
   if (live === undefined) waitForStart(room, record.id, session);

@@ -5,6 +5,7 @@ import { Fault } from "#core/fault";
 import { nativePlatform } from "#core/oci";
 import { resolveCapabilities } from "./capabilities.ts";
 import { parseExtraHost } from "./checks.ts";
+import { hostDevices } from "./devices.ts";
 import { hostsText, resolvConfText } from "./files.ts";
 import { foldersOf } from "./folders.ts";
 import { parseNetworkMode } from "./network-mode.ts";
@@ -53,6 +54,7 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
     hostname: record.hostname,
     user,
     capabilities,
+    devices: record.spec.privileged ? await hostDevices() : [],
     rootPath: folders.rootfs,
     cgroupsPath: cgroupOf(room, record.id),
     networkNamespace: place.networkNamespace,

@@ -1,12 +1,30 @@
-import type { LogPosition, OutputChunk, StreamName } from "#host";
+import { type LogPosition, type OutputChunk, readLog, type StreamName } from "#host";
 import type { Session } from "./containers.ts";
 
-export async function logBounds(folder: string): Promise<{ start: LogPosition; end: LogPosition }> {
-  throw new Error(folder);
+/** Where a container's log begins; undefined while it is empty. */
+export async function logStart(folder: string): Promise<LogPosition | undefined> {
+  for await (const record of readLog(folder)) return record.start;
+  return undefined;
 }
 
-/** The log's output up to now, as a session that takes no input. */
+/** The log's output up to now (none without a folder), as a session that takes no input. */
 export function replaySession(tty: boolean, folder: string | undefined, streams: readonly StreamName[]): Session {
-  throw new Error(String(tty) + folder + streams);
+  return {
+    tty,
+    output: folder === undefined ? nothing() : replay(folder, streams),
+    write: async () => {},
+    endInput: async () => {},
+    [Symbol.asyncDispose]: async () => {},
+  };
 }
-export type { OutputChunk };
+
+async function* replay(folder: string, streams: readonly StreamName[]): AsyncGenerator<OutputChunk> {
+  for await (const { lostBytes, stream, timeNs, bytes } of readLog(folder)) {
+    if (lostBytes === undefined && streams.includes(stream)) yield { stream, timeNs, bytes };
+  }
+}
+
+// eslint-disable-next-line require-yield
+async function* nothing(): AsyncGenerator<OutputChunk> {
+  await Promise.resolve();
+}

@@ -1,10 +1,81 @@
+import { endOfLog, findTime, type LogPosition, type LogRecord, type OutputChunk, readLastLines, readLog } from "#host";
+import { Fault } from "#core/fault";
 import type { LogLine, LogOptions } from "./containers.ts";
+import { foldersOf } from "./folders.ts";
+import { toLines } from "./lines.ts";
 import type { Room } from "./room.ts";
-export async function* logs(
+import { isRunning } from "./state.ts";
+import type { ContainerRecord } from "./store.ts";
+
+/** The lines of a container's log: those that are there, and (following) those that come until it ends. Faults are thrown before the first line. */
+export function logs(room: Room, nameOrId: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine> {
+  const record = room.store.find(nameOrId);
+  if (options.streams.length === 0) {
+    throw new Fault("invalid", "Bad parameters: you must choose at least one stream");
+  }
+  if (record.spec.logging.driver === "none") {
+    throw new Fault("unsupported", "configured logging driver does not support reading");
+  }
+  const stop = options.untilNs === undefined || !options.follow ? signal : until(room, options.untilNs, signal);
+  return select(toLines(chunks(room, record, options, stop)), options, stop);
+}
+
+async function* select(lines: AsyncIterable<LogLine>, options: LogOptions, stop: AbortSignal): AsyncGenerator<LogLine> {
+  for await (const line of lines) {
+    if (options.untilNs !== undefined && line.timeNs > options.untilNs) return;
+    if (options.sinceNs === undefined || line.timeNs >= options.sinceNs) yield line;
+    if (stop.aborted) return;
+  }
+}
+
+/** What is kept, and what comes after it, without a gap between: the live part begins where the kept one was read to. */
+async function* chunks(
   room: Room,
-  nameOrId: string,
+  record: ContainerRecord,
   options: LogOptions,
-  signal: AbortSignal,
-): AsyncGenerator<LogLine> {
-  throw new Error(String([room, nameOrId, options, signal]));
+  stop: AbortSignal,
+): AsyncGenerator<OutputChunk> {
+  const folder = foldersOf(room.host.paths, record.id).log;
+  const live = options.follow && isRunning(record.state) ? room.live.get(record.id) : undefined;
+  let position: LogPosition | "now" = (await endOfLog(folder)) ?? "now";
+  for await (const kept of await keptRecords(folder, options)) {
+    if (stop.aborted) return;
+    position = kept.end;
+    if (kept.lostBytes === undefined && options.streams.includes(kept.stream)) yield chunkOf(kept);
+  }
+  if (live === undefined || stop.aborted) return;
+  const attachment = await live.monitor
+    .attach({ streams: options.streams, stdin: false, from: position, throttle: false })
+    .catch(() => undefined); // it has ended meanwhile
+  if (attachment === undefined) return;
+  const end = (): void => void attachment[Symbol.asyncDispose]().catch(() => {});
+  stop.addEventListener("abort", end, { once: true });
+  try {
+    for await (const item of attachment.output) {
+      if (item.kind === "gap") return;
+      yield item.chunk;
+    }
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    stop.removeEventListener("abort", end);
+    await attachment[Symbol.asyncDispose]();
+  }
+}
+
+async function keptRecords(folder: string, options: LogOptions): Promise<AsyncIterable<LogRecord>> {
+  if (options.tail !== undefined) return readLastLines(folder, options.tail, options.streams);
+  if (options.sinceNs === undefined) return readLog(folder);
+  const start = await findTime(folder, options.sinceNs);
+  return start === undefined ? readLog(folder, await endOfLog(folder)) : readLog(folder, start);
+}
+
+function chunkOf({ stream, timeNs, bytes }: LogRecord): OutputChunk {
+  return { stream, timeNs, bytes };
+}
+
+/** Aborts with the signal, or when the time has come. */
+function until(room: Room, untilNs: bigint, signal: AbortSignal): AbortSignal {
+  const waitMs = Number((untilNs - room.clock.now()) / 1_000_000n);
+  return AbortSignal.any([signal, AbortSignal.timeout(Math.min(Math.max(waitMs, 0), 2 ** 31 - 1))]);
 }

@@ -1,7 +1,7 @@
 import { defaultDeviceRules, privilegedDeviceRules } from "./devices.ts";
 import { bindMount, defaultMounts, fileMounts, sortMounts, tmpfsMount } from "./spec-mounts.ts";
 import type { ContainerSpec } from "./containers.ts";
-import type { RuntimeLinux, RuntimeProcess, RuntimeResources, RuntimeSpec } from "./runtime-spec.ts";
+import type { RuntimeDevice, RuntimeLinux, RuntimeProcess, RuntimeResources, RuntimeSpec } from "./runtime-spec.ts";
 import type { ResolvedUser } from "./user.ts";
 
 /** All that decides a container's `config.json`; no more is read while it is made. */
@@ -15,6 +15,8 @@ export interface SpecInputs {
   readonly hostname: string;
   readonly user: ResolvedUser;
   readonly capabilities: readonly string[];
+  /** Device nodes beside those that every container has. */
+  readonly devices: readonly RuntimeDevice[];
   /** Where the monitor mounts the root filesystem. */
   readonly rootPath: string;
   readonly cgroupsPath: string;
@@ -97,6 +99,7 @@ function linuxPart(inputs: SpecInputs): RuntimeLinux {
     namespaces: networkNamespace === undefined ? own : [...own, { type: "network", path: networkNamespace }],
     resources: resources(spec, inputs.facts.swapLimit),
     ...sysctls(inputs),
+    ...(inputs.devices.length > 0 && { devices: inputs.devices }),
     maskedPaths: spec.privileged ? [] : maskedPaths,
     readonlyPaths: spec.privileged ? [] : readonlyPaths,
     rootfsPropagation: rootPropagation(spec),

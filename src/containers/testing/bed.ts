@@ -10,6 +10,7 @@ import { type Images, type RootFilesystem } from "#images";
 import { type Networks, openNetworks } from "#networks";
 import type { Containers, ContainerSpec, Session } from "../containers.ts";
 import { openContainers } from "../open.ts";
+import { plainSpec } from "./plain-spec.ts";
 
 const repository = resolve(import.meta.dirname, "../../..");
 const shimPath = join(repository, "build/shim/slipway-shim");
@@ -87,39 +88,6 @@ export async function openBed(): Promise<Bed> {
   bed.containers = await open();
   return bed;
 }
-
-/** What the API makes of an empty request. */
-export const plainSpec: ContainerSpec = {
-  image: "busybox",
-  groupAdd: [],
-  env: [],
-  labels: {},
-  tty: false,
-  stdinOpen: false,
-  stdinOnce: false,
-  attach: { stdin: false, stdout: true, stderr: true },
-  exposedPorts: [],
-  publishAll: false,
-  ports: [],
-  networkMode: "none",
-  dns: [],
-  dnsOptions: [],
-  dnsSearch: [],
-  extraHosts: [],
-  binds: [],
-  tmpfs: {},
-  readOnlyRoot: false,
-  init: false,
-  autoRemove: false,
-  privileged: false,
-  capAdd: [],
-  capDrop: [],
-  securityOptions: [],
-  limits: { memoryBytes: 0, nanoCpus: 0, pids: 0 },
-  shmSizeBytes: 64 * 1024 * 1024,
-  logging: { driver: "local", options: {} },
-  annotations: {},
-};
 
 /** All output of a session, by stream. */
 export async function readAll(session: Session): Promise<{ stdout: string; stderr: string }> {
