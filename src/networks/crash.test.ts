@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
 import { askTcp, askTcpFrom, askUdp, assertSameSoon, hostState, openLab, port, run, serve } from "./testing/lab.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
@@ -51,7 +52,7 @@ if (insideOwnNetns(import.meta.url)) {
 }
 
 async function startDoomed(databasePath: string): Promise<{ readonly webPid: number; kill(): Promise<void> }> {
-  const script = join(import.meta.dirname, "testing/doomed.ts");
+  const script = fileURLToPath(import.meta.resolve("./testing/doomed.ts"));
   const child = spawn(process.execPath, [script, databasePath], { stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await once(child.stdout, "data")) as [Buffer];
   const [webPid = 0] = JSON.parse(line.toString()) as number[];
