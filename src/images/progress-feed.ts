@@ -8,7 +8,8 @@ const countEveryMs = 100;
 
 /**
  * Runs the work and yields what it reports, in order; ends when it ends, throws what it throws. A reader that stops early
- * aborts the work and waits for it. Counts come at most every 100 ms an id, so a slow reader costs no memory.
+ * aborts the work and waits for it. Counts come at most every 100 ms an id
+ * and status, and of those that a slow reader has not taken yet only the newest is kept.
  */
 export async function* progressFeed(
   work: (report: Report, signal: AbortSignal) => Promise<void>,
@@ -20,12 +21,10 @@ export async function* progressFeed(
   let wake = Promise.withResolvers<void>();
   let ended = false;
   const report: Report = (progress) => {
-    if (progress.id !== undefined && progress.current !== undefined && progress.current !== progress.total) {
-      const now = performance.now();
-      if (now - (countedAt.get(progress.id) ?? -countEveryMs) < countEveryMs) return;
-      countedAt.set(progress.id, now);
-    }
-    queue.push(progress);
+    if (isTooSoon(progress, countedAt)) return;
+    const index = queue.findIndex((other) => isSameCount(other, progress));
+    if (index < 0) queue.push(progress);
+    else queue[index] = progress;
     wake.resolve();
   };
   const done = work(report, abort.signal).finally(() => {
@@ -45,4 +44,17 @@ export async function* progressFeed(
     await done.catch(() => undefined);
   }
   await done;
+}
+
+function isTooSoon({ id, status, current, total }: Progress, countedAt: Map<string, number>): boolean {
+  if (id === undefined || current === undefined || current === total) return false;
+  const key = `${id} ${status}`;
+  const now = performance.now();
+  if (now - (countedAt.get(key) ?? -countEveryMs) < countEveryMs) return true;
+  countedAt.set(key, now);
+  return false;
+}
+
+function isSameCount(a: Progress, b: Progress): boolean {
+  return a.current !== undefined && b.current !== undefined && a.id === b.id && a.status === b.status;
 }

@@ -8,9 +8,9 @@ import type { Catalog } from "./catalog.ts";
 import type { ContentStore } from "./content.ts";
 import type { Progress, PullRequest } from "./images.ts";
 import type { Leases } from "./leases.ts";
+import { progressFeed, type Report } from "./progress-feed.ts";
 import { resolveFault } from "./pull-faults.ts";
 import { bringConfig, bringLayers, type LayerTools } from "./pull-layers.ts";
-import { openProgressFeed } from "./pull-progress.ts";
 import { resolve, type Resolved } from "./pull-resolve.ts";
 import { Places, SharedWork } from "./pull-shared.ts";
 import type { RegistryClient } from "./registry/client.ts";
@@ -49,20 +49,7 @@ export function createPuller(options: PullerOptions): Puller {
     places: new Places(options.maxConcurrentDownloads),
   };
   return {
-    async *pull(request, signal) {
-      const feed = openProgressFeed();
-      const stop = new AbortController();
-      const work = pullAll(shared, request, feed.push, AbortSignal.any([signal, stop.signal])).then(
-        () => feed.end(),
-        (error: unknown) => feed.end(error),
-      );
-      try {
-        yield* feed.read();
-      } finally {
-        stop.abort();
-        await work;
-      }
-    },
+    pull: (request, signal) => progressFeed((report, signal) => pullAll(shared, request, report, signal), signal),
   };
 }
 
@@ -71,8 +58,6 @@ interface Shared extends PullerOptions {
   readonly downloads: SharedWork<DownloadStep>;
   readonly places: Places;
 }
-
-type Report = (progress: Progress) => void;
 
 async function pullAll(shared: Shared, request: PullRequest, report: Report, signal: AbortSignal): Promise<void> {
   const repository = shared.registry.repository(request.reference, request.auth);
