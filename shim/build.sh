@@ -4,6 +4,7 @@
 #   glibc     build/shim/slipway-shim-glibc
 #   sanitize  with address and undefined-behaviour checks: build/shim/slipway-shim-sanitize
 #   analyze   compiles with the static analyser and warnings as errors; builds nothing
+# shellcheck disable=SC2086 # lists of flags are words
 set -eu
 kind=${1:-musl}
 here=$(cd "$(dirname "$0")" && pwd)

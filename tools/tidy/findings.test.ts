@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { findingsIn, importsOf } from "./findings.ts";
+import { brokenPromises } from "./promises.ts";
 import { readDoors, readSources } from "./sources.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -69,6 +70,13 @@ test("findingsIn: fixtures are for tests", () => {
   assert.equal(findingsIn([{ path: "src/images/pull.ts", text }], table).length, 1);
 });
 
+test("findingsIn: tests may build on the insides of rooms below, never above", () => {
+  const text = 'import { connectShim } from "../host/shim/shim.ts";';
+  assert.equal(findingsIn([{ path: "src/images/pull.test.ts", text }], doors).length, 0);
+  assert.equal(findingsIn([{ path: "src/images/images.fixture.ts", text }], doors).length, 0);
+  assert.equal(findingsIn([{ path: "src/core/tar.test.ts", text }], doors).length, 1);
+});
+
 test("findingsIn: names without a meaning are refused", () => {
   for (const path of ["src/images/utils.ts", "src/images/pull-helper.ts", "src/containers/manager/start.ts"]) {
     assert.equal(messages(path, "").length, 1, path);
@@ -89,4 +97,15 @@ test("findingsIn: this repository keeps its own rules", async () => {
   const files = await readSources(root);
   assert.ok(files.length > 20);
   assert.deepEqual(findingsIn(files, await readDoors(root)), []);
+});
+
+test("brokenPromises: names proofs that are not there", () => {
+  const files = [{ path: "a/b.test.ts", text: 'test("x: works", () => {});' }];
+  assert.deepEqual(brokenPromises('| p | `a/b.test.ts` "x: works" |\n| q | `a/b.test.ts` |', files), []);
+  assert.deepEqual(
+    brokenPromises('| p | `a/b.test.ts` "x: flies" |\n| q | `a/c.test.ts` |', files).map(
+      ({ line, message }) => `${line}: ${message}`,
+    ),
+    ['1: a/b.test.ts has no test "x: flies"', "2: a/c.test.ts does not exist"],
+  );
 });
