@@ -165,13 +165,18 @@ void attach_feed_all(struct monitor *monitor) {
   }
 }
 
+static bool has_read_all(const struct client *client) {
+  const struct cursor *cursor = &client->cursor;
+  return cursor->offset >= log_size_of(&client->monitor->log, cursor->segment, cursor->fd);
+}
+
+/* Readers in that segment or before it lose what they have not read. */
 void attach_on_drop(void *owner, uint32_t number) {
   struct monitor *monitor = owner;
   for (size_t i = 0; i < CLIENTS_MAX; i++) {
     struct client *client = &monitor->clients[i];
-    if (client->kind != CLIENT_ATTACHED || client->cursor.segment != number) continue;
-    uint64_t size = log_size_of(&monitor->log, number, client->cursor.fd);
-    if (client->cursor.offset >= size && next_segment(client) >= 0) continue;
+    if (client->kind != CLIENT_ATTACHED || client->cursor.segment > number) continue;
+    if (client->cursor.segment == number && has_read_all(client) && next_segment(client) >= 0) continue;
     end_stream(client, FRAME_GAP);
     /* A socket so full that not even this fits: the end of the connection without EOF says the same. */
     if (client->kind == CLIENT_ATTACHED) client_close(client);
@@ -183,8 +188,8 @@ bool attach_delays(struct monitor *monitor, uint32_t number) {
   for (size_t i = 0; i < CLIENTS_MAX; i++) {
     const struct client *client = &monitor->clients[i];
     const struct cursor *cursor = &client->cursor;
-    if (client->kind != CLIENT_ATTACHED || cursor->segment != number || !cursor->throttle) continue;
-    if (cursor->offset >= log_size_of(&monitor->log, number, cursor->fd)) continue;
+    if (client->kind != CLIENT_ATTACHED || cursor->segment > number || !cursor->throttle) continue;
+    if (cursor->segment == number && has_read_all(client)) continue;
     if (now - cursor->progress_ns < STALL_NS) return true;
   }
   return false;
