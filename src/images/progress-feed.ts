@@ -19,7 +19,7 @@ export async function* progressFeed(
   const queue: Progress[] = [];
   const countedAt = new Map<string, number>();
   let wake = Promise.withResolvers<void>();
-  let ended = false;
+  const state = { ended: false };
   const report: Report = (progress) => {
     if (isTooSoon(progress, countedAt)) return;
     const index = queue.findIndex((other) => isSameCount(other, progress));
@@ -28,14 +28,14 @@ export async function* progressFeed(
     wake.resolve();
   };
   const done = work(report, abort.signal).finally(() => {
-    ended = true;
+    state.ended = true;
     wake.resolve();
   });
   done.catch(() => undefined);
   try {
-    while (!ended || queue.length > 0) {
+    while (!state.ended || queue.length > 0) {
       yield* queue.splice(0);
-      if (ended) continue;
+      if (state.ended) continue;
       await wake.promise;
       wake = Promise.withResolvers<void>();
     }
