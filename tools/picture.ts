@@ -1,9 +1,9 @@
 /** Makes docs/terminal.svg from a real run: starts a private daemon, runs the commands on a terminal, draws what came out. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { runProgram } from "../test/fixtures/program.ts";
 import { slipwayProgram, startDaemon, type TestDaemon } from "../test/fixtures/daemon.ts";
 import { freePort } from "../test/fixtures/registry.ts";
-import { runProgram } from "../test/fixtures/program.ts";
 
 /** `shown` is what the picture says, `command` what runs (where they differ), `lines` how much of the output it keeps. */
 interface Scene {
