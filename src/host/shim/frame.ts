@@ -104,7 +104,8 @@ export const maxInputBytes = 65_536;
 
 /** A frame: length, type and payload in one buffer. */
 export function encodeFrame(type: number, payload: Uint8Array = new Uint8Array()): Uint8Array {
-  if (payload.length + 1 > maxFrameBytes) throw new Fault("tooLarge", `a request of ${payload.length} bytes is too large for the shim`);
+  if (payload.length + 1 > maxFrameBytes)
+    throw new Fault("tooLarge", `a request of ${payload.length} bytes is too large for the shim`);
   const frame = Buffer.allocUnsafe(5 + payload.length);
   frame.writeUInt32BE(payload.length + 1, 0);
   frame[4] = type;
@@ -134,7 +135,7 @@ export class Fields {
   /** Fault `internal` when the payload is not well formed. */
   constructor(payload: Uint8Array) {
     const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       if (bytes.length - at < 5) throw malformed();
       const end = at + 5 + bytes.readUInt32BE(at + 1);
       if (end > bytes.length) throw malformed();

@@ -61,7 +61,8 @@ export class LogSegment implements AsyncDisposable {
   /** The record that ends at the offset. */
   async recordBefore(offset: number): Promise<LogRecord | undefined> {
     const windowStart = Math.max(0, offset - windowBytes);
-    const tail = offset < headBytes + tailBytes ? undefined : await this.#bytes(offset - tailBytes, tailBytes, windowStart);
+    const tail =
+      offset < headBytes + tailBytes ? undefined : await this.#bytes(offset - tailBytes, tailBytes, windowStart);
     const start = tail === undefined ? -1 : offset - tailBytes - tail.readUInt32BE(0) - headBytes;
     if (start < 0) return undefined;
     const whole = await this.#bytes(start, offset - start, windowStart);
@@ -73,7 +74,8 @@ export class LogSegment implements AsyncDisposable {
     const size = await this.sizeBytes();
     if (size === 0 || (await this.recordBefore(size)) !== undefined) return size;
     let end = 0;
-    for (let record = await this.recordAt(0); record !== undefined; record = await this.recordAt(end)) end = record.end.offset;
+    for (let record = await this.recordAt(0); record !== undefined; record = await this.recordAt(end))
+      end = record.end.offset;
     return end;
   }
 
@@ -85,7 +87,8 @@ export class LogSegment implements AsyncDisposable {
     const length = whole.readUInt32BE(0);
     const stream = whole.readUInt8(12);
     const flags = whole.readUInt8(13);
-    if (length !== whole.length - headBytes - tailBytes || whole.readUInt32BE(whole.length - tailBytes) !== length) return undefined;
+    if (length !== whole.length - headBytes - tailBytes || whole.readUInt32BE(whole.length - tailBytes) !== length)
+      return undefined;
     if (stream !== 1 && stream !== 2) return undefined;
     const bytes = Buffer.from(whole.subarray(headBytes, headBytes + length)); // the window is used again
     return {

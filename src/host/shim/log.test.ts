@@ -11,7 +11,15 @@ type Written = readonly [StreamName, string];
 
 test("readLog: records in order over segments, from a position, and to a torn end", async () => {
   await using dir = await folder();
-  await writeSegment(dir.path, 1, [["stdout", "a\n"], ["stderr", "b\n"]], 100n);
+  await writeSegment(
+    dir.path,
+    1,
+    [
+      ["stdout", "a\n"],
+      ["stderr", "b\n"],
+    ],
+    100n,
+  );
   await writeSegment(dir.path, 3, [["stdout", "c"]], 300n);
   assert.deepEqual(await texts(readLog(dir.path)), ["a\n", "b\n", "c"]);
   const records = await Array.fromAsync(readLog(dir.path));
@@ -44,7 +52,16 @@ test("readLog: no folder is an empty log", async () => {
 
 test("findTime: the first record at or after a time", async () => {
   await using dir = await folder();
-  for (let i = 1; i <= 9; i++) await writeSegment(dir.path, i, [["stdout", "x\n"], ["stdout", "y\n"]], BigInt(i) * 100n);
+  for (let i = 1; i <= 9; i++)
+    await writeSegment(
+      dir.path,
+      i,
+      [
+        ["stdout", "x\n"],
+        ["stdout", "y\n"],
+      ],
+      BigInt(i) * 100n,
+    );
   for (const time of [0n, 100n, 101n, 102n, 350n, 500n, 901n]) {
     const expected = (await Array.fromAsync(readLog(dir.path))).find((record) => record.timeNs >= time)?.start;
     assert.deepEqual(await findTime(dir.path, time), expected, `${time}`);
@@ -53,16 +70,25 @@ test("findTime: the first record at or after a time", async () => {
 });
 
 test("readLastLines: the same lines as splitting each stream and counting ends", async () => {
-  const written = fc.array(fc.tuple(fc.constantFrom<StreamName>("stdout", "stderr"), fc.stringMatching(/^[ab\n]{1,6}$/)), { maxLength: 12 });
+  const written = fc.array(
+    fc.tuple(fc.constantFrom<StreamName>("stdout", "stderr"), fc.stringMatching(/^[ab\n]{1,6}$/)),
+    { maxLength: 12 },
+  );
   await fc.assert(
-    fc.asyncProperty(written, fc.integer({ min: 0, max: 8 }), fc.integer({ min: 1, max: 4 }), async (records, lines, perSegment) => {
-      await using dir = await folder();
-      for (let i = 0; i * perSegment < records.length; i++)
-        await writeSegment(dir.path, i + 1, records.slice(i * perSegment, (i + 1) * perSegment), BigInt(i));
-      const got = { stdout: "", stderr: "" };
-      for await (const record of readLastLines(dir.path, lines, ["stdout", "stderr"])) got[record.stream] += Buffer.from(record.bytes);
-      assert.deepEqual(got, expectedLines(records, lines));
-    }),
+    fc.asyncProperty(
+      written,
+      fc.integer({ min: 0, max: 8 }),
+      fc.integer({ min: 1, max: 4 }),
+      async (records, lines, perSegment) => {
+        await using dir = await folder();
+        for (let i = 0; i * perSegment < records.length; i++)
+          await writeSegment(dir.path, i + 1, records.slice(i * perSegment, (i + 1) * perSegment), BigInt(i));
+        const got = { stdout: "", stderr: "" };
+        for await (const record of readLastLines(dir.path, lines, ["stdout", "stderr"]))
+          got[record.stream] += Buffer.from(record.bytes);
+        assert.deepEqual(got, expectedLines(records, lines));
+      },
+    ),
     { numRuns: 150 },
   );
 });
@@ -85,7 +111,11 @@ function expectedLines(records: readonly Written[], lines: number): Record<Strea
   for (const stream of ["stdout", "stderr"] as const)
     if (open[stream] !== "") ended.push({ stream, text: open[stream], end: openEnd[stream] });
   const last = lines === 0 ? [] : ended.toSorted((a, b) => a.end - b.end).slice(-lines);
-  const joined = (stream: StreamName): string => last.filter((line) => line.stream === stream).map((line) => line.text).join("");
+  const joined = (stream: StreamName): string =>
+    last
+      .filter((line) => line.stream === stream)
+      .map((line) => line.text)
+      .join("");
   return { stdout: joined("stdout"), stderr: joined("stderr") };
 }
 

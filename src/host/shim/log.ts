@@ -6,7 +6,10 @@ export type { LogRecord } from "./log-segment.ts";
 const newline = 0x0a;
 
 /** The records from a position on (default: the oldest that is kept), to what is the end at that moment. Segments that rotation takes away meanwhile are passed over. */
-export async function* readLog(dir: string, from: LogPosition = { segment: 0, offset: 0 }): AsyncGenerator<LogRecord, void, undefined> {
+export async function* readLog(
+  dir: string,
+  from: LogPosition = { segment: 0, offset: 0 },
+): AsyncGenerator<LogRecord, void, undefined> {
   let position = from;
   for (;;) {
     const number = (await listSegments(dir)).find((candidate) => candidate >= position.segment);
@@ -35,7 +38,11 @@ export async function endOfLog(dir: string): Promise<LogPosition | undefined> {
  * The last lines of those streams together, as trimmed records in the order of the log; an unfinished line at the end
  * counts as one. Lines of two streams that were written at the same time are counted by their ends.
  */
-export async function* readLastLines(dir: string, lines: number, streams: readonly StreamName[]): AsyncGenerator<LogRecord, void, undefined> {
+export async function* readLastLines(
+  dir: string,
+  lines: number,
+  streams: readonly StreamName[],
+): AsyncGenerator<LogRecord, void, undefined> {
   const cuts = await findCuts(dir, lines, streams);
   const first = [...cuts.values()].toSorted(comparePositions)[0];
   if (first === undefined) return;
@@ -44,7 +51,8 @@ export async function* readLastLines(dir: string, lines: number, streams: readon
     if (record.lostBytes !== undefined || cut === undefined) continue;
     const order = comparePositions(record.start, cut);
     if (order > 0) yield record;
-    else if (order === 0 && cut.skipBytes < record.bytes.length) yield { ...record, bytes: record.bytes.subarray(cut.skipBytes) };
+    else if (order === 0 && cut.skipBytes < record.bytes.length)
+      yield { ...record, bytes: record.bytes.subarray(cut.skipBytes) };
   }
 }
 
@@ -53,14 +61,15 @@ export async function findTime(dir: string, timeNs: bigint): Promise<LogPosition
   const segments = await listSegments(dir);
   // The last segment that begins before the time holds it, or the one after does.
   let low = 0;
-  for (let high = segments.length; high - low > 1; ) {
+  for (let high = segments.length; high - low > 1;) {
     const middle = (low + high) >> 1;
     await using segment = await openSegment(dir, segments[middle] ?? 0);
     const record = await segment?.recordAt(0);
     if (record === undefined || record.timeNs < timeNs) low = middle;
     else high = middle;
   }
-  for await (const record of readLog(dir, { segment: segments[low] ?? 0, offset: 0 })) if (record.timeNs >= timeNs) return record.start;
+  for await (const record of readLog(dir, { segment: segments[low] ?? 0, offset: 0 }))
+    if (record.timeNs >= timeNs) return record.start;
   return undefined;
 }
 
@@ -81,7 +90,7 @@ async function findCuts(dir: string, lines: number, streams: readonly StreamName
     if (!record.partial) end--; // the newline at the end belongs to the line that it ends
     const startsLine = !record.partial || !open.has(record.stream);
     if (startsLine && !finish(record, record.bytes.length)) break;
-    for (let at = record.bytes.lastIndexOf(newline, end - 1); end > 0 && at >= 0; ) {
+    for (let at = record.bytes.lastIndexOf(newline, end - 1); end > 0 && at >= 0;) {
       if (!finish(record, at + 1)) break;
       end = at;
       at = end > 0 ? record.bytes.lastIndexOf(newline, end - 1) : -1;

@@ -78,10 +78,13 @@ test("start: an overlay of 120 layers, seen by nobody else", async () => {
   const [upper, work] = [join(bed.dir, "upper"), join(bed.dir, "work")];
   for (const folder of [target, upper, work]) await mkdir(folder);
   const mounts = [{ op: "overlay", target, lowers, upper, work, options: [] } as const];
-  const { attachment, monitor } = await bed.start(["sh", "-c", "ls / | wc -l; cat /file-0 /file-118; echo new > /written"], {
-    mounts,
-    rootPath: target,
-  });
+  const { attachment, monitor } = await bed.start(
+    ["sh", "-c", "ls / | wc -l; cat /file-0 /file-118; echo new > /written"],
+    {
+      mounts,
+      rootPath: target,
+    },
+  );
   assert.equal((await readAll(attachment)).stdout, "124\n0118");
   await monitor.gone;
   assert.equal(await readFile(join(upper, "written"), "utf8"), "new\n");
@@ -97,7 +100,10 @@ test("slot: vanishes with its network namespace when it is not needed", async ()
 });
 
 test("attach: stdin reaches the container and its end ends it, with a megabyte on the way", async () => {
-  const { attachment, monitor } = await bed.start(["sh", "-c", "sleep 0.2; wc -c"], { stdinOpen: true, stdinOnce: true });
+  const { attachment, monitor } = await bed.start(["sh", "-c", "sleep 0.2; wc -c"], {
+    stdinOpen: true,
+    stdinOnce: true,
+  });
   const piece = Buffer.alloc(100_000, "x");
   for (let i = 0; i < 10; i++) await attachment.write(piece);
   await attachment.endInput();
@@ -116,10 +122,17 @@ test("attach: when the client that stdin was opened for is lost, stdin ends; a r
 });
 
 test("attach: several clients see the same, each from its own place", async () => {
-  const { attachment, monitor } = await bed.start(["sh", "-c", "echo one; read line; echo two $line"], { stdinOpen: true });
+  const { attachment, monitor } = await bed.start(["sh", "-c", "echo one; read line; echo two $line"], {
+    stdinOpen: true,
+  });
   const first = attachment.output[Symbol.asyncIterator]();
   assert.equal((await first.next()).done, false);
-  const fromStart = await monitor.attach({ streams: ["stdout"], stdin: true, from: { segment: 1, offset: 0 }, throttle: true });
+  const fromStart = await monitor.attach({
+    streams: ["stdout"],
+    stdin: true,
+    from: { segment: 1, offset: 0 },
+    throttle: true,
+  });
   const fromNow = await monitor.attach({ streams: ["stdout"], stdin: false, from: "now", throttle: true });
   await fromStart.write(Buffer.from("go\n"));
   assert.equal((await readAll(fromStart)).stdout, "one\ntwo go\n");
@@ -164,7 +177,9 @@ test("signal: reaches init; afterwards there is a conflict; status tells the fac
 
 test("exec: streams, stdin, exit codes, signals, and a program that is not there", async () => {
   const { monitor, start } = await bed.start(["sleep", "100"]);
-  const session = await monitor.exec(await bed.execOf(start, ["sh", "-c", "cat; echo err >&2; exit 5"], { stdin: true }));
+  const session = await monitor.exec(
+    await bed.execOf(start, ["sh", "-c", "cat; echo err >&2; exit 5"], { stdin: true }),
+  );
   await session.write(Buffer.from("hello"));
   await session.endInput();
   let text = "";
@@ -218,7 +233,12 @@ test("monitor: lives on when the daemon's connection is lost, and can be found a
   await monitor[Symbol.asyncDispose]();
   const found = await bed.shim.openMonitor(start.dir);
   assert.ok(found);
-  const again = await found.attach({ streams: ["stdout"], stdin: false, from: { segment: 1, offset: 0 }, throttle: true });
+  const again = await found.attach({
+    streams: ["stdout"],
+    stdin: false,
+    from: { segment: 1, offset: 0 },
+    throttle: true,
+  });
   assert.equal((await readAll(again)).stdout, "late\n");
   assert.equal((await found.exited).code, 4);
   await found.gone;
@@ -238,7 +258,10 @@ test("monitor: killed, it is reported as unavailable", async () => {
 test("monitor: costs less than half a megabyte", async () => {
   const { slot } = await bed.start(["sleep", "100"]);
   const rollup = readFileSync(`/proc/${slot.pid}/smaps_rollup`, "utf8");
-  const privateKb = [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce((sum, match) => sum + Number(match[1]), 0);
+  const privateKb = [...rollup.matchAll(/^Private_\w+:\s+(\d+) kB/gm)].reduce(
+    (sum, match) => sum + Number(match[1]),
+    0,
+  );
   if (process.env["SLIPWAY_SHIM_KIND"] === undefined) assert.ok(privateKb < 512, `${privateKb} kB`);
   assert.ok(privateKb > 0);
 });

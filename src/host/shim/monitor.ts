@@ -129,7 +129,9 @@ export class ShimMonitor implements Monitor {
       this.#exited.reject(error);
     } finally {
       this.#watcher.close();
-      this.#exited.reject(new Fault("unavailable", "the container's monitor went away without saying how the container ended"));
+      this.#exited.reject(
+        new Fault("unavailable", "the container's monitor went away without saying how the container ended"),
+      );
       this.#gone.resolve();
     }
   }
@@ -145,7 +147,11 @@ export class ShimMonitor implements Monitor {
     await this.#expectOk(socket, type, fields);
   }
 
-  async #expectOk(socket: FrameSocket, type: number, fields: Readonly<Partial<Record<FieldName, FieldValue>>>): Promise<void> {
+  async #expectOk(
+    socket: FrameSocket,
+    type: number,
+    fields: Readonly<Partial<Record<FieldName, FieldValue>>>,
+  ): Promise<void> {
     try {
       await socket.send(encodeRequest(type, fields));
       answerOf(await socket.receive(), frameType.ok, monitorFault);

@@ -72,7 +72,8 @@ test("attach: a stalled reader costs no memory, and 100 MB pass it by", async ()
   monitor.exited.finally(() => (running = false)).catch(() => undefined);
   const begun = performance.now();
   while (running && performance.now() - begun < 15_000) {
-    if (process.env["SLIPWAY_SHIM_KIND"] === undefined) assert.ok(privateKb(slot.pid) < 512, `${privateKb(slot.pid)} kB`);
+    if (process.env["SLIPWAY_SHIM_KIND"] === undefined)
+      assert.ok(privateKb(slot.pid) < 512, `${privateKb(slot.pid)} kB`);
     await sleep(50);
   }
   assert.equal(running, false);

@@ -9,7 +9,11 @@ const keptErrorBytes = 65_536;
 const standardEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" };
 
 /** Runs a program on a fresh connection to the zygote. The signal kills it. */
-export async function startProgram(socket: FrameSocket, program: Program, signal?: AbortSignal): Promise<RunningProgram> {
+export async function startProgram(
+  socket: FrameSocket,
+  program: Program,
+  signal?: AbortSignal,
+): Promise<RunningProgram> {
   const stop = (): void => socket.close();
   signal?.addEventListener("abort", stop, { once: true });
   try {
@@ -124,7 +128,9 @@ function programFault(program: Program, frame: Frame): Fault {
   const text = fields.text("text");
   const missing = fields.number("errno") === 2 && text.startsWith("exec ");
   if (missing)
-    return new Fault("notFound", `${program.argv[0]}: no such program`, { remedy: `Install the package that has ${program.argv[0]}.` });
+    return new Fault("notFound", `${program.argv[0]}: no such program`, {
+      remedy: `Install the package that has ${program.argv[0]}.`,
+    });
   return new Fault("internal", `cannot run ${program.argv[0]}: ${text}`);
 }
 

@@ -12,7 +12,11 @@ import { connectShim, stopZygote } from "./shim.ts";
 import { openTestBed, type TestBed } from "./test-bed.ts";
 
 const kind = process.env["SLIPWAY_SHIM_KIND"] ?? "musl";
-const shimPath = resolve(import.meta.dirname, "../../../build/shim", kind === "musl" ? "slipway-shim" : `slipway-shim-${kind}`);
+const shimPath = resolve(
+  import.meta.dirname,
+  "../../../build/shim",
+  kind === "musl" ? "slipway-shim" : `slipway-shim-${kind}`,
+);
 
 let bed: TestBed;
 before(async () => {
@@ -35,7 +39,10 @@ test("runToEnd: environment, folder, time limit, a missing program, too much out
   assert.deepEqual([late.timedOut, late.signal], [true, 9]);
   assert.ok(performance.now() - begun < 1_500);
   await assert.rejects(bed.shim.runToEnd({ argv: ["no-such-program"] }), { kind: "notFound" });
-  await assert.rejects(bed.shim.runToEnd({ argv: ["ls"], cwd: "/no/such" }), { kind: "internal", message: /chdir \/no\/such/ });
+  await assert.rejects(bed.shim.runToEnd({ argv: ["ls"], cwd: "/no/such" }), {
+    kind: "internal",
+    message: /chdir \/no\/such/,
+  });
   await assert.rejects(bed.shim.runToEnd({ argv: ["head", "-c", "20000000", "/dev/zero"] }), { kind: "tooLarge" });
   await assert.rejects(bed.shim.runToEnd({ argv: ["a\0b"] }), { kind: "invalid" });
 });
@@ -65,7 +72,9 @@ test("run: the client's going, by signal, dispose or kill -9, ends the program",
   const script = `const { connectShim } = await import(${JSON.stringify(join(import.meta.dirname, "shim.ts"))});
     const shim = await connectShim(${JSON.stringify({ socketPath: bed.socketPath, shimPath })});
     await shim.run({ argv: ["sleep", "${marks[2]}"] }); console.log("runs"); setInterval(() => {}, 1000);`;
-  const client = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const client = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   await new Promise((done) => client.stdout.once("data", done));
   for (const mark of marks) assert.equal(await countOf(mark), 1, mark);
   stop.abort();
@@ -84,7 +93,9 @@ test("run: files as standard input and output; an existing file is not overwritt
   assert.equal((await bed.shim.runToEnd({ argv: ["cat"], stdinPath: from, stdoutPath: to })).code, 0);
   assert.equal(await readFile(to, "utf8"), "content");
   assert.equal((await stat(to)).mode & 0o777, 0o600);
-  await assert.rejects(bed.shim.runToEnd({ argv: ["cat"], stdinPath: from, stdoutPath: to }), { message: /File exists/ });
+  await assert.rejects(bed.shim.runToEnd({ argv: ["cat"], stdinPath: from, stdoutPath: to }), {
+    message: /File exists/,
+  });
 });
 
 test("tree: only the tree can be written to, and no symlink leads out of it", async () => {
@@ -112,7 +123,14 @@ test("tree: tar unpacks into an overlay that only it sees", async () => {
   await writeFile(join(folder("lower"), "below"), "b");
   const archive = spawnSync("tar", ["-C", bed.rootfs, "-cf", "-", "bin"], { maxBuffer: 1 << 24 }).stdout;
   const mounts = [
-    { op: "overlay", target: folder("merged"), lowers: [folder("lower")], upper: folder("upper"), work: folder("work"), options: [] },
+    {
+      op: "overlay",
+      target: folder("merged"),
+      lowers: [folder("lower")],
+      upper: folder("upper"),
+      work: folder("work"),
+      options: [],
+    },
   ] as const;
   const end = await bed.shim.runToEnd({ argv: ["tar", "-xf", "-"], mounts, tree: folder("merged"), input: archive });
   assert.deepEqual([end.code, end.stderr], [0, ""]);
@@ -157,7 +175,8 @@ test("zygote and monitor: random bytes and half frames never bring them down", a
 test("run: a thousand programs leave no process and no descriptor", async () => {
   const zygote = await zygotePid();
   const before = readFileSync(`/proc/${zygote}/smaps_rollup`, "utf8").match(/^Rss:\s+(\d+)/m)?.[1];
-  for (let i = 0; i < 100; i++) await Promise.all(Array.from({ length: 10 }, () => bed.shim.runToEnd({ argv: ["true"] })));
+  for (let i = 0; i < 100; i++)
+    await Promise.all(Array.from({ length: 10 }, () => bed.shim.runToEnd({ argv: ["true"] })));
   await sleep(50);
   const rss = readFileSync(`/proc/${zygote}/smaps_rollup`, "utf8").match(/^Rss:\s+(\d+)/m)?.[1];
   assert.ok(Number(rss) - Number(before) < 64, `${before} → ${rss} kB`);
@@ -170,7 +189,13 @@ test("init: passes signals on, reaps orphans, gives the program's status", async
   assert.equal(status("sh", "-c", "exit 6"), 6);
   assert.equal(status("sh", "-c", "kill -9 $$"), 137);
   assert.equal(status("/no/such"), 127);
-  const child = spawn(shimPath, ["init", "--", "sh", "-c", "trap 'exit 12' TERM; echo ready; while :; do sleep 0.05; done"]);
+  const child = spawn(shimPath, [
+    "init",
+    "--",
+    "sh",
+    "-c",
+    "trap 'exit 12' TERM; echo ready; while :; do sleep 0.05; done",
+  ]);
   await new Promise((done) => child.stdout.once("data", done));
   child.kill("SIGTERM");
   const [code] = await new Promise<[number | null]>((done) => child.once("exit", (value) => done([value])));
@@ -178,7 +203,11 @@ test("init: passes signals on, reaps orphans, gives the program's status", async
 });
 
 test("init: as process 1 of a container", async () => {
-  await writeFile(join(bed.rootfs, "init"), await readFile(resolve(import.meta.dirname, "../../../build/shim/slipway-shim")), { mode: 0o755 });
+  await writeFile(
+    join(bed.rootfs, "init"),
+    await readFile(resolve(import.meta.dirname, "../../../build/shim/slipway-shim")),
+    { mode: 0o755 },
+  );
   const { monitor } = await bed.start(["/init", "init", "--", "sh", "-c", "(sleep 0.1 &) ; sleep 0.2; exit 21"]);
   assert.equal((await monitor.exited).code, 21);
 });
@@ -191,7 +220,10 @@ async function countOf(mark: string): Promise<number> {
 
 async function zygotePid(): Promise<number> {
   const { stdout } = await bed.shim.runToEnd({ argv: ["ps", "-eo", "pid=,args="] });
-  const line = Buffer.from(stdout).toString().split("\n").find((text) => text.includes(`zygote --socket ${bed.socketPath}`));
+  const line = Buffer.from(stdout)
+    .toString()
+    .split("\n")
+    .find((text) => text.includes(`zygote --socket ${bed.socketPath}`));
   return Number.parseInt(line ?? "", 10);
 }
 

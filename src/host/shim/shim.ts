@@ -98,9 +98,13 @@ async function ensureZygote(options: ShimOptions): Promise<void> {
     // Another daemon may be starting one at this moment: it holds the lock, and its zygote serves both.
     const status = await startZygote(options);
     if (status !== 0 && status !== lockedStatus)
-      throw new Fault("unavailable", `${options.shimPath} ended with status ${status}`, { remedy: "Build the shim: shim/build.sh" });
-    if (performance.now() > deadline) throw new Fault("unavailable", `no shim could be started at ${options.socketPath}`);
-    if (attempt > 0) await sleep(Math.min(5 * attempt, 100), undefined, options.signal ? { signal: options.signal } : {});
+      throw new Fault("unavailable", `${options.shimPath} ended with status ${status}`, {
+        remedy: "Build the shim: shim/build.sh",
+      });
+    if (performance.now() > deadline)
+      throw new Fault("unavailable", `no shim could be started at ${options.socketPath}`);
+    if (attempt > 0)
+      await sleep(Math.min(5 * attempt, 100), undefined, options.signal ? { signal: options.signal } : {});
   }
 }
 
@@ -127,7 +131,9 @@ async function startZygote(options: ShimOptions): Promise<number> {
   });
   const words: Uint8Array[] = [];
   child.stderr.on("data", (chunk: Uint8Array) => words.push(chunk));
-  child.once("error", (error) => reject(new Fault("unavailable", `cannot start ${options.shimPath}: ${error.message}`, { cause: error })));
+  child.once("error", (error) =>
+    reject(new Fault("unavailable", `cannot start ${options.shimPath}: ${error.message}`, { cause: error })),
+  );
   child.once("close", (code) => {
     const text = Buffer.concat(words).toString().trim();
     if (code === 1 && text !== "") reject(new Fault("unavailable", text));

@@ -15,7 +15,8 @@ export async function openSlot(socket: FrameSocket, newNetns: boolean): Promise<
     return new ShimSlot(socket, fields.number("pid") ?? 0);
   } catch (error) {
     socket.close();
-    if (error instanceof StartFailure) throw new Fault("internal", `cannot prepare a monitor: ${error.message}`, { cause: error });
+    if (error instanceof StartFailure)
+      throw new Fault("internal", `cannot prepare a monitor: ${error.message}`, { cause: error });
     throw error;
   }
 }
@@ -83,7 +84,8 @@ function expect(frame: Frame | undefined, type: number): Fields {
   if (frame === undefined) throw new StartFailure("lost", null, "the container's monitor went away");
   const fields = new Fields(frame.payload);
   if (frame.type === type) return fields;
-  if (frame.type !== frameType.failed) throw new StartFailure("lost", null, `unexpected frame ${frame.type} from the monitor`);
+  if (frame.type !== frameType.failed)
+    throw new StartFailure("lost", null, `unexpected frame ${frame.type} from the monitor`);
   throw new StartFailure(stageOf(fields.text("stage")), fields.number("status") ?? null, fields.text("text"));
 }
 

@@ -4,10 +4,20 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { connectShim, stopZygote } from "./shim.ts";
-import type { Attachment, AttachRequest, ExecStart, Monitor, MonitorSlot, MonitorStart, MountOp, Shim } from "./shim-types.ts";
+import type {
+  Attachment,
+  AttachRequest,
+  ExecStart,
+  Monitor,
+  MonitorSlot,
+  MonitorStart,
+  MountOp,
+  Shim,
+} from "./shim-types.ts";
 
 const repository = resolve(import.meta.dirname, "../../..");
-const applets = "sh true false sleep cat echo yes head seq stty ls id kill dd printf wc tr tail env nohup mkdir rm touch".split(" ");
+const applets =
+  "sh true false sleep cat echo yes head seq stty ls id kill dd printf wc tr tail env nohup mkdir rm touch".split(" ");
 
 /** For tests only: a zygote of its own, a busybox root filesystem and real crun, in a folder that `dispose` removes. */
 export interface TestBed extends AsyncDisposable {
@@ -24,7 +34,9 @@ export interface TestBed extends AsyncDisposable {
 }
 
 /** What tests vary. */
-export interface BedOptions extends Partial<Pick<MonitorStart, "tty" | "stdinOpen" | "stdinOnce" | "size" | "mounts" | "log">> {
+export interface BedOptions extends Partial<
+  Pick<MonitorStart, "tty" | "stdinOpen" | "stdinOnce" | "size" | "mounts" | "log">
+> {
   readonly rootPath?: string;
   readonly newNetns?: boolean;
   /** Entries of the OCI config's process object. */
@@ -88,7 +100,13 @@ async function startContainer(bed: TestBed, args: readonly string[], options: Be
   const slot = await bed.shim.prepareMonitor({ newNetns: options.newNetns ?? false });
   let attachment: Attachment | undefined;
   const { monitor, pid } = await slot.start(start, async (held) => {
-    attachment = await held.attach({ streams: ["stdout", "stderr"], stdin: true, from: "now", throttle: true, ...options.attach });
+    attachment = await held.attach({
+      streams: ["stdout", "stderr"],
+      stdin: true,
+      from: "now",
+      throttle: true,
+      ...options.attach,
+    });
   });
   if (attachment === undefined) throw new Error("not attached");
   return { start, slot, monitor, pid, attachment };
@@ -107,7 +125,12 @@ async function makeRootfs(dir: string): Promise<string> {
   return rootfs;
 }
 
-async function writeContainer(dir: string, rootfs: string, args: readonly string[], options: BedOptions): Promise<MonitorStart> {
+async function writeContainer(
+  dir: string,
+  rootfs: string,
+  args: readonly string[],
+  options: BedOptions,
+): Promise<MonitorStart> {
   const id = `shimtest-${randomBytes(6).toString("hex")}`;
   const bundle = join(dir, id);
   await mkdir(bundle);
@@ -135,10 +158,29 @@ async function writeContainer(dir: string, rootfs: string, args: readonly string
   };
 }
 
-async function writeExec(dir: string, start: MonitorStart, args: readonly string[], options: Partial<ExecStart>): Promise<ExecStart> {
+async function writeExec(
+  dir: string,
+  start: MonitorStart,
+  args: readonly string[],
+  options: Partial<ExecStart>,
+): Promise<ExecStart> {
   const name = join(start.dir, `exec-${randomBytes(6).toString("hex")}`);
   const terminal = options.tty ?? false;
-  await writeFile(`${name}.json`, JSON.stringify({ terminal, user: { uid: 0, gid: 0 }, args, env: ["PATH=/bin"], cwd: "/" }));
-  const argv = ["crun", "--root", join(dir, "crun"), "exec", "--process", `${name}.json`, "--detach", "--pid-file", `${name}.pid`, start.id];
+  await writeFile(
+    `${name}.json`,
+    JSON.stringify({ terminal, user: { uid: 0, gid: 0 }, args, env: ["PATH=/bin"], cwd: "/" }),
+  );
+  const argv = [
+    "crun",
+    "--root",
+    join(dir, "crun"),
+    "exec",
+    "--process",
+    `${name}.json`,
+    "--detach",
+    "--pid-file",
+    `${name}.pid`,
+    start.id,
+  ];
   return { runtimeArgv: argv, pidFile: `${name}.pid`, tty: terminal, stdin: false, discardOutput: false, ...options };
 }
