@@ -1,6 +1,6 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { busyboxArchive } from "../../test/fixtures/images.ts";
 import { mustRun, runProgram } from "../../test/fixtures/program.ts";
 import { type Figure, interleaved, ratioFigure, timed } from "./figures.ts";
@@ -40,16 +40,31 @@ export async function warmRun(ground: Ground, rounds: number): Promise<Figure[]>
   ];
 }
 
-/** Podman with a store of its own and the same image; without a command when it is not there or cannot run here. */
+/**
+ * Podman with a store and a network namespace of its own (it leaves a bridge and firewall chains) and the same image; without a
+ * command when it is not there or cannot run here. The limits are given because its defaults need CAP_SYS_RESOURCE.
+ */
 async function preparePodman(): Promise<AsyncDisposable & { readonly command?: string }> {
   const folder = await mkdtemp(join(tmpdir(), "slipway-bench-podman-"));
-  const base = ["--root", join(folder, "root"), "--runroot", join(folder, "run"), "--log-level", "error"];
+  const namespace = basename(folder);
+  const podman = [
+    `--net=/run/netns/${namespace}`,
+    "podman",
+    "--root",
+    join(folder, "root"),
+    "--runroot",
+    join(folder, "run"),
+  ];
   const dispose = async (): Promise<void> => {
-    await runProgram("podman", [...base, "system", "reset", "--force"]);
+    await runProgram("nsenter", [...podman, "system", "reset", "--force"]);
+    await mustRun("ip", ["netns", "delete", namespace]);
     await mustRun("rm", ["-rf", folder]);
   };
-  const loaded = await runProgram("podman", [...base, "load", "-q", "-i", await busyboxArchive()]);
-  const args = [...base, "run", "--rm", "busybox:latest", "true"];
-  const works = loaded.code === 0 && (await runProgram("podman", args)).code === 0;
-  return { ...(works && { command: `podman ${args.join(" ")}` }), [Symbol.asyncDispose]: dispose };
+  await mustRun("ip", ["netns", "add", namespace]);
+  await mustRun("ip", ["-n", namespace, "link", "set", "lo", "up"]);
+  const loaded = await runProgram("nsenter", [...podman, "load", "-q", "-i", await busyboxArchive()]);
+  const limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+  const run = [...podman, "run", "--rm", ...limits, "busybox:latest", "true"];
+  const works = loaded.code === 0 && (await runProgram("nsenter", run)).code === 0;
+  return { ...(works && { command: `nsenter ${run.join(" ")}` }), [Symbol.asyncDispose]: dispose };
 }
