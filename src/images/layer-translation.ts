@@ -104,6 +104,7 @@ export class LayerTranslation {
     const path = [...parent.path, name].join("/");
     const placed: TarHeader = { ...header, path: `./${path}`, pax: attributesOf(header) };
     this.#linksBelow.delete(path);
+    if (header.type !== "directory") refuseFilled(parent.directory, name, path);
     switch (header.type) {
       case "directory":
         this.#placeDirectory(placed, parent.directory, name);
@@ -200,6 +201,17 @@ const whiteoutPrefix = ".wh.";
 const opaqueMark = ".wh..wh..opq";
 const attributePrefix = "SCHILY.xattr.";
 const other = { kind: "other" } as const;
+
+/** A directory may become something else within a layer only while it is empty; no tool makes such layers. */
+function refuseFilled(parent: LayerDirectory, name: string, path: string): void {
+  const before = parent.children.get(name);
+  if (before?.kind === "directory" && before.children.size > 0) {
+    throw new Fault(
+      "invalid",
+      `archive replaces a directory that it has filled: ${JSON.stringify(path.slice(0, 200))}`,
+    );
+  }
+}
 
 /** The extended attributes of an entry, without overlay's own. */
 function attributesOf(header: TarHeader): ReadonlyMap<string, string> {

@@ -8,7 +8,7 @@ export interface TarRun {
   readonly args: readonly string[];
 }
 
-/** How layers are extracted: every owner, mode, attribute and time as the archive says; what is in the way is replaced. */
+/** How layers are extracted: every owner, mode, attribute and time as the archive says; a file in the way is replaced. Never with `--recursive-unlink`: it empties directories that come twice. */
 export const extractArgs: readonly string[] = [
   "--extract",
   "--file=-",
@@ -18,7 +18,6 @@ export const extractArgs: readonly string[] = [
   "--numeric-owner",
   "--xattrs",
   "--xattrs-include=*",
-  "--recursive-unlink",
   "--delay-directory-restore",
   "--warning=no-timestamp",
 ];
