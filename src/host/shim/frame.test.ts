@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { decodeOutput, encodeFrame, encodeRequest, Fields, fieldTag, frameType, protocolVersion } from "./frame.ts";
 import { encodeMounts } from "./mount-plan.ts";
 

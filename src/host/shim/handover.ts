@@ -2,7 +2,7 @@
 export class Handover<Item> implements AsyncIterable<Item> {
   #item: { readonly value: Item; readonly taken: () => void } | undefined;
   #wake: (() => void) | undefined;
-  #end: { readonly error: unknown } | undefined;
+  #end: { readonly error: Error | undefined } | undefined;
   #abandoned = false;
 
   /** Resolves when the consumer took the item; at once when it has left. */
@@ -16,7 +16,9 @@ export class Handover<Item> implements AsyncIterable<Item> {
 
   /** No more items; with an error the consumer's loop throws it. */
   finish(error?: unknown): void {
-    this.#end ??= { error };
+    this.#end ??= {
+      error: error === undefined || error instanceof Error ? error : new Error("the producer failed", { cause: error }),
+    };
     this.#wake?.();
   }
 

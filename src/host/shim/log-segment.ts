@@ -23,8 +23,8 @@ export interface LogRecord {
 
 /** The numbers of a log's segments, ascending; none when there is no log. */
 export async function listSegments(dir: string): Promise<number[]> {
-  const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
+  const names = await readdir(dir).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   });
   return names

@@ -3,7 +3,7 @@ import { appendFile, mkdtemp, rm, truncate, unlink, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { endOfLog, findTime, readLastLines, readLog } from "./log.ts";
 import type { StreamName } from "./shim-types.ts";
 
@@ -85,7 +85,7 @@ test("readLastLines: the same lines as splitting each stream and counting ends",
           await writeSegment(dir.path, i + 1, records.slice(i * perSegment, (i + 1) * perSegment), BigInt(i));
         const got = { stdout: "", stderr: "" };
         for await (const record of readLastLines(dir.path, lines, ["stdout", "stderr"]))
-          got[record.stream] += Buffer.from(record.bytes);
+          got[record.stream] += Buffer.from(record.bytes).toString();
         assert.deepEqual(got, expectedLines(records, lines));
       },
     ),

@@ -7,16 +7,10 @@ export function encodeMounts(mounts: readonly MountOp[]): string[] {
 }
 
 function wordsOf(mount: MountOp): readonly string[] {
-  switch (mount.op) {
-    case "mkdir":
-      return ["mkdir", mount.path, mount.mode.toString(8)];
-    case "bind":
-      return ["bind", mount.source, mount.target, mount.flags.join(",")];
-    case "mount":
-      return ["mount", mount.type, mount.source, mount.target, mount.flags.join(","), mount.data];
-    case "overlay":
-      return ["overlay", mount.target, mount.upper ?? "", mount.work ?? "", mount.options.join(","), ...mount.lowers];
-  }
+  if (mount.op === "mkdir") return ["mkdir", mount.path, mount.mode.toString(8)];
+  if (mount.op === "bind") return ["bind", mount.source, mount.target, mount.flags.join(",")];
+  if (mount.op === "mount") return ["mount", mount.type, mount.source, mount.target, mount.flags.join(","), mount.data];
+  return ["overlay", mount.target, mount.upper ?? "", mount.work ?? "", mount.options.join(","), ...mount.lowers];
 }
 
 function words(list: readonly string[]): string {

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { frameType } from "./frame.ts";
 import { connectShim, stopZygote } from "./shim.ts";
 import { openTestBed, type TestBed } from "./test-bed.ts";
