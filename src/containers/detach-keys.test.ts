@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import { array, assert as check, property, uint8Array } from "fast-check";
 import { isFault } from "#core/fault";
 import { DetachScanner, parseDetachKeys } from "./detach-keys.ts";
 
@@ -27,9 +27,9 @@ test("DetachScanner: finds the keys across writes, and passes the rest on", () =
 });
 
 test("DetachScanner: what is not the keys goes on unchanged, however it is cut", () => {
-  const piece = fc.uint8Array({ max: 3, maxLength: 6 });
-  fc.assert(
-    fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+  const piece = uint8Array({ max: 3, maxLength: 6 });
+  check(
+    property(array(piece, { maxLength: 12 }), (pieces) => {
       const scanner = new DetachScanner(Uint8Array.of(1, 2));
       const whole = Buffer.concat(pieces);
       const passed: Uint8Array[] = [];

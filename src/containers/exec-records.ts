@@ -53,7 +53,7 @@ export class Execs {
     record.state = { status: "exited", exitCode, pid };
     record.endedMs = Date.now();
     delete record.session;
-    this.#sweep ??= setTimeout(() => this.#sweepOld(), keptMs / 5).unref();
+    if (this.#sweep === undefined) this.#sweepLater();
   }
 
   /** Execs that never started cannot start any more; those that ran are ended by the kernel and report it themselves. */
@@ -78,7 +78,11 @@ export class Execs {
       if (record.endedMs <= before) this.#records.delete(record.id);
       else left = true;
     }
-    if (left) this.#sweep = setTimeout(() => this.#sweepOld(), keptMs / 5).unref();
+    if (left) this.#sweepLater();
+  }
+
+  #sweepLater(): void {
+    this.#sweep = setTimeout(() => this.#sweepOld(), keptMs / 5).unref();
   }
 
   #dropOldestEnded(): void {

@@ -48,7 +48,7 @@ async function* chunks(
     .attach({ streams: options.streams, stdin: false, from: position, throttle: false })
     .catch(() => undefined); // it has ended meanwhile
   if (attachment === undefined) return;
-  const end = (): void => void attachment[Symbol.asyncDispose]().catch(() => {});
+  const end = (): void => void Promise.resolve(attachment[Symbol.asyncDispose]()).catch(() => {});
   stop.addEventListener("abort", end, { once: true });
   try {
     for await (const item of attachment.output) {

@@ -5,7 +5,7 @@ import type { Digest } from "#core/digest";
 import type { Event } from "#core/event";
 import { Fault } from "#core/fault";
 import type { ContainerDefaults } from "#core/oci";
-import { type Host, type OutputChunk, openHost } from "#host";
+import { type Host, openHost } from "#host";
 import { type Images, type RootFilesystem } from "#images";
 import { type Networks, openNetworks } from "#networks";
 import type { Containers, ContainerSpec, Session } from "../containers.ts";
@@ -91,11 +91,9 @@ export async function openBed(): Promise<Bed> {
 
 /** All output of a session, by stream. */
 export async function readAll(session: Session): Promise<{ stdout: string; stderr: string }> {
-  const texts = { stdout: "", stderr: "", systemerr: "" };
-  for await (const item of session.output) {
-    texts[item.stream] += "text" in item ? item.text : Buffer.from((item as OutputChunk).bytes).toString();
-  }
-  return texts;
+  const pieces = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[], systemerr: [] as Uint8Array[] };
+  for await (const item of session.output) pieces[item.stream].push("text" in item ? Buffer.from(item.text) : item.bytes);
+  return { stdout: Buffer.concat(pieces.stdout).toString(), stderr: Buffer.concat(pieces.stderr).toString() };
 }
 
 async function runToEnd(
