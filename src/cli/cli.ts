@@ -23,9 +23,9 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     process.stdout.write(`Slipway version ${productVersion}\n`);
     return 0;
   }
-  const words = args[0] === "help" ? [...args.slice(1), "--help"] : [...args];
-  const { name, rest } = splitName(words);
-  if (help || name === "") return await showHelp(words);
+  if (args[0] === "help") return await showHelp(args.slice(1));
+  const { name, rest } = splitName(args);
+  if (help || name === "") return await showHelp(args);
   const command = await findCommand(name, rest);
   if (command === undefined) return await showHelp([name]);
   const { mayStart, host } = chooseHost(values, process.env);

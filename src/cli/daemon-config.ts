@@ -63,7 +63,7 @@ export function mergeConfigFile<Values extends object>(
   if (unknown.length > 0) {
     throw broken(`the following directives don't match any configuration option: ${unknown.sort().join(", ")}`);
   }
-  const merged: Record<string, unknown> = { ...values };
+  const merged: Record<string, unknown> = { ...(values as Record<string, unknown>) };
   const conflicts: string[] = [];
   for (const [key, value] of Object.entries(config)) {
     const directive = directives[key];

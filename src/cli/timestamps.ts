@@ -7,13 +7,13 @@ export function timestamp(text: string): string | undefined {
   return timeNs === undefined ? "0" : formatTime(timeNs);
 }
 
-/** `2026-01-31 12:00:00 +0000 UTC`: a time as Go's String shows it. */
-export function goTime(milliseconds: number): string {
+/** `2026-01-31 12:00:00 +0000 UTC`: a time as Go's String shows it; `fraction` is put behind the seconds. */
+export function goTime(milliseconds: number, fraction = ""): string {
   const time = new Date(milliseconds);
   const zone = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(time);
   const name = zone.find((part) => part.type === "timeZoneName")?.value ?? "UTC";
   const stamp = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-  return `${stamp} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())} ${offset(time)} ${name}`;
+  return `${stamp} ${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}${fraction} ${offset(time)} ${name}`;
 }
 
 /** A time with its zone, as RFC 3339 has it: `2026-01-31T12:00:00Z`, `2026-01-31T13:00:00+01:00`; `fraction` is put behind the seconds. */

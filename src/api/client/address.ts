@@ -31,7 +31,8 @@ export function parseAddress(text: string, tls = false): Address {
     const secure = scheme === "https" || (scheme === "tcp" && tls);
     const url = URL.parse(`http://${rest}`);
     if (rest === "" || url === null || url.hostname === "") throw unusable(text, "Use tcp://host:port.");
-    const port = /:\d+$/.test(url.host) || url.port !== "" ? Number(url.port || 80) : secure ? 2376 : 2375;
+    // A URL drops the port that is its scheme's own.
+    const port = Number(/^[^/]*:(\d+)(?:\/|$)/.exec(rest)?.[1] ?? (secure ? 2376 : 2375));
     const basePath = url.pathname.replace(/\/+$/, "");
     return { kind: "tcp", host: url.hostname.replace(/^\[|\]$/g, ""), port, tls: secure, basePath };
   }

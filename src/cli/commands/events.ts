@@ -36,7 +36,7 @@ export const events = defineCommand({
     };
     try {
       const messages = await (await around.client()).system.events(options, interrupted.signal);
-      for await (const message of messages) await write(around.stdout, `${show(message)}\n`);
+      for await (const message of messages) await write(around.stdout, `${show(sorted(message))}\n`);
     } catch (error) {
       if (!interrupted.signal.aborted) throw error;
       return 130;
@@ -55,9 +55,7 @@ function formatter(format: string): (message: EventMessage) => string {
 /** What templates see: the fields by their Go names. */
 function fieldsOf(message: EventMessage): object {
   const attributes = markMap({ ...message.Actor.Attributes });
-  return {
-    ...message,
-    Actor: { ...message.Actor, Attributes: attributes },
+  const names = {
     Status: message.status ?? message.Action,
     ID: message.id ?? message.Actor.ID,
     From: message.from ?? "",
@@ -65,6 +63,15 @@ function fieldsOf(message: EventMessage): object {
     Time: message.time,
     TimeNano: message.timeNano,
   };
+  const fields = { ...message, Actor: { ...message.Actor, Attributes: attributes } };
+  // Not enumerable: `{{json .}}` shows the message as it came.
+  for (const [name, value] of Object.entries(names)) Object.defineProperty(fields, name, { value });
+  return fields;
+}
+
+function sorted(message: EventMessage): EventMessage {
+  const entries = Object.entries(message.Actor.Attributes ?? {}).sort(([left], [right]) => (left < right ? -1 : 1));
+  return { ...message, Actor: { ...message.Actor, Attributes: Object.fromEntries(entries) } };
 }
 
 function plainText({ Action, Actor, time, timeNano, Type }: EventMessage): string {

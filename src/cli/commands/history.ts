@@ -41,7 +41,10 @@ export const history = defineCommand({
         },
       };
     });
-    await write(around.stdout, renderRows(historyFormat, rows, { format: values.format, quiet: values.quiet }));
+    await write(
+      around.stdout,
+      renderRows(values.human ? historyFormat : exactFormat, rows, { format: values.format, quiet: values.quiet }),
+    );
     return 0;
   },
 });
@@ -59,3 +62,5 @@ const historyFormat: RowFormat = {
   table: "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
   quietField: "ID",
 };
+
+const exactFormat: RowFormat = { ...historyFormat, headers: { ...historyFormat.headers, CreatedSince: "CREATED AT" } };

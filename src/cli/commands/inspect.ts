@@ -1,6 +1,6 @@
 import { type Client, EngineFault } from "#api/client";
 import { toJson } from "#api/wire";
-import { type Command, defineCommand } from "../command.ts";
+import { type Command, defineCommand, ExitStatus } from "../command.ts";
 import { wordsOf } from "../each.ts";
 import { text, toggle } from "../flags/flag.ts";
 import { shaped } from "../output/shape.ts";
@@ -92,10 +92,10 @@ async function inspectAny(client: Client, name: string, wanted: readonly Kind[],
       // An image name that is no reference cannot be an image: look on.
       const absent =
         error instanceof EngineFault && (error.status === 404 || (error.status === 400 && kind !== "container"));
-      if (!absent) throw error;
+      if (!absent || wanted.length === 1) throw error;
     }
   }
-  throw new Error(`error: no such object: ${name}`);
+  throw new Error(`Error: No such object: ${name}`);
 }
 
 /** Prints what was found, then what was not; JSON is one array for all. */
@@ -130,7 +130,7 @@ function compile(format: string): Template {
   try {
     return compileTemplate(format);
   } catch (error) {
-    throw new Error(`template parsing error: ${(error as Error).message}`, { cause: error });
+    throw new ExitStatus(64, `template parsing error: ${(error as Error).message}`);
   }
 }
 

@@ -37,7 +37,7 @@ export const networkList = defineCommand({
               .map(([name, value]) => `${name}=${value}`)
               .sort()
               .join(","),
-          CreatedAt: () => goTime(Date.parse(network.Created)),
+          CreatedAt: () => goTime(Date.parse(network.Created), /\.\d+/.exec(network.Created)?.[0].replace(/0+$/, "")),
         },
         methods: { Label: (name: unknown) => labels[String(name)] ?? "" },
       };

@@ -14,7 +14,7 @@ export const port = defineCommand({
     const ports = NetworkSettings.Ports ?? {};
     const key = wanted === undefined || wanted.includes("/") ? wanted : `${wanted}/tcp`;
     if (key !== undefined && ((ports[key] ?? null) === null || ports[key]?.length === 0)) {
-      throw new Error(`no public port '${key}' published for ${name}`);
+      throw new Error(`Error: No public port '${wanted}' published for ${name}`);
     }
     for (const inside of Object.keys(ports).sort(byPort)) {
       if (key !== undefined && inside !== key) continue;

@@ -102,6 +102,7 @@ function containerCells(row: ContainerSummary, whole: boolean): RowCells {
           .map((name) => (whole ? name : ellipsis(name, 15)))
           .join(","),
       LocalVolumes: () => String(row.Mounts.filter(({ Driver }) => Driver === "local").length),
+      Platform: () => null,
       Networks: () => Object.keys(row.NetworkSettings?.Networks ?? {}).join(","),
     },
     methods: { Label: (name) => labels[String(name)] ?? "" },

@@ -1,4 +1,4 @@
-import { defineCommand, UsageError } from "../command.ts";
+import { defineCommand } from "../command.ts";
 
 /** `slipway rename`. */
 export const rename = defineCommand({
@@ -9,7 +9,7 @@ export const rename = defineCommand({
   completes: "containers",
   run: async ({ args, around }) => {
     const [name = "", newName = ""] = args.map((arg) => arg.trim());
-    if (name === "" || newName === "") throw new UsageError("Error: Neither old nor new names may be empty");
+    if (name === "" || newName === "") throw new Error("Error: Neither old nor new names may be empty");
     await (await around.client()).containers.rename(name, newName);
     return 0;
   },

@@ -1,5 +1,7 @@
 import { defineCommand } from "../command.ts";
-import { forEach } from "../each.ts";
+import { isFault } from "#core/fault";
+import { forEach, wordsOf } from "../each.ts";
+import { write } from "../surroundings.ts";
 import { toggle } from "../flags/flag.ts";
 
 /** `slipway rm`. */
@@ -20,7 +22,14 @@ export const rm = defineCommand({
   run: async ({ args, around, values }) => {
     const { containers } = await around.client();
     return await forEach(around, args, async (name) => {
-      await containers.remove(name.replace(/^\/+/, ""), values);
+      try {
+        await containers.remove(name.replace(/^\/+/, ""), values);
+      } catch (error) {
+        // With --force a container that is not there is as good as removed.
+        if (!values.force || !isFault(error, "notFound")) throw error;
+        await write(around.stderr, `${wordsOf(error)}\n`);
+        return undefined;
+      }
       return name;
     });
   },

@@ -45,8 +45,11 @@ export const run = defineCommand({
     const { containers } = await around.client();
     try {
       if (values.detach) {
-        await containers.start(id);
-        await print(around, id);
+        try {
+          await containers.start(id);
+        } finally {
+          await print(around, id);
+        }
         return 0;
       }
       const streams = attached(values);

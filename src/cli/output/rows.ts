@@ -37,11 +37,12 @@ export function renderRows(
     return values.map((value) => `${sprint(value.row.fields[field]?.())}\n`).join("");
   }
   if (format === "json") return values.map((value) => `${jsonText(value)}\n`).join("");
-  if (format === "raw" && layout.raw !== undefined) return renderAll(compile(layout.raw), values);
+  if (format === "raw" && layout.raw !== undefined)
+    return renderAll(compile(layout.raw), values).replaceAll(/ +$/gm, "");
   if (!isTable) return renderAll(compile(format), values);
   const source = format === "" || format === "table" ? layout.table : format.slice("table".length).trim();
   const template = compile(source);
-  const header = compile(source, headerFunctions).render(markMap({ ...layout.headers }));
+  const header = compile(source, headerFunctions).render(markMap({ ...layout.headers, Label: labelHeader }));
   return alignTabs(`${header}\n${renderAll(template, values)}`);
 }
 
@@ -51,7 +52,7 @@ function compile(source: string, replaced?: Readonly<Record<string, TemplateFunc
     const template = compileTemplate(source, replaced);
     return { render: (data) => explained(() => template.render(data)) };
   } catch (error) {
-    throw parsingError(error);
+    throw broken("parse", error);
   }
 }
 
@@ -59,14 +60,13 @@ function explained(work: () => string): string {
   try {
     return work();
   } catch (error) {
-    throw parsingError(error);
+    throw broken("execute", error);
   }
 }
 
-function parsingError(error: unknown): Error {
-  return new Error(`failed to execute template: ${error instanceof Error ? error.message : String(error)}`, {
-    cause: error,
-  });
+function broken(step: "parse" | "execute", error: unknown): Error {
+  const text = error instanceof Error ? error.message : String(error);
+  return new Error(`failed to ${step} template: ${text}`, { cause: error });
 }
 
 function renderAll(template: Template, values: readonly RowValue[]): string {
@@ -79,6 +79,12 @@ function unescape(format: string): string {
     .trim()
     .replaceAll(String.raw`\t`, "\t")
     .replaceAll(String.raw`\n`, "\n");
+}
+
+/** The column of `.Label "com.example.some-name"` is called `some name`. */
+function labelHeader(name: Value): string {
+  const [last = ""] = String(name).split(".").slice(-1);
+  return last.replaceAll(/[-_]/g, " ");
 }
 
 const same: TemplateFunction = (value) => value;

@@ -1,4 +1,4 @@
-import { isMap, markMap, TypedNil, type Value } from "../template/value.ts";
+import { isMap, markMap, markStruct, TypedNil, type Value } from "../template/value.ts";
 
 /** Objects under these names are maps with keys of the user's, not structs: a key that is absent is no mistake. */
 const mapNames = new Set([
@@ -106,15 +106,18 @@ export function shaped(kind: string, document: unknown): Value {
 
 function shape(value: unknown, path: string, inMap: boolean): Value {
   if (Array.isArray(value)) return value.map((item) => shape(item, `${path}[]`, false));
+  if (value === null && /\.(Ports|PortBindings)\.[^.]+$/.test(path)) return new TypedNil("slice");
   if (!isMap(value)) return value;
   const out: Record<string, Value> = {};
   for (const [name, part] of Object.entries(value)) {
     out[name] = shape(part, `${path}.${name}`, !inMap && mapNames.has(name));
   }
   for (const [name, type] of Object.entries(absent[path] ?? {})) {
-    if (out[name] === undefined || out[name] === null) out[name] = empty(type);
+    // What the document left out must not come up in `{{json .}}`.
+    if (out[name] === undefined) Object.defineProperty(out, name, { value: empty(type), enumerable: false });
+    else if (out[name] === null) out[name] = empty(type);
   }
-  return inMap ? markMap(out) : out;
+  return inMap ? markMap(out) : markStruct(out);
 }
 
 function empty(type: "map" | "slice" | "pointer" | "text" | "zero" | "no"): Value {

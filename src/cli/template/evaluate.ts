@@ -111,7 +111,8 @@ class Run {
   #command(command: Command, dot: Value, piped: readonly Value[]): Value {
     const [first, ...rest] = command.operands;
     if (first === undefined) return undefined;
-    if (first.base.kind === "function") return this.#call(first, first.base.name, rest, dot, piped);
+    if (first.base.kind === "function")
+      return this.#call({ ...first, source: command.source }, first.base.name, rest, dot, piped);
     if (first.base.kind === "constant" && first.base.isNil === true && rest.length + piped.length === 0) {
       throw new TemplateRunError("nil is not a command", first);
     }
@@ -192,8 +193,10 @@ function field(receiver: Value, name: string, operand: Operand, args: (() => Val
   if (!isMap(receiver))
     throw new TemplateRunError(`can't evaluate field ${name} in type ${goTypeOf(receiver)}`, operand);
   if (Object.hasOwn(receiver, name)) {
+    const value = receiver[name];
+    if (typeof value === "function") return (value as TemplateFunction)(...(args?.() ?? []));
     if (args !== undefined) throw new TemplateRunError(`${name} is not a method but has arguments`, operand);
-    return receiver[name];
+    return value;
   }
   if (isMarkedMap(receiver)) return undefined;
   throw new TemplateRunError(`map has no entry for key ${JSON.stringify(name)}`, operand);

@@ -25,10 +25,13 @@ export interface Pipe {
 /** One command: a function, method or value with its arguments. */
 export interface Command {
   readonly operands: readonly Operand[];
+  /** As it was written. */
+  readonly source: string;
 }
 
-/** A value inside a command; `at` and `source` are for messages. */
+/** A value inside a command; `at` (where Go says that a mistake is) and `source` are for messages. */
 export interface Operand {
+  readonly start: number;
   readonly at: number;
   readonly source: string;
   readonly base:
@@ -207,16 +210,18 @@ class Parser {
       operands.push(this.#operand());
     }
     if (operands.length === 0) throw new TemplateSyntaxError("empty command", this.at);
-    return { operands };
+    const start = operands[0]?.start ?? this.at;
+    return { operands, source: this.#source.slice(start, this.at).trim() };
   }
 
   #operand(): Operand {
     const token = this.#take();
     const base = this.#base(token);
     const fields: string[] = token.kind === "field" ? [token.text.slice(1)] : [];
+    const at = this.#peek().kind === "field" ? this.at : token.at;
     while (this.#peek().kind === "field") fields.push(this.#take().text.slice(1));
-    const source = this.#source.slice(token.at, this.#peek().at);
-    return { at: token.at, source, base, fields };
+    const source = this.#source.slice(token.at, this.at);
+    return { start: token.at, at, source, base, fields };
   }
 
   #base(token: Token): Operand["base"] {

@@ -56,6 +56,14 @@ export function markMap<Map extends object>(map: Map): Map {
   return map;
 }
 
+const structs = new WeakSet<object>();
+
+/** Marks an object as a Go struct: it prints as `{value value}`. */
+export function markStruct<Struct extends object>(struct: Struct): Struct {
+  structs.add(struct);
+  return struct;
+}
+
 /** Whether the object was marked as a Go map. */
 export function isMarkedMap(map: object): boolean {
   return dynamicMaps.has(map);
@@ -97,6 +105,7 @@ export function sprint(value: Value): string {
   if (Array.isArray(value)) return `[${value.map(sprint).join(" ")}]`;
   if (value instanceof RowValue) return `{${Object.values(value.toJSON()).map(sprint).join(" ")}}`;
   if (isMap(value)) {
+    if (structs.has(value)) return `{${Object.values(value).map(sprint).join(" ")}}`;
     const keys = Object.keys(value).sort();
     return `map[${keys.map((key) => `${key}:${sprint(value[key])}`).join(" ")}]`;
   }
