@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Digest } from "#core/digest";
 import type { Event } from "#core/event";
@@ -38,10 +38,10 @@ export interface Bed extends AsyncDisposable {
   exec(id: string, command: readonly string[]): Promise<{ exitCode: number; stdout: string; stderr: string }>;
 }
 
-export async function openBed(): Promise<Bed> {
-  execFileSync(join(repository, "shim/build.sh"), [], { stdio: "inherit" });
-  const dir = await mkdtemp("/run/slipway-containers-");
-  const rootfs = await makeRootfs(join(dir, "image"));
+/** Opens the room in a folder of its own, or in the one that a killed process left. */
+export async function openBed(left?: string): Promise<Bed> {
+  const dir = left ?? (await makeBedFolder());
+  const rootfs = join(dir, "image");
   const host = await openHost({ dataRoot: join(dir, "data"), execRoot: join(dir, "exec"), shimPath });
   const events: Event[] = [];
   const sink = { emit: (event: Omit<Event, "timeNs">) => void events.push({ timeNs: host.clock.now(), ...event }) };
@@ -133,6 +133,14 @@ async function execToEnd(
   return { exitCode: state.status === "exited" ? state.exitCode : -1, ...output };
 }
 
+/** The folder of a bed with its image; the shim is built if it has to be. */
+export async function makeBedFolder(): Promise<string> {
+  execFileSync(join(repository, "shim/build.sh"), [], { stdio: "inherit" });
+  const dir = await mkdtemp("/run/slipway-containers-");
+  await makeRootfs(join(dir, "image"));
+  return dir;
+}
+
 async function endHost(host: Host, dir: string): Promise<void> {
   const socketPath = join(host.paths.execRoot, "shim.sock");
   const { stopZygote } = (await import("../../host/shim/shim.ts")) as { stopZygote: (path: string) => Promise<void> };
@@ -141,17 +149,15 @@ async function endHost(host: Host, dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true });
 }
 
-async function makeRootfs(rootfs: string): Promise<string> {
+async function makeRootfs(rootfs: string): Promise<void> {
   await mkdir(join(rootfs, "bin"), { recursive: true });
   await mkdir(join(rootfs, "etc"), { recursive: true });
   await mkdir(join(rootfs, "tmp"), { recursive: true, mode: 0o1777 });
   await cp("/bin/busybox", join(rootfs, "bin/busybox"));
-  const { symlink, writeFile } = await import("node:fs/promises");
   for (const applet of applets.split(" ")) await symlink("busybox", join(rootfs, "bin", applet));
   await writeFile(join(rootfs, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nana:x:1000:1000:Ana:/home/ana:/bin/sh\n");
   await writeFile(join(rootfs, "etc/group"), "root:x:0:\nwheel:x:10:root,ana\nana:x:1000:\nextra:x:77:\n");
   await writeFile(join(rootfs, "etc/plain"), "no program\n");
-  return rootfs;
 }
 
 const imageId = `sha256:${"ab".repeat(32)}` as Digest;
@@ -187,7 +193,11 @@ function fakeImages(host: Host, rootfs: string, defaults: () => ContainerDefault
     dropRoot: async (id) => await rm(rootOf(id), { recursive: true, force: true }),
     rootSizeBytes: async () => 42,
     readRootFile: async (_id, path) => await readFile(join(rootfs, path), "utf8").catch(() => undefined),
-    collect: async () => ({ reclaimedBytes: 0 }),
+    collect: async (alive) => {
+      const roots = await readdir(join(host.paths.dataRoot, "roots")).catch(() => []);
+      for (const id of roots) if (!alive.has(id)) await rm(rootOf(id), { recursive: true, force: true });
+      return { reclaimedBytes: 0 };
+    },
   };
   return images as Images;
 }
