@@ -16,12 +16,14 @@ export const logLevels: readonly LogLevel[] = ["debug", "info", "warn", "error",
 
 /** A log in logfmt as dockerd writes it: `time="…" level=info msg="…" key=value`. */
 export function openLog(level: LogLevel, write: (line: string) => void, now: () => Date = () => new Date()): Log {
-  const entry = (own: LogLevel) => (message: string, facts: LogFacts = {}) => {
-    if (logLevels.indexOf(own) < logLevels.indexOf(level)) return;
-    const pairs = Object.entries(facts).filter(([, value]) => value !== undefined);
-    const rest = pairs.map(([key, value]) => ` ${key}=${quoted(String(value))}`).join("");
-    write(`time="${now().toISOString()}" level=${own} msg=${JSON.stringify(message)}${rest}\n`);
-  };
+  const entry =
+    (own: LogLevel) =>
+    (message: string, facts: LogFacts = {}) => {
+      if (logLevels.indexOf(own) < logLevels.indexOf(level)) return;
+      const pairs = Object.entries(facts).filter(([, value]) => value !== undefined);
+      const rest = pairs.map(([key, value]) => ` ${key}=${quoted(String(value))}`).join("");
+      write(`time="${now().toISOString()}" level=${own} msg=${JSON.stringify(message)}${rest}\n`);
+    };
   return { debug: entry("debug"), info: entry("info"), warn: entry("warn"), error: entry("error") };
 }
 

@@ -19,7 +19,10 @@ test("readCgroupLayout: hybrid is v1, with what v2 still holds", () => {
 });
 
 test("readCgroupLayout: v2 alone", () => {
-  const layout = readCgroupLayout("25 24 0:23 / /sys/fs/cgroup rw - cgroup2 cgroup rw,nsdelegate", () => "cpuset cpu io memory pids\n");
+  const layout = readCgroupLayout(
+    "25 24 0:23 / /sys/fs/cgroup rw - cgroup2 cgroup rw,nsdelegate",
+    () => "cpuset cpu io memory pids\n",
+  );
   assert.equal(layout.version, 2);
   assert.equal(layout.mounts.get("memory"), "/sys/fs/cgroup");
   assert.equal(layout.mounts.get("freezer"), "/sys/fs/cgroup");

@@ -24,16 +24,35 @@ export function readCgroupLayout(mountinfo: string, controllersOf: (mountPoint: 
     const [type, , options = ""] = after.split(" ");
     if (type === "cgroup2") unified ??= mountPoint;
     if (type !== "cgroup") continue;
-    for (const option of options.split(",")) if (v1Controllers.has(option) && !v1.has(option)) v1.set(option, mountPoint);
+    for (const option of options.split(","))
+      if (v1Controllers.has(option) && !v1.has(option)) v1.set(option, mountPoint);
   }
-  const inUnified = unified === undefined ? [] : controllersOf(unified).split(/\s+/).filter((name) => name !== "");
+  const inUnified =
+    unified === undefined
+      ? []
+      : controllersOf(unified)
+          .split(/\s+/)
+          .filter((name) => name !== "");
   if (v1.size > 0) return { version: 1, mounts: v1, freeInUnified: inUnified };
   if (unified === undefined) return { version: 2, mounts: new Map(), freeInUnified: [] };
   const root = unified;
   return { version: 2, mounts: new Map([...inUnified, "freezer"].map((name) => [name, root])), freeInUnified: [] };
 }
 
-const v1Controllers = new Set(["cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "hugetlb", "net_cls", "net_prio", "perf_event"]);
+const v1Controllers = new Set([
+  "cpu",
+  "cpuacct",
+  "cpuset",
+  "memory",
+  "devices",
+  "freezer",
+  "blkio",
+  "pids",
+  "hugetlb",
+  "net_cls",
+  "net_prio",
+  "perf_event",
+]);
 
 /** The layout of this machine. */
 export function machineCgroupLayout(): CgroupLayout {
@@ -60,7 +79,8 @@ class CgroupFiles implements Cgroups {
     this.controllers = new Set(layout.mounts.keys());
     // v1 kernels have it as a boot option; v2 shows its file in groups only, and every kernel with v2 and swap has it.
     const memory = layout.mounts.get("memory");
-    this.limitsSwap = memory !== undefined && (layout.version === 2 || existsSync(join(memory, "memory.memsw.limit_in_bytes")));
+    this.limitsSwap =
+      memory !== undefined && (layout.version === 2 || existsSync(join(memory, "memory.memsw.limit_in_bytes")));
     this.#layout = layout;
     this.#instance = instance;
   }
@@ -71,7 +91,9 @@ class CgroupFiles implements Cgroups {
 
   oomFileOf(path: string): string | undefined {
     const mount = this.#layout.mounts.get("memory");
-    return mount === undefined ? undefined : join(mount, path, this.version === 1 ? "memory.oom_control" : "memory.events");
+    return mount === undefined
+      ? undefined
+      : join(mount, path, this.version === 1 ? "memory.oom_control" : "memory.events");
   }
 
   async freeze(path: string): Promise<void> {
@@ -106,7 +128,8 @@ class CgroupFiles implements Cgroups {
 
   async #setFrozen(path: string, frozen: boolean): Promise<void> {
     const folder = join(this.#mountOf("freezer"), path);
-    const [file, value] = this.version === 1 ? ["freezer.state", frozen ? "FROZEN" : "THAWED"] : ["cgroup.freeze", frozen ? "1" : "0"];
+    const [file, value] =
+      this.version === 1 ? ["freezer.state", frozen ? "FROZEN" : "THAWED"] : ["cgroup.freeze", frozen ? "1" : "0"];
     await writeFile(join(folder, file), value);
     const deadline = Date.now() + 10_000;
     while (!(await isInState(folder, this.version, frozen))) {
@@ -132,7 +155,8 @@ class CgroupFiles implements Cgroups {
 }
 
 async function isInState(folder: string, version: 1 | 2, frozen: boolean): Promise<boolean> {
-  if (version === 1) return (await readFile(join(folder, "freezer.state"), "utf8")).trim() === (frozen ? "FROZEN" : "THAWED");
+  if (version === 1)
+    return (await readFile(join(folder, "freezer.state"), "utf8")).trim() === (frozen ? "FROZEN" : "THAWED");
   return (await readFile(join(folder, "cgroup.events"), "utf8")).includes(`frozen ${frozen ? 1 : 0}`);
 }
 

@@ -14,7 +14,10 @@ test("migrate: runs each step once and refuses data of a newer version", () => {
   database.migrate("a", ["CREATE TABLE t (x INTEGER) STRICT"]);
   database.migrate("a", ["CREATE TABLE t (x INTEGER) STRICT", "INSERT INTO t VALUES (7)"]);
   assert.deepEqual({ ...database.get("SELECT x FROM t") }, { x: 7 });
-  assert.throws(() => database.migrate("a", []), (error) => isFault(error, "conflict"));
+  assert.throws(
+    () => database.migrate("a", []),
+    (error) => isFault(error, "conflict"),
+  );
   database.close();
 });
 

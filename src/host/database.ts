@@ -15,7 +15,9 @@ export function openDatabase(path: string): OpenDatabase {
   const sqlite = new DatabaseSync(path);
   try {
     // Exclusive before WAL: no shared-memory file, and the lock is this process' own.
-    sqlite.exec("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON");
+    sqlite.exec(
+      "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON",
+    );
     sqlite.exec("CREATE TABLE IF NOT EXISTS migrations (room TEXT PRIMARY KEY, step INTEGER NOT NULL) STRICT");
     sqlite.exec("BEGIN IMMEDIATE; COMMIT");
   } catch (error) {
@@ -43,7 +45,11 @@ class SqliteDatabase implements OpenDatabase {
         });
       }
       for (const step of steps.slice(done)) this.#sqlite.exec(step);
-      this.run("INSERT INTO migrations VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET step = excluded.step", room, steps.length);
+      this.run(
+        "INSERT INTO migrations VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET step = excluded.step",
+        room,
+        steps.length,
+      );
     });
   }
 
@@ -97,13 +103,16 @@ class SqliteDatabase implements OpenDatabase {
 /** Integers come as numbers where a number holds them exactly, else (nanosecond times) as bigint. */
 function narrow(row: Record<string, unknown>): Record<string, unknown> {
   for (const [column, value] of Object.entries(row)) {
-    if (typeof value === "bigint" && value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER) row[column] = Number(value);
+    if (typeof value === "bigint" && value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER)
+      row[column] = Number(value);
   }
   return row;
 }
 
 function sqliteCode(error: unknown): number | undefined {
-  return error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode & 0xff : undefined;
+  return error instanceof Error && "errcode" in error && typeof error.errcode === "number"
+    ? error.errcode & 0xff
+    : undefined;
 }
 
 function openFault(path: string, error: unknown): Fault {
@@ -118,15 +127,23 @@ function openFault(path: string, error: unknown): Fault {
     case notADatabase:
       return new Fault("internal", `the database ${path} is damaged`, {
         cause: error,
-        remedy: "Restore it from a backup, or move it away: images and containers are then unknown to slipway, their files stay.",
+        remedy:
+          "Restore it from a backup, or move it away: images and containers are then unknown to slipway, their files stay.",
       });
     default:
-      return new Fault("internal", `cannot open the database ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+      return new Fault(
+        "internal",
+        `cannot open the database ${path}: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
   }
 }
 
 function writeFault(error: unknown): unknown {
   const full = 13;
   if (sqliteCode(error) !== full) return error;
-  return new Fault("exhausted", "no space left on device", { cause: error, remedy: "Free disk space: `slipway system df`, `slipway system prune`." });
+  return new Fault("exhausted", "no space left on device", {
+    cause: error,
+    remedy: "Free disk space: `slipway system df`, `slipway system prune`.",
+  });
 }

@@ -34,8 +34,13 @@ test("read: a past until ends at once with what is stored; no since shows only w
   const database = openDatabase(join(folder, "past.db"));
   const journal = openJournal(database, systemClock);
   journal.emit(start("old"));
-  const past: Event[] = await Array.fromAsync(journal.read({ untilNs: systemClock.now() }, new AbortController().signal));
-  assert.deepEqual(past.map((event) => event.actorId), ["old"]);
+  const past: Event[] = await Array.fromAsync(
+    journal.read({ untilNs: systemClock.now() }, new AbortController().signal),
+  );
+  assert.deepEqual(
+    past.map((event) => event.actorId),
+    ["old"],
+  );
   assert.deepEqual(await Array.fromAsync(journal.read({}, AbortSignal.abort())), []);
   database.close();
 });
@@ -48,8 +53,13 @@ test("emit: survives a new opening, in order", async () => {
   journal.flush();
   first.close();
   const second = openDatabase(path);
-  const events = await Array.fromAsync(openJournal(second, systemClock).read({ sinceNs: 0n, untilNs: systemClock.now() }, new AbortController().signal));
-  assert.deepEqual(events.map((event) => event.actorId), ["1", "2", "3"]);
+  const events = await Array.fromAsync(
+    openJournal(second, systemClock).read({ sinceNs: 0n, untilNs: systemClock.now() }, new AbortController().signal),
+  );
+  assert.deepEqual(
+    events.map((event) => event.actorId),
+    ["1", "2", "3"],
+  );
   second.close();
 });
 

@@ -13,7 +13,9 @@ export interface OpenJournal extends Journal {
 
 /** Opens the durable record of events. Writes are gathered per turn of the event loop and stored in one transaction. */
 export function openJournal(database: Database, clock: Clock): OpenJournal {
-  database.migrate("journal", ["CREATE TABLE events (id INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, body TEXT NOT NULL) STRICT"]);
+  database.migrate("journal", [
+    "CREATE TABLE events (id INTEGER PRIMARY KEY, time_ns INTEGER NOT NULL, body TEXT NOT NULL) STRICT",
+  ]);
   return new DurableJournal(database, clock);
 }
 
@@ -51,7 +53,10 @@ class DurableJournal implements OpenJournal {
     });
   }
 
-  async *read(range: { readonly sinceNs?: bigint; readonly untilNs?: bigint }, signal: AbortSignal): AsyncIterable<Event> {
+  async *read(
+    range: { readonly sinceNs?: bigint; readonly untilNs?: bigint },
+    signal: AbortSignal,
+  ): AsyncIterable<Event> {
     const queue: Event[] = [];
     let wake = Promise.withResolvers<void>();
     let overrun = false;
@@ -73,7 +78,8 @@ class DurableJournal implements OpenJournal {
           yield event;
         }
         if (signal.aborted || (range.untilNs !== undefined && this.#clock.now() >= range.untilNs)) return;
-        if (overrun) throw new Fault("exhausted", "the reader of events is too slow", { remedy: "Ask again with --since." });
+        if (overrun)
+          throw new Fault("exhausted", "the reader of events is too slow", { remedy: "Ask again with --since." });
         if (queue.length > 0) continue;
         wake = Promise.withResolvers();
         await wake.promise;

@@ -45,7 +45,9 @@ export function parsePs(output: string, pids: ReadonlySet<number>): { titles: st
   const titles = header.trim().split(/\s+/);
   const pidColumn = titles.indexOf("PID");
   if (pidColumn < 0) throw new Fault("invalid", "Couldn't find PID field in ps output");
-  const processes = lines.map((line) => splitColumns(line, titles.length)).filter((row) => pids.has(Number(row[pidColumn])));
+  const processes = lines
+    .map((line) => splitColumns(line, titles.length))
+    .filter((row) => pids.has(Number(row[pidColumn])));
   return { titles, processes };
 }
 
@@ -61,7 +63,8 @@ async function listProcesses(
   pids: readonly number[],
 ): Promise<{ titles: string[]; processes: string[][] }> {
   const program = findProgram("ps");
-  if (program === undefined) throw new Fault("unsupported", "there is no ps program on this machine", { remedy: "Install procps." });
+  if (program === undefined)
+    throw new Fault("unsupported", "there is no ps program on this machine", { remedy: "Install procps." });
   const end = await shim.runToEnd({ argv: [program, ...args], timeLimitMs: 10_000 });
   if (end.code !== 0) throw new Fault("invalid", `Error running ps: ${end.stderr.trim().split("\n")[0] ?? ""}`);
   return parsePs(Buffer.from(end.stdout).toString("utf8"), new Set(pids));

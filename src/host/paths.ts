@@ -11,9 +11,13 @@ export const defaultExecRoot = "/run/slipway";
 export function openPaths(dataRoot: string, execRoot: string): Paths {
   const paths = { dataRoot: resolve(dataRoot), execRoot: resolve(execRoot) };
   for (const path of Object.values(paths)) {
-    if (!isAbsolute(path) || normalize(path) === "/") throw new Fault("invalid", `${path} cannot be a root folder of the daemon`);
+    if (!isAbsolute(path) || normalize(path) === "/")
+      throw new Fault("invalid", `${path} cannot be a root folder of the daemon`);
     // Colons and commas end overlay's option values; a newline would break mount tables.
-    if (/[:,\n"\\]/.test(path)) throw new Fault("invalid", `the folder ${JSON.stringify(path)} has a character that mounts cannot carry`, { remedy: "Choose a path without : , \" \\ and newlines." });
+    if (/[:,\n"\\]/.test(path))
+      throw new Fault("invalid", `the folder ${JSON.stringify(path)} has a character that mounts cannot carry`, {
+        remedy: 'Choose a path without : , " \\ and newlines.',
+      });
     mkdirSync(path, { recursive: true, mode: 0o711 });
   }
   return { ...paths, instance: instanceOf(paths.dataRoot, paths.execRoot) };
