@@ -37,6 +37,7 @@ export async function prepareEndpoints(workshop: EndpointWorkshop, count: number
     return await prepareOn(workshop, count);
   } catch (error) {
     if (error instanceof Fault && error.kind !== "internal") throw error;
+    if (error instanceof Fault && error.message.includes("Exchange full")) throw fullBridge(bridge, error);
     // Perhaps somebody removed the bridge.
     bridge.forget();
     await bridge.ensure(async () => await firewall.replace());
@@ -72,6 +73,14 @@ async function prepareOn(workshop: EndpointWorkshop, count: number): Promise<War
   );
   undo.move();
   return made;
+}
+
+/** The kernel's limit (BR_MAX_PORTS). A batch that would pass it fails whole; the next ones are as small as what is asked for. */
+function fullBridge({ name }: DefaultBridge, cause: Fault): Fault {
+  return new Fault("exhausted", `the bridge ${name} has no port left: a bridge of this kernel takes 1023 containers`, {
+    cause,
+    remedy: "Stop containers that are not needed, or run some with --network none or host.",
+  });
 }
 
 /** At least one address, at most `count`. */
