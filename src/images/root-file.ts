@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from "node:path/posix";
-import { Fault } from "#core/fault";
+import { Fault, isFault } from "#core/fault";
 import type { MountOp, Shim } from "#host";
 
 const limitBytes = 1 << 20;
@@ -18,7 +18,24 @@ export interface ShownRoot {
 export async function readFileInRoot(shim: Shim, root: ShownRoot, path: string): Promise<string | undefined> {
   let at = resolve("/", path);
   for (let hops = 0; hops < followedLinks; hops++) {
-    const read = await shim.runToEnd({
+    const read = await readAt(shim, root, at);
+    if (read === undefined || read.code !== 0) return undefined;
+    const answer = Buffer.from(read.stdout);
+    if (answer[0] === marks.file) return answer.toString("utf8", 1);
+    if (answer[0] !== marks.link) return undefined;
+    at = resolve(dirname(at), answer.toString("utf8", 1));
+  }
+  throw new Fault("invalid", `too many symbolic links: ${join(path)}`);
+}
+
+/** What the script answers for one path; undefined when its folder is not there. */
+async function readAt(
+  shim: Shim,
+  root: ShownRoot,
+  at: string,
+): Promise<Awaited<ReturnType<Shim["runToEnd"]>> | undefined> {
+  try {
+    return await shim.runToEnd({
       argv: ["sh", "-c", script, "sh", at.slice(dirname(at).length).replace(/^\//, ""), String(limitBytes)],
       env: { LC_ALL: "C" },
       mounts: root.mounts,
@@ -26,13 +43,10 @@ export async function readFileInRoot(shim: Shim, root: ShownRoot, path: string):
       treeFolder: dirname(at),
       timeLimitMs: 10_000,
     });
-    if (read.code !== 0) return undefined;
-    const answer = Buffer.from(read.stdout);
-    if (answer[0] === marks.file) return answer.toString("utf8", 1);
-    if (answer[0] !== marks.link) return undefined;
-    at = resolve(dirname(at), answer.toString("utf8", 1));
+  } catch (error) {
+    if (isFault(error, "notFound")) return undefined;
+    throw error;
   }
-  throw new Fault("invalid", `too many symbolic links: ${join(path)}`);
 }
 
 const marks = { file: 0x46, link: 0x4c } as const;

@@ -126,6 +126,9 @@ function programEnd(frame: Frame): ProgramEnd {
 function programFault(program: Program, frame: Frame): Fault {
   const fields = new Fields(frame.payload);
   const text = fields.text("text");
+  const isAbsent = fields.number("errno") === 2 || fields.number("errno") === 20;
+  if (isAbsent && program.treeFolder !== undefined && text.startsWith(program.treeFolder))
+    return new Fault("notFound", `${program.treeFolder}: no such folder in the tree`);
   const missing = fields.number("errno") === 2 && text.startsWith("exec ");
   if (missing)
     return new Fault("notFound", `${program.argv[0]}: no such program`, {
