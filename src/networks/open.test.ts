@@ -43,6 +43,17 @@ if (insideOwnNetns(import.meta.url)) {
     );
   });
 
+  test("attach: turns IP forwarding on where it is off, and says so once", async () => {
+    run("sysctl", "-q", "-w", "net.ipv4.ip_forward=0");
+    await using lab = await openLab();
+    for (const id of ["a", "b"]) await lab.attach(id);
+    assert.equal(run("sysctl", "-n", "net.ipv4.ip_forward"), "1\n");
+    const messages = lab.events.filter(({ type }) => type === "daemon").map(({ attributes }) => attributes["message"]);
+    assert.deepEqual(messages, [
+      "net.ipv4.ip_forward was off; set to 1, as containers reach other networks through this host",
+    ]);
+  });
+
   test("attach: given up before it is kept, everything is undone; kept, only release undoes it", async () => {
     await using lab = await openLab();
     const given = await lab.attach("a", [port("tcp", 8080, 80)]);
