@@ -36,6 +36,19 @@ ssize_t fd_read_exactly(int fd, void *buffer, size_t n) {
   return (ssize_t)n;
 }
 
+ssize_t fd_read_output(int fd, void *buffer, size_t n) {
+  bool hung_up = false;
+  for (;;) {
+    ssize_t got = read(fd, buffer, n);
+    if (got >= 0) return got;
+    if (errno == EAGAIN) return -EAGAIN;
+    if (errno == EINTR) continue;
+    /* What was written just before the last slave was closed can come after the first EIO, but not after the second. */
+    if (errno != EIO || hung_up) return 0;
+    hung_up = true;
+  }
+}
+
 int fd_write_all(int fd, const void *buffer, size_t n) {
   size_t done = 0;
   while (done < n) {

@@ -17,6 +17,8 @@ int fd_set_nonblocking(int fd, bool nonblocking);
 ssize_t fd_read_exactly(int fd, void *buffer, size_t n);
 /* Writes all, waiting as long as it takes: 0 or -errno. */
 int fd_write_all(int fd, const void *buffer, size_t n);
+/* Reads output of a program: bytes, 0 at the end (also where a terminal says EIO), or -EAGAIN. */
+ssize_t fd_read_output(int fd, void *buffer, size_t n);
 /* Reads a small file as text, NUL at the end; the length or -errno. */
 ssize_t fd_read_file(const char *path, char *buffer, size_t size);
 

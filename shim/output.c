@@ -22,10 +22,8 @@ int output_pump(struct output *output, int pipe, uint8_t type, int client) {
   for (int turn = 0; turn < 16; turn++) {
     int result = output_flush(output, client);
     if (result != 0) return result;
-    ssize_t got = read(pipe, output->bytes + FRAME_TIMED_HEAD, OUTPUT_CHUNK);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return PUMP_EMPTY;
-    if (got <= 0) return PUMP_END; /* a terminal without a slave says EIO */
+    ssize_t got = fd_read_output(pipe, output->bytes + FRAME_TIMED_HEAD, OUTPUT_CHUNK);
+    if (got <= 0) return got == 0 ? PUMP_END : PUMP_EMPTY;
     frame_timed_head(output->bytes, type, now_real_ns(), (uint32_t)got);
     output->length = FRAME_TIMED_HEAD + (uint32_t)got;
   }
@@ -35,10 +33,8 @@ int output_pump(struct output *output, int pipe, uint8_t type, int client) {
 
 int output_discard(int pipe) {
   for (int turn = 0; turn < 16; turn++) {
-    ssize_t got = read(pipe, scratch, sizeof scratch);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno == EAGAIN) return PUMP_EMPTY;
-    if (got <= 0) return PUMP_END;
+    ssize_t got = fd_read_output(pipe, scratch, sizeof scratch);
+    if (got <= 0) return got == 0 ? PUMP_END : PUMP_EMPTY;
   }
   return PUMP_EMPTY;
 }

@@ -82,10 +82,10 @@ static void read_output(struct pipe_out *pipe) {
   struct monitor *monitor = pipe->monitor;
   for (int turn = 0; turn < 16 && pipe->source.fd >= 0; turn++) {
     if (monitor->paused || !make_room(monitor)) return;
-    ssize_t got = read(pipe->source.fd, scratch, sizeof scratch);
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
-    if (got <= 0) {
-      end_pipe(pipe); /* a terminal that nobody holds any more says EIO */
+    ssize_t got = fd_read_output(pipe->source.fd, scratch, sizeof scratch);
+    if (got < 0) return;
+    if (got == 0) {
+      end_pipe(pipe);
       return;
     }
     log_append(&monitor->log, pipe->stream, now_real_ns(), scratch, (uint32_t)got);

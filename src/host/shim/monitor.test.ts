@@ -99,6 +99,30 @@ test("slot: vanishes with its network namespace when it is not needed", async ()
   await processGone(slot.pid);
 });
 
+test("slot: a start that its daemon gives up before the run leaves nothing, also when the daemon is lost", async () => {
+  const start = await bed.container(["sleep", "100"]);
+  const slot = await bed.shim.prepareMonitor({ newNetns: false });
+  const giveUp = slot.start(start, async () => {
+    throw new Error("changed my mind");
+  });
+  await assert.rejects(giveUp, { message: "changed my mind" });
+  await processGone(slot.pid);
+  assert.equal(existsSync(join(start.dir, "monitor.sock")), false);
+  assert.equal(existsSync(start.pidFile), false);
+});
+
+test("slot: a daemon lost while the runtime runs changes nothing", async () => {
+  const start = await bed.container(["sh", "-c", "echo alone; exit 8"]);
+  const slot = await bed.shim.prepareMonitor({ newNetns: false });
+  const lost = slot.start(start, async () => {
+    setImmediate(() => void slot[Symbol.asyncDispose]()); // as if killed: the connection breaks right after GO
+  });
+  await lost.catch(() => undefined);
+  for (let i = 0; i < 200 && (await bed.shim.readExitRecord(start.dir)) === undefined; i++) await sleep(10);
+  assert.equal((await bed.shim.readExitRecord(start.dir))?.code, 8);
+  await processGone(slot.pid);
+});
+
 test("attach: stdin reaches the container and its end ends it, with a megabyte on the way", async () => {
   const { attachment, monitor } = await bed.start(["sh", "-c", "sleep 0.2; wc -c"], {
     stdinOpen: true,
@@ -264,6 +288,14 @@ test("monitor: costs less than half a megabyte", async () => {
   );
   if (process.env["SLIPWAY_SHIM_KIND"] === undefined) assert.ok(privateKb < 512, `${privateKb} kB`);
   assert.ok(privateKb > 0);
+});
+
+test("tty: the last words before the end are never lost", async () => {
+  for (let i = 0; i < 40; i++) {
+    const { attachment, monitor } = await bed.start(["echo", `last words ${i}`], { tty: true });
+    assert.equal((await readAll(attachment)).stdout, `last words ${i}\r\n`);
+    await monitor.gone;
+  }
 });
 
 async function processGone(pid: number): Promise<void> {

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import * as fc from "fast-check";
-import { frameType } from "./frame.ts";
+import { encodeRequest, frameType } from "./frame.ts";
 import { connectShim, stopZygote } from "./shim.ts";
 import { openTestBed, type TestBed } from "./test-bed.ts";
 
@@ -163,8 +163,15 @@ test("zygote and monitor: random bytes and half frames never bring them down", a
   const harmless = (bytes: Uint8Array): boolean => bytes[4] !== frameType.shutdown;
   const hostile = fc.oneof(fc.uint8Array({ maxLength: 100 }), framed).filter(harmless);
   await fc.assert(
-    fc.asyncProperty(hostile, fc.boolean(), async (bytes, toMonitor) => {
-      await poke(toMonitor ? join(start.dir, "monitor.sock") : bed.socketPath, bytes);
+    fc.asyncProperty(hostile, fc.constantFrom("zygote", "slot", "monitor", "attached"), async (bytes, target) => {
+      const first = {
+        zygote: [],
+        slot: encodeRequest(frameType.monitor),
+        monitor: [],
+        attached: encodeRequest(frameType.attach),
+      };
+      const path = target === "zygote" || target === "slot" ? bed.socketPath : join(start.dir, "monitor.sock");
+      await poke(path, Buffer.concat([Buffer.from(first[target]), bytes]));
     }),
     { numRuns: 300 },
   );
