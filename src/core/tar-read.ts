@@ -76,14 +76,14 @@ class EntryData implements AsyncIterable<Uint8Array> {
 
 /** What extended headers say of the entry that follows them. */
 interface Extension {
-  readonly path?: string;
-  readonly linkPath?: string;
-  readonly pax?: ReadonlyMap<string, string>;
+  path?: string;
+  linkPath?: string;
+  pax?: ReadonlyMap<string, string>;
 }
 
 /** The next entry's header with its extensions applied; undefined at the end of the archive. */
 async function readHeader(reader: ByteReader, limits: TarLimits): Promise<TarHeader | undefined> {
-  let extension: Extension = {};
+  const extension: Extension = {};
   // Five kinds of extension exist; a run of more is an attack, not an archive.
   for (let extensions = 0; extensions < 16; extensions++) {
     const block = await reader.exactly(tarBlockBytes);
@@ -98,13 +98,13 @@ async function readHeader(reader: ByteReader, limits: TarLimits): Promise<TarHea
     const raw = readHeaderBlock(block);
     switch (raw.flag) {
       case "L":
-        extension = { ...extension, path: untilNul(await readBody(reader, raw.sizeBytes, limits)) };
+        extension.path = untilNul(await readBody(reader, raw.sizeBytes, limits));
         break;
       case "K":
-        extension = { ...extension, linkPath: untilNul(await readBody(reader, raw.sizeBytes, limits)) };
+        extension.linkPath = untilNul(await readBody(reader, raw.sizeBytes, limits));
         break;
       case "x":
-        extension = { ...extension, pax: parsePaxRecords(await readBody(reader, raw.sizeBytes, limits)) };
+        extension.pax = parsePaxRecords(await readBody(reader, raw.sizeBytes, limits));
         break;
       case "g":
         // Global records carry comments in practice; the specification's other use is ignored as Docker does.

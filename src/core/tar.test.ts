@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { Fault } from "./fault.ts";
 import { readTar, usualTarLimits } from "./tar-read.ts";
 import { encodeTarHeader, tarEnd, writeTar } from "./tar-write.ts";
@@ -77,9 +77,9 @@ test("readTar: reads GNU tar's gnu, pax, ustar and v7 archives", async () => {
         maxBuffer: 1 << 24,
       });
       const entries = await readAll(pieces(archive, 10240));
-      const paths = entries.map((entry) => entry.header.path);
-      assert.ok(paths.includes(`./${long}/f`), format);
-      assert.ok(paths.includes("./\xff\xfe"), format);
+      const paths = new Set(entries.map((entry) => entry.header.path));
+      assert.ok(paths.has(`./${long}/f`), format);
+      assert.ok(paths.has("./\xff\xfe"), format);
       const first = entries.find((entry) => entry.data.toString() === "hello");
       assert.equal(first?.header.type, "file");
       assert.ok(entries.some((entry) => entry.header.type === "symlink" && entry.header.linkPath === long));

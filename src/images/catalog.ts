@@ -106,8 +106,8 @@ export class Catalog {
       id,
     );
     return [
-      ...tags.map((row) => ({ kind: "tag", ...row }) as const),
-      ...digests.map((row) => ({ kind: "digest", ...row }) as const),
+      ...tags.map(({ repository, tag }) => ({ kind: "tag", repository, tag }) as const),
+      ...digests.map(({ repository, digest }) => ({ kind: "digest", repository, digest }) as const),
     ];
   }
 

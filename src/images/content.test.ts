@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -101,7 +101,6 @@ test("clean: removes unnamed leftovers, keeps young partial blobs", async () => 
     await ingest.write(Buffer.from("part"));
   }
   const stray = join(ingestFolder, "put-stray");
-  const { writeFileSync, utimesSync } = await import("node:fs");
   writeFileSync(stray, "stray");
   assert.equal(await store.clean(), 5);
   const partial = `sha256-${hexOf(digest)}`;

@@ -25,9 +25,11 @@ export interface TestRoom extends AsyncDisposable {
   inRoot(container: string, command: string): Promise<string>;
 }
 
-/** Opens a room for one test. */
-export async function openTestRoom(options: { readonly embeddedArchive?: string } = {}): Promise<TestRoom> {
-  const folder = mkdtempSync(join(tmpdir(), "slipway-images-"));
+/** Opens a room for one test; in a folder that an earlier room has used, when one is given. */
+export async function openTestRoom(
+  given: { readonly embeddedArchive?: string; readonly folder?: string } = {},
+): Promise<TestRoom> {
+  const { folder = mkdtempSync(join(tmpdir(), "slipway-images-")), ...options } = given;
   const repository = join(import.meta.dirname, "../..");
   execFileSync("sh", [join(repository, "shim/build.sh")]);
   const socketPath = join(folder, "run", "shim.sock");

@@ -158,7 +158,8 @@ function tagsOfRepository(catalog: Catalog, name: string): Reference[] {
   try {
     const reference = parseReference(name);
     if (reference.tag !== undefined || reference.digest !== undefined) return [];
-    return catalog.tagsIn(repositoryOf(reference)).map((tag) => ({ ...reference, tag }));
+    const { domain, path } = reference;
+    return catalog.tagsIn(repositoryOf(reference)).map((tag) => ({ domain, path, tag }));
   } catch (error) {
     if (isFault(error, "invalid")) return [];
     throw error;

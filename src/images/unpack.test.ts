@@ -114,12 +114,11 @@ test("unpack: long and non-UTF-8 names stay exact", async () => {
     await room.inRoot("c", `cat '${deep}/f'; cat nn*; readlink -n to-odd | wc -c`),
     `deep255${20 * odd.length}\n`,
   );
-  const [layer] = readdirSync(join(room.folder, "layers")).filter((name) => !name.startsWith("."));
-  const names = readdirSync(Buffer.from(join(room.folder, "layers", layer ?? "")), { encoding: "buffer" }).map((name) =>
-    name.toString("latin1"),
-  );
-  assert.ok(names.includes(odd));
-  assert.ok(names.includes("\xfc".repeat(180)));
+  const layer = readdirSync(join(room.folder, "layers")).find((name) => !name.startsWith("."));
+  const raw = readdirSync(Buffer.from(join(room.folder, "layers", layer ?? "")), { encoding: "buffer" });
+  const names = new Set(raw.map((name) => name.toString("latin1")));
+  assert.ok(names.has(odd));
+  assert.ok(names.has("\xfc".repeat(180)));
 });
 
 test("unpack: hard links to a lower layer's file, and directories named in passing, are completed from below", async () => {
