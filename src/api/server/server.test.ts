@@ -268,3 +268,29 @@ test("server: an unexpected failure is 500, is logged, and does not end the daem
   assert.deepEqual(rooms.logged, ["broken"]);
   assert.equal((await get(server, "/_ping")).status, 200);
 });
+
+test("server: close ends waiting requests and attached streams within a moment", async () => {
+  const rooms = fakeRooms();
+  await using server = await startServer(rooms.options);
+  const waiting = await server.dial();
+  waiting.send("POST /containers/web/wait HTTP/1.1\r\nHost: x\r\n\r\n");
+  await waiting.until("\r\n\r\n");
+  const attached = await server.dial();
+  attached.send("POST /containers/web/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: x\r\n\r\n");
+  await attached.until("\r\n\r\n");
+  const idle = await server.dial();
+  const begin = Date.now();
+  await server.server.close();
+  assert.ok(Date.now() - begin < 3000);
+  await Promise.all([waiting.readToEnd(), attached.readToEnd(), idle.readToEnd()]);
+  assert.equal(rooms.sessions[0]?.disposed, true);
+});
+
+test("server: listening on one bad address leaves none open", async () => {
+  const { existsSync } = await import("node:fs");
+  const { openServer } = await import("./server.ts");
+  const path = `/tmp/slipway-api-${process.pid}.sock`;
+  const server = openServer(fakeRooms().options);
+  await assert.rejects(server.listen([`unix://${path}`, "tcp://127.0.0.1:2375"]), /without client certificates/);
+  assert.equal(existsSync(path), false);
+});

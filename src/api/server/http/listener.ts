@@ -35,6 +35,7 @@ export async function openListener(host: string, options: ListenerOptions): Prom
 
 async function listenOnPath(path: string, options: ListenerOptions): Promise<Server> {
   if (Buffer.byteLength(path) > 107) throw new Fault("invalid", `the socket's path is longer than 107 bytes: ${path}`);
+  const gid = groupId(options.group);
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   await removeStale(path);
   const server = createServer({ allowHalfOpen: true }, options.onConnection);
@@ -46,7 +47,6 @@ async function listenOnPath(path: string, options: ListenerOptions): Promise<Ser
   } finally {
     process.umask(before);
   }
-  const gid = groupId(options.group);
   if (gid !== undefined) chownSync(path, 0, gid);
   chmodSync(path, 0o660);
   return server;
