@@ -50,6 +50,17 @@ test("start: a command that does not exist fails with the runtime's words and le
   assert.deepEqual(readdirSync(join(bed.dir, "crun")).includes(start.id), false);
 });
 
+test("start: an OOM kill is told from the cgroup's own count", async () => {
+  const container = await bed.container(["true"]);
+  const oomFile = join(container.dir, "memory.oom_control");
+  await writeFile(oomFile, "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+  const slot = await bed.shim.prepareMonitor({ newNetns: false });
+  const { monitor } = await slot.start({ ...container, oomFile });
+  assert.equal((await monitor.exited).oomKilled, true);
+  await monitor.gone;
+  assert.equal((await bed.shim.readExitRecord(container.dir))?.oomKilled, true);
+});
+
 test("start: a mount that cannot be made names operation and path", async () => {
   const mounts = [
     { op: "mkdir", path: join(bed.dir, "made"), mode: 0o700 } as const,
