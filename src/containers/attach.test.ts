@@ -104,7 +104,11 @@ test("attach: refused while paused, and for keys that are none", async () => {
 
 async function untilLogged(id: string): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
-    for await (const _line of bed.containers.logs(id, { streams: ["stdout"], follow: false }, AbortSignal.timeout(5000)))
+    for await (const _line of bed.containers.logs(
+      id,
+      { streams: ["stdout"], follow: false },
+      AbortSignal.timeout(5000),
+    ))
       return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

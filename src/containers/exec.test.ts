@@ -41,7 +41,10 @@ test("exec: streams, exit code, and the code is there when the output ends", asy
 test("exec: environment, user and working folder", async () => {
   const command = ["sh", "-c", 'echo "$OWN $MORE $HOME"; id; pwd; grep CapEff /proc/self/status'];
   const { stdout } = await run({ command, env: ["MORE=2"], user: "ana:extra", workingDir: "/tmp" });
-  assert.equal(stdout, "1 2 /home/ana\nuid=1000(ana) gid=77(extra) groups=77(extra)\n/tmp\nCapEff:\t0000000000000000\n");
+  assert.equal(
+    stdout,
+    "1 2 /home/ana\nuid=1000(ana) gid=77(extra) groups=77(extra)\n/tmp\nCapEff:\t0000000000000000\n",
+  );
 });
 
 test("exec: privileged has every capability of the daemon, others the container's", async () => {
@@ -74,7 +77,11 @@ test("exec: a terminal with its size", async () => {
 
 test("exec: 127 and 126 with Docker's words", async () => {
   const cases: [string, number, RegExp][] = [
-    ["nope", 127, /^OCI runtime exec failed: exec failed: .*exec: "nope": executable file not found in \$PATH: unknown$/],
+    [
+      "nope",
+      127,
+      /^OCI runtime exec failed: exec failed: .*exec: "nope": executable file not found in \$PATH: unknown$/,
+    ],
     ["/etc/plain", 126, /exec: "\/etc\/plain": permission denied: unknown$/],
   ];
   for (const [program, exitCode, message] of cases) {

@@ -22,8 +22,8 @@ async function read(id: string, options: LogOptions, signal = AbortSignal.timeou
 
 test("logs: lines of both streams, an unfinished one at the end", async () => {
   const { id } = await bed.run({ command: ["sh", "-c", "printf 'a\\nb'; sleep 0.1; printf 'c\\nd'; echo e >&2"] });
-  assert.deepEqual((await read(id, { ...all, streams: ["stdout"] })), ["stdout:a\n", "stdout:bc\n", "stdout:d"]);
-  assert.deepEqual((await read(id, { ...all, streams: ["stderr"] })), ["stderr:e\n"]);
+  assert.deepEqual(await read(id, { ...all, streams: ["stdout"] }), ["stdout:a\n", "stdout:bc\n", "stdout:d"]);
+  assert.deepEqual(await read(id, { ...all, streams: ["stderr"] }), ["stderr:e\n"]);
 });
 
 test("logs: tail, since and until", async () => {
@@ -63,7 +63,9 @@ test("logs: following ends with the signal and at `until`", async () => {
 test("logs: a restarted container's log goes on", async () => {
   const { id } = await bed.run({ command: ["echo", "again"] });
   await bed.containers.start(id);
-  await (await bed.containers.wait(id, "not-running", AbortSignal.timeout(5000))).result;
+  await (
+    await bed.containers.wait(id, "not-running", AbortSignal.timeout(5000))
+  ).result;
   assert.deepEqual(await read(id, all), ["stdout:again\n", "stdout:again\n"]);
 });
 

@@ -1,4 +1,13 @@
-import { endOfLog, findTime, type LogPosition, type LogRecord, type OutputChunk, readLastLines, readLog } from "#host";
+import {
+  endOfLog,
+  findTime,
+  type LogPosition,
+  type LogRecord,
+  type Monitor,
+  type OutputChunk,
+  readLastLines,
+  readLog,
+} from "#host";
 import { Fault } from "#core/fault";
 import type { LogLine, LogOptions } from "./containers.ts";
 import { foldersOf } from "./folders.ts";
@@ -38,25 +47,40 @@ async function* chunks(
   const folder = foldersOf(room.host.paths, record.id).log;
   const live = options.follow && isRunning(record.state) ? room.live.get(record.id) : undefined;
   let position: LogPosition | "now" = (await endOfLog(folder)) ?? "now";
-  for await (const kept of await keptRecords(folder, options)) {
-    if (stop.aborted) return;
-    position = kept.end;
-    if (kept.lostBytes === undefined && options.streams.includes(kept.stream)) yield chunkOf(kept);
+  // A reader that rotation overtook goes on with the oldest that is still kept.
+  for (let kept = await keptRecords(folder, options); ; kept = readLog(folder)) {
+    for await (const item of kept) {
+      if (stop.aborted) return;
+      position = item.end;
+      if (item.lostBytes === undefined && options.streams.includes(item.stream)) yield chunkOf(item);
+    }
+    if (live === undefined || stop.aborted) return;
+    const overtaken = yield* follow(live.monitor, options, position, stop);
+    if (!overtaken || stop.aborted) return;
   }
-  if (live === undefined || stop.aborted) return;
-  const attachment = await live.monitor
-    .attach({ streams: options.streams, stdin: false, from: position, throttle: false })
-    .catch(() => undefined); // it has ended meanwhile
-  if (attachment === undefined) return;
+}
+
+/** Live output from the position on, to the container's end; answers whether rotation was faster than the reader. */
+async function* follow(
+  monitor: Monitor,
+  { streams }: LogOptions,
+  from: LogPosition | "now",
+  stop: AbortSignal,
+): AsyncGenerator<OutputChunk, boolean> {
+  // One that has ended meanwhile has nothing more to say.
+  const attachment = await monitor.attach({ streams, stdin: false, from, throttle: false }).catch(() => undefined);
+  if (attachment === undefined) return false;
   const end = (): void => void Promise.resolve(attachment[Symbol.asyncDispose]()).catch(() => {});
   stop.addEventListener("abort", end, { once: true });
   try {
     for await (const item of attachment.output) {
-      if (item.kind === "gap") return;
+      if (item.kind === "gap") return true;
       yield item.chunk;
     }
+    return false;
   } catch (error) {
-    if (!stop.aborted) throw error;
+    if (stop.aborted) return false;
+    throw error;
   } finally {
     stop.removeEventListener("abort", end);
     await attachment[Symbol.asyncDispose]();

@@ -26,7 +26,10 @@ test("openContainers: takes up after kill -9 what runs, and knows what ended mea
   const options = { streams: ["stdout" as const], follow: false };
   for await (const line of containers.logs("runs", options, AbortSignal.timeout(5000))) lines.push(line);
   const texts = lines.map((line) => Buffer.from(line.bytes).toString().trim());
-  assert.deepEqual(texts, texts.map((_text, index) => `line ${index + 1}`)); // not one is missing
+  assert.deepEqual(
+    texts,
+    texts.map((_text, index) => `line ${index + 1}`),
+  ); // not one is missing
   assert.ok(texts.length > 40);
   await containers.unpause("paused");
   assert.equal((await bed.exec(containers.find("paused").id, ["echo", "alive"])).stdout, "alive\n");

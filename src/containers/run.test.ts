@@ -127,7 +127,10 @@ test("containers: --rm removes also after a start that failed", async () => {
 });
 
 test("containers: stop, kill, restart, pause as Docker does", async () => {
-  const id = await bed.create({ name: "life", command: ["sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.05; done"] });
+  const id = await bed.create({
+    name: "life",
+    command: ["sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.05; done"],
+  });
   const { containers } = bed;
   await containers.start(id);
   await assert.rejects(containers.start("life"), fault("notModified", /already running/));
@@ -165,7 +168,10 @@ test("containers: stop, kill, restart, pause as Docker does", async () => {
 });
 
 test("containers: a stop that is not obeyed becomes a kill after its time", async () => {
-  const id = await bed.create({ command: ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"], stopTimeoutSeconds: 1 });
+  const id = await bed.create({
+    command: ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"],
+    stopTimeoutSeconds: 1,
+  });
   await bed.containers.start(id);
   await new Promise((resolve) => setTimeout(resolve, 100));
   const begun = performance.now();

@@ -76,6 +76,8 @@ export class ContainerSession implements Session {
     if (attachment === undefined) return;
     try {
       for await (const item of attachment.output) {
+        // What a reader that detached still gets is not for it any more.
+        if (this.#over) return;
         if (item.kind === "gap") {
           yield {
             stream: "systemerr",
@@ -86,7 +88,6 @@ export class ContainerSession implements Session {
         yield item.chunk;
       }
     } catch (error) {
-      // A reader that detached has no interest in how the connection ended.
       if (!this.#over) throw error;
     } finally {
       this.#end();

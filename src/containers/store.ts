@@ -147,15 +147,14 @@ function fromRow(row: Row): ContainerRecord {
   return { ...rest, name: row.name, state: decode(row.state) as ContainerState, restartCount: row.restarts };
 }
 
-/** JSON with times: a bigint is an object that no request can bring, as its maps hold strings alone. */
+/** JSON with times: a bigint becomes a list under `$ns`, which no request can bring, as its maps hold texts alone. */
 function encode(value: unknown): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? { $ns: item.toString() } : item));
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === "bigint" ? { $ns: [item.toString()] } : item));
 }
 
 function decode(text: string): unknown {
-  return JSON.parse(text, (_key, item: unknown) =>
-    typeof item === "object" && item !== null && "$ns" in item && typeof item.$ns === "string"
-      ? BigInt(item.$ns)
-      : item,
-  );
+  return JSON.parse(text, (_key, item: unknown) => {
+    if (typeof item !== "object" || item === null || !("$ns" in item) || !Array.isArray(item.$ns)) return item;
+    return BigInt(String(item.$ns[0]));
+  });
 }

@@ -92,7 +92,8 @@ export async function openBed(left?: string): Promise<Bed> {
 /** All output of a session, by stream. */
 export async function readAll(session: Session): Promise<{ stdout: string; stderr: string }> {
   const pieces = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[], systemerr: [] as Uint8Array[] };
-  for await (const item of session.output) pieces[item.stream].push("text" in item ? Buffer.from(item.text) : item.bytes);
+  for await (const item of session.output)
+    pieces[item.stream].push("text" in item ? Buffer.from(item.text) : item.bytes);
   return { stdout: Buffer.concat(pieces.stdout).toString(), stderr: Buffer.concat(pieces.stderr).toString() };
 }
 

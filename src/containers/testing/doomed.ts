@@ -26,7 +26,9 @@ async function settled(): Promise<void> {
   await start("ends", ["sh", "-c", "sleep 0.6; exit 42"]);
   await start("goes", ["sh", "-c", "sleep 0.6; exit 1"], true);
   await start("ended", ["sh", "-c", "exit 5"]);
-  await (await bed.containers.wait("ended", "not-running", AbortSignal.timeout(10_000))).result;
+  await (
+    await bed.containers.wait("ended", "not-running", AbortSignal.timeout(10_000))
+  ).result;
   await bed.create({ name: "created", command: ["true"] });
   console.log("ready");
 }
