@@ -61,7 +61,7 @@ static int become(const struct spawn *what, pid_t parent, struct failure *failur
   if (result == 0) result = place(what->err, 2);
   if (result < 0) return fail(failure, "spawn", -result, "standard streams");
   result = execute(what->argv, what->env == NULL ? environ : what->env);
-  return fail(failure, "spawn", -result, "exec %s", what->argv[0]);
+  return fail(failure, "exec", -result, "exec %s", what->argv[0]);
 }
 
 pid_t spawn(const struct spawn *what, struct failure *failure) {

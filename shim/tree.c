@@ -99,8 +99,8 @@ static int start_in(const char *folder, struct failure *failure) {
   if (tree < 0) return fail(failure, "mount", errno, "/tree");
   struct open_rules rules = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_INSIDE_ROOT};
   fd_scoped int inside = (int)syscall(SYS_openat2, tree, folder, &rules, sizeof rules);
-  if (inside < 0) return fail(failure, "mount", errno, "%s", folder);
-  return fchdir(inside) == 0 ? 0 : fail(failure, "mount", errno, "%s", folder);
+  if (inside < 0) return fail(failure, "folder", errno, "%s", folder);
+  return fchdir(inside) == 0 ? 0 : fail(failure, "folder", errno, "%s", folder);
 }
 
 int tree_enter(const char *tree, const char *folder, struct failure *failure) {

@@ -5,6 +5,8 @@ import { Handover } from "./handover.ts";
 import { encodeMounts } from "./mount-plan.ts";
 import type { Program, ProgramEnd, RunningProgram } from "./shim-types.ts";
 
+const noSuchFile = 2; // ENOENT
+const notFolder = 20; // ENOTDIR
 const keptErrorBytes = 65_536;
 const standardEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" };
 
@@ -126,11 +128,10 @@ function programEnd(frame: Frame): ProgramEnd {
 function programFault(program: Program, frame: Frame): Fault {
   const fields = new Fields(frame.payload);
   const text = fields.text("text");
-  const isAbsent = fields.number("errno") === 2 || fields.number("errno") === 20;
-  if (isAbsent && program.treeFolder !== undefined && text.startsWith(program.treeFolder))
-    return new Fault("notFound", `${program.treeFolder}: no such folder in the tree`);
-  const missing = fields.number("errno") === 2 && text.startsWith("exec ");
-  if (missing)
+  const stage = fields.text("stage");
+  const isAbsent = fields.number("errno") === noSuchFile || fields.number("errno") === notFolder;
+  if (isAbsent && stage === "folder") return new Fault("notFound", `${program.treeFolder}: no such folder in the tree`);
+  if (isAbsent && stage === "exec")
     return new Fault("notFound", `${program.argv[0]}: no such program`, {
       remedy: `Install the package that has ${program.argv[0]}.`,
     });
