@@ -10,7 +10,10 @@ const answerLimitMs = 30_000;
  * Starts a daemon on the default socket if none answers there, and waits until it does. Says so on stderr. Without
  * root it leaves things as they are: the call that follows explains. Two at once start one.
  */
-export async function ensureDaemon(host: string): Promise<void> {
+export async function ensureDaemon(
+  host: string,
+  argv: readonly string[] = [process.argv[1] ?? "", "daemon"],
+): Promise<void> {
   const socketPath = host.replace(/^unix:\/\//, "");
   if ((await probe(socketPath)) !== "silent" || process.geteuid?.() !== 0) return;
   const folder = dirname(socketPath);
@@ -22,7 +25,7 @@ export async function ensureDaemon(host: string): Promise<void> {
     if ((await probe(socketPath)) !== "silent") return;
     const logPath = `${folder}/daemon.log`;
     process.stderr.write(`slipway: no daemon answers: starting one (log: ${logPath})\n`);
-    const daemon = spawnDaemon([process.argv[1] ?? "", "daemon"], logPath);
+    const daemon = spawnDaemon(argv, logPath);
     await untilAnswers(socketPath, daemon.exited, logPath);
   } finally {
     await rm(lockPath, { force: true });

@@ -45,7 +45,7 @@ export function spawnDaemon(
 ): { readonly pid: number | undefined; readonly exited: Promise<number | null> } {
   const log = openSync(logPath, "a", 0o640);
   try {
-    const child = spawn(process.execPath, [...process.execArgv, ...argv], {
+    const child = spawn(process.execPath, argv, {
       detached: true,
       stdio: ["ignore", log, log],
       cwd: "/",

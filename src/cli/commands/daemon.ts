@@ -10,7 +10,8 @@ import { pairsOf } from "../request/env.ts";
 const network = { group: "Network" };
 const registry = { group: "Registry" };
 
-const daemonFlags = {
+/** The flags of `slipway daemon`. */
+export const daemonFlags = {
   "add-runtime": list("OCI runtime to offer: NAME=PATH", { check: checkRuntime }),
   bip: text("Address and prefix of the default bridge, such as 172.30.0.1/16", network),
   bridge: text("Name of the default bridge", { ...network, short: "b" }),

@@ -70,8 +70,8 @@ function hostSettings(flags: ContainerFlags, changed: ReadonlySet<string>): Part
     VolumeDriver: flags["volume-driver"],
     VolumesFrom: orNull(flags["volumes-from"]),
     ...(flags.annotation.length > 0 && { Annotations: pairsOf(flags.annotation) }),
-    CapAdd: orNull(flags["cap-add"]),
-    CapDrop: orNull(flags["cap-drop"]),
+    CapAdd: orNull(flags["cap-add"].map(capability)),
+    CapDrop: orNull(flags["cap-drop"].map(capability)),
     CgroupnsMode: flags.cgroupns,
     Dns: flags.dns,
     DnsOptions: [...flags["dns-option"], ...flags["dns-opt"]],
@@ -237,6 +237,12 @@ function readProfile(path: string): string {
   } catch (error) {
     throw new Error(`opening seccomp profile (${path}) failed: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** Docker sends capabilities by their full names. */
+function capability(name: string): string {
+  const upper = name.trim().toUpperCase();
+  return upper === "ALL" || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
 }
 
 function readDevice(item: string): object {

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { daemonFlags, daemonOptions } from "./commands/daemon.ts";
+import { mergeConfigFile } from "./daemon-config.ts";
+import { parseFlags } from "./flags/parse.ts";
+
+const folder = await mkdtemp(join(tmpdir(), "slipway-config-"));
+after(() => rm(folder, { recursive: true, force: true }));
+const path = join(folder, "daemon.json");
+
+async function merged(config: unknown, ...argv: string[]) {
+  await writeFile(path, typeof config === "string" ? config : JSON.stringify(config));
+  const { changed, values } = parseFlags(daemonFlags, argv, true);
+  return daemonOptions(mergeConfigFile(daemonFlags, values, changed, path, true));
+}
+
+test("daemonOptions: defaults are Slipway's own folders and socket", async () => {
+  const options = await merged({});
+  assert.deepEqual(
+    [options.dataRoot, options.execRoot, options.hosts, options.logLevel, options.mtu, options.maxConcurrentDownloads],
+    ["/var/lib/slipway", "/run/slipway", ["unix:///run/slipway/slipway.sock"], "info", 1500, 3],
+  );
+  assert.deepEqual((await merged({}, "--exec-root", "/run/x")).hosts, ["unix:///run/x/slipway.sock"]);
+});
+
+test("mergeConfigFile: dockerd's keys", async () => {
+  const options = await merged(
+    {
+      "data-root": "/d",
+      hosts: ["unix:///a.sock"],
+      labels: ["a=b"],
+      "log-opts": { "max-size": "1m" },
+      runtimes: { other: { path: "/usr/bin/other" } },
+      debug: true,
+      mtu: 1400,
+      "insecure-registries": ["10.0.0.0/8"],
+      "stop-containers-on-exit": true,
+    },
+    "--insecure-registry",
+    "reg:5000",
+  );
+  assert.deepEqual(
+    [
+      options.dataRoot,
+      options.hosts,
+      options.labels,
+      options.logOptions,
+      options.runtimes,
+      options.logLevel,
+      options.mtu,
+    ],
+    ["/d", ["unix:///a.sock"], ["a=b"], { "max-size": "1m" }, { other: "/usr/bin/other" }, "debug", 1400],
+  );
+  assert.deepEqual(options.insecureRegistries, ["reg:5000", "10.0.0.0/8"], "registries of both places count");
+  assert.equal(options.stopContainersOnExit, true);
+});
+
+test("mergeConfigFile: refuses what is unknown, twice there, or of the wrong type", async () => {
+  await assert.rejects(
+    merged({ zork: 1, alpha: 2 }),
+    /the following directives don't match any configuration option: alpha, zork/,
+  );
+  await assert.rejects(
+    merged({ labels: ["c=d"], mtu: 9 }, "--label", "a=b"),
+    /the following directives are specified both as a flag and in the configuration file: labels: \(from flag: \[a=b\], from file: \[c=d\]\)/,
+  );
+  await assert.rejects(merged({ mtu: "big" }), /mtu: a value of another type is needed: number/);
+  await assert.rejects(merged({ "log-driver": "zork" }), /log-driver: must be one of "local"/);
+  await assert.rejects(merged("{"), /unable to configure the daemon with file/);
+  await assert.rejects(merged("[]"), /no JSON object/);
+  await assert.rejects(merged({ mtu: 0 }), /invalid mtu: 0/);
+  const { changed, values } = parseFlags(daemonFlags, [], true);
+  assert.throws(
+    () => mergeConfigFile(daemonFlags, values, changed, "/nowhere.json", true),
+    /open \/nowhere\.json: no such file or directory/,
+  );
+  assert.equal(mergeConfigFile(daemonFlags, values, changed, "/nowhere.json", false), values);
+});
+
+test("daemonOptions: TLS needs its files", async () => {
+  await assert.rejects(merged({}, "--tlsverify"), /--tlscacert is needed with TLS/);
+  const { tls } = await merged({}, "--tls", "--tlscert", "/c", "--tlskey", "/k");
+  assert.deepEqual(tls, { cert: "/c", key: "/k", verify: false });
+});
