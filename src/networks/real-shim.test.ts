@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { openHost } from "#host";
+import { openNetworks } from "./open.ts";
+import { askTcp, assertSameSoon, hostState, neverAborted, port, requestOf, run, serve } from "./testing/lab.ts";
+import { insideOwnNetns } from "./testing/own-netns.ts";
+
+if (insideOwnNetns(import.meta.url)) {
+  test("attach: with the real shim a published port answers, and all of it goes with the slot", async () => {
+    const before = hostState();
+    await using host = await openScratchHost();
+    const networks = await openNetworks({ ...host, events: host.journal, mtu: 1500, warmSlots: 2 });
+    await networks.reconcile(new Set());
+    const { slot, endpoint } = await networks.attach(requestOf("web", [port("tcp", 8080, 80)]), neverAborted);
+    {
+      await using _server = await serve(slot.pid, 80);
+      assert.equal(await askTcp("127.0.0.1", 8080), `hello ${endpoint?.gateway}`);
+    }
+    await slot[Symbol.asyncDispose]();
+    await networks.release("web");
+    const none = await networks.attach({ ...requestOf("none"), mode: { kind: "none" } }, neverAborted);
+    assert.ok(existsSync(`/proc/${none.slot.pid}/ns/net`));
+    await none[Symbol.asyncDispose]();
+    await networks.close();
+    await assertSameSoon(before);
+  });
+}
+
+/** A host in a scratch folder; disposing it ends its zygote too. */
+async function openScratchHost(): ReturnType<typeof openHost> {
+  const root = join(import.meta.dirname, "../..");
+  execFileSync(join(root, "shim/build.sh"), { stdio: "inherit" });
+  const folder = mkdtempSync(join(tmpdir(), "slipway-networks-"));
+  const host = await openHost({
+    dataRoot: join(folder, "data"),
+    execRoot: join(folder, "exec"),
+    shimPath: join(root, "build/shim/slipway-shim"),
+  });
+  const zygote = Number(run("pgrep", "-f", `zygote --socket ${folder}/`));
+  return {
+    ...host,
+    [Symbol.asyncDispose]: async () => {
+      await host[Symbol.asyncDispose]();
+      process.kill(zygote);
+      while (existsSync(`/proc/${zygote}/ns/net`)) await sleep(20);
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
