@@ -30,7 +30,9 @@ await using daemon = await startDaemon();
 for (const { shown, command = shown, lines: limit = 10 } of scenes) {
   lines.push(`\u001b[1m$ ${shown}\u001b[0m`);
   const output = (await onTerminal(daemon, command)).replaceAll(String(port), "8080");
-  lines.push(...output.trimEnd().split(/\r?\n/).slice(0, limit), "");
+  const kept = output.trim().split(/\r?\n/).slice(0, limit);
+  while (kept.at(-1)?.trim() === "") kept.pop();
+  lines.push(...kept, "");
 }
 const path = join(import.meta.dirname, "../docs/terminal.svg");
 await writeFile(path, draw(lines.slice(0, -1)));
