@@ -1,5 +1,5 @@
-import { mkdirSync, writeFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
 import { nativePlatform } from "#core/oci";
@@ -29,9 +29,8 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
     readUserFiles(room, record.id),
     machine.resolvConf(),
     makeBindSources(record),
-    rm(folders.bundle, { recursive: true, force: true }),
   ]);
-  mkdirSync(folders.rootfs, { recursive: true, mode: 0o711 });
+  makeBundleFolder(folders);
   mkdirSync(folders.log, { recursive: true, mode: 0o700 });
   const files = writeNetworkFiles(room, record, place, hostResolvConf);
   const user = resolveUser(record.process.user, record.spec.groupAdd, users);
@@ -68,6 +67,17 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
   });
   writeFileSync(join(folders.bundle, "config.json"), bundleText(spec, profile), { mode: 0o600 });
   return { seccompProfile: profile };
+}
+
+function makeBundleFolder({ bundle, rootfs }: { readonly bundle: string; readonly rootfs: string }): void {
+  try {
+    mkdirSync(bundle, { mode: 0o711 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    rmSync(bundle, { recursive: true }); // of a run that a crash cut off
+    mkdirSync(bundle, { mode: 0o711 });
+  }
+  mkdirSync(rootfs, { mode: 0o711 });
 }
 
 /** What a start still needs to know of its bundle. */

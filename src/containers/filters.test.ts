@@ -121,7 +121,7 @@ test("selectContainers: values that make no sense are refused", () => {
     { colour: ["red"] },
   ]) {
     assert.throws(
-      () => names({ filters: filters as ListOptions["filters"] }),
+      () => names({ filters }),
       (error) => isFault(error, "invalid"),
     );
   }

@@ -37,9 +37,10 @@ async function launch(room: Room, record: ContainerRecord): Promise<void> {
   // Kept before it runs: a crash in between leaves something that reconcile knows of.
   place.keep();
   undo.defer(async () => await room.networks.release(id));
+  // Only clients that wait are worth a halt before the first byte.
   const started = await place.slot.start(
     monitorStart(room, record),
-    async (monitor) => await connectWaiting(room, id, monitor),
+    room.waitingSessions.has(id) ? async (monitor) => await connectWaiting(room, id, monitor) : undefined,
   );
   undo.move();
   room.store.transition(id, { status: "running", pid: started.pid, startedNs: started.startedNs });

@@ -9,7 +9,7 @@ switch (scenario) {
     await settled();
     break;
   case "busy":
-    console.log("ready");
+    process.stdout.write("ready\n");
     await Promise.all([busy(), busy(), busy()]);
     break;
   default:
@@ -30,7 +30,7 @@ async function settled(): Promise<void> {
     await bed.containers.wait("ended", "not-running", AbortSignal.timeout(10_000))
   ).result;
   await bed.create({ name: "created", command: ["true"] });
-  console.log("ready");
+  process.stdout.write("ready\n");
 }
 
 async function start(name: string, command: string[], autoRemove = false): Promise<void> {
