@@ -15,16 +15,19 @@ export function resolveFault(error: unknown, reference: Reference): unknown {
       remedy: "Check the tag; the registry knows the repository or does not tell.",
     });
   }
-  // Credentials that were refused are one thing; a stranger at the door another: nobody tells it whether there is a house.
-  if (error.reason === "denied" && error.code !== "rejected") {
-    const name = familiarName(reference);
-    const message = `pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`;
-    return new Fault("notFound", message, {
-      cause: error,
-      remedy: `Check the name ${name}; if it is private, log in first: docker login ${reference.domain}`,
-    });
+  if (error.reason !== "denied") return error;
+  // Credentials that were refused are one thing. No `unauthorized`: its 401 has the docker CLI ask for a password on
+  // standard input, where a script waits for ever; dockerd answers 500 here.
+  if (error.code === "rejected") {
+    return new Fault("forbidden", error.message, { cause: error, ...(error.remedy && { remedy: error.remedy }) });
   }
-  return error;
+  // A stranger at the door is another: nobody tells it whether there is a house.
+  const name = familiarName(reference);
+  const message = `pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`;
+  return new Fault("notFound", message, {
+    cause: error,
+    remedy: `Check the name ${name}; if it is private, log in first: docker login ${reference.domain}`,
+  });
 }
 
 /** The first failure of several that is not just the echo of another (their common signal fires when one fails). */

@@ -271,7 +271,7 @@ test("pull: from Debian's docker-registry, with a schema 2 image and with a clos
     "notFound",
     /^pull access denied for 127.*may require 'docker login'/,
   );
-  await refuses(linesOf(puller, request("busybox", "wrong")), "unauthorized", /authentication required/);
+  await refuses(linesOf(puller, request("busybox", "wrong")), "forbidden", /authentication required/);
   await refuses(
     linesOf(puller, request("busybox:none", "secret")),
     "notFound",
