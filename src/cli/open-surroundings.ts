@@ -12,14 +12,19 @@ export function openSurroundings(options: {
   let client: Promise<Client> | undefined;
   let opened: Client | undefined;
   let config: Promise<UserConfig> | undefined;
-  const { env, stderr, stdin, stdout } = process;
+  const { env, stdout } = process;
   // A reader that went away (`slipway ps | head`) ends us as SIGPIPE would.
   stdout.on("error", (error: { code?: string }) => process.exit(error.code === "EPIPE" ? 141 : 1));
   const userConfig = (): Promise<UserConfig> => (config ??= loadConfig(options.globals));
   return {
-    stdin,
+    // Opened only by who reads it: a terminal's input costs time, and changes its mode.
+    get stdin() {
+      return process.stdin;
+    },
     stdout,
-    stderr,
+    get stderr() {
+      return process.stderr;
+    },
     env,
     host: options.host,
     debug: options.globals.debug,

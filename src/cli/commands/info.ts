@@ -2,6 +2,7 @@ import { maxApiVersion, productVersion } from "#api/wire";
 import type { InfoAnswer } from "#api/client";
 import { defineCommand } from "../command.ts";
 import { text } from "../flags/flag.ts";
+import { shaped } from "../output/shape.ts";
 import { binarySize } from "../output/size.ts";
 import { write } from "../surroundings.ts";
 import { jsonText } from "../template/functions.ts";
@@ -26,7 +27,7 @@ export const info = defineCommand({
         Warnings: null,
       },
     };
-    if (template !== undefined) await write(around.stdout, `${template.render(all)}\n`);
+    if (template !== undefined) await write(around.stdout, `${template.render(shaped("info", all))}\n`);
     else if (values.format === "json") await write(around.stdout, `${jsonText(all)}\n`);
     else {
       await write(around.stdout, infoText(facts));

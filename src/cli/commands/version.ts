@@ -3,6 +3,7 @@ import type { VersionAnswer } from "#api/client";
 import { defineCommand } from "../command.ts";
 import { wordsOf } from "../each.ts";
 import { text } from "../flags/flag.ts";
+import { shaped } from "../output/shape.ts";
 import { alignTabs } from "../output/tabwriter.ts";
 import { write } from "../surroundings.ts";
 import { jsonText } from "../template/functions.ts";
@@ -41,7 +42,7 @@ export const version = defineCommand({
       Context: "default",
     };
     const all = { Client: client, Server: server ?? new TypedNil("pointer") };
-    if (template !== undefined) await write(around.stdout, `${template.render(all)}\n`);
+    if (template !== undefined) await write(around.stdout, `${template.render(shaped("version", all))}\n`);
     else if (values.format === "json") await write(around.stdout, `${jsonText(all)}\n`);
     else await write(around.stdout, clientText(client) + (server === undefined ? "" : serverText(server)));
     if (failure === undefined) return 0;

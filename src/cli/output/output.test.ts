@@ -140,6 +140,11 @@ test("shaped: what inspect leaves out is empty in templates, and stays out of JS
   const render = (template: string): string => compileTemplate(template).render(shaped("container", container));
   assert.equal(render("{{if .State.Health}}has{{else}}none{{end}} {{.State.Health}}"), "none <nil>");
   assert.equal(render("{{.Config.Labels.absent}} {{.Config.Volumes}} {{.Config.Cmd}}"), "<no value> map[] []");
+  assert.equal(
+    render('{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostIP}}'),
+    "0.0.0.0",
+    "Go's name of HostIp",
+  );
   assert.equal(render("{{json .Config}}"), '{"Labels":{"a":"1"},"Cmd":null}');
   assert.equal(render("{{.NetworkSettings.Ports}}"), "map[80/tcp:[{0.0.0.0 8080}] 81/tcp:[]]");
   assert.throws(() => render("{{.Zork}}"), /map has no entry for key "Zork"/);

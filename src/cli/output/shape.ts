@@ -99,6 +99,28 @@ const absent: Readonly<Record<string, Readonly<Record<string, "map" | "slice" | 
     "network.IPAM": { Options: "map", Config: "slice" },
   };
 
+/** Names in Docker's Go types where they differ from the JSON's; templates may use either. */
+const goNames: Readonly<Record<string, string>> = {
+  ApiVersion: "APIVersion",
+  CpuCfsPeriod: "CPUCfsPeriod",
+  CpuCfsQuota: "CPUCfsQuota",
+  CpuCount: "CPUCount",
+  CpuPercent: "CPUPercent",
+  CpuPeriod: "CPUPeriod",
+  CpuQuota: "CPUQuota",
+  CpuRealtimePeriod: "CPURealtimePeriod",
+  CpuRealtimeRuntime: "CPURealtimeRuntime",
+  CpuShares: "CPUShares",
+  Dns: "DNS",
+  DnsOptions: "DNSOptions",
+  DnsSearch: "DNSSearch",
+  HostIp: "HostIP",
+  HttpProxy: "HTTPProxy",
+  HttpsProxy: "HTTPSProxy",
+  Id: "ID",
+  NanoCpus: "NanoCPUs",
+};
+
 /** The document as Go's types would hold it, so that templates meet empty fields as they do with Docker. */
 export function shaped(kind: string, document: unknown): Value {
   return shape(document, kind, false);
@@ -117,7 +139,13 @@ function shape(value: unknown, path: string, inMap: boolean): Value {
     if (out[name] === undefined) Object.defineProperty(out, name, { value: empty(type), enumerable: false });
     else if (out[name] === null) out[name] = empty(type);
   }
-  return inMap ? markMap(out) : markStruct(out);
+  if (inMap) return markMap(out);
+  for (const name of Object.keys(out)) {
+    const goName = goNames[name];
+    if (goName !== undefined && !(goName in out))
+      Object.defineProperty(out, goName, { value: out[name], enumerable: false });
+  }
+  return markStruct(out);
 }
 
 function empty(type: "map" | "slice" | "pointer" | "text" | "zero" | "no"): Value {
