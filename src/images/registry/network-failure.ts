@@ -88,7 +88,7 @@ const wordings: Readonly<Record<string, readonly [FailureReason, string]>> = {
 function remedyOf(reason: FailureReason, host: string, proxied: boolean): string {
   const network = proxied
     ? `Check that the proxy ${host} (HTTP_PROXY, HTTPS_PROXY of the daemon) is the right one and runs.`
-    : `Check this machine's network and the name ${host}; behind a proxy, start the daemon with HTTPS_PROXY set.`;
+    : `Check that the registry runs, this machine's network and the name ${host}; behind a proxy, start the daemon with HTTPS_PROXY set.`;
   if (reason === "untrusted") {
     return (
       `Check this machine's clock; if ${host} has a private authority, put its certificate into ` +
