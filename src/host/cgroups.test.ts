@@ -46,6 +46,6 @@ test("openCgroups: freezes, thaws, lists and removes a real group with a process
   assert.deepEqual(await cgroups.list(), [path]);
   await cgroups.remove(path);
   assert.equal(await ended, "SIGKILL");
-  await cgroups.remove(`/${instance}`);
+  await cgroups.leave();
   for (const mount of mounts) assert.equal(existsSync(join(mount, instance)), false);
 });

@@ -10,6 +10,8 @@ export interface CgroupLayout {
   readonly version: 1 | 2;
   /** v1: controller → mount point; v2: every controller → the one mount point. */
   readonly mounts: ReadonlyMap<string, string>;
+  /** Every cgroup mount point, also those without a controller (v1's `name=systemd`, hybrid's unified): runtimes make groups in all. */
+  readonly hierarchies: readonly string[];
   /** Hybrid machines: controllers that are still free in v2, which crun before 1.9 refuses. */
   readonly freeInUnified: readonly string[];
 }
@@ -17,12 +19,14 @@ export interface CgroupLayout {
 /** Reads the layout from the text of `/proc/self/mountinfo`; `controllersOf` gives the text of a v2 mount's `cgroup.controllers`. */
 export function readCgroupLayout(mountinfo: string, controllersOf: (mountPoint: string) => string): CgroupLayout {
   const v1 = new Map<string, string>();
+  const hierarchies = new Set<string>();
   let unified: string | undefined;
   for (const line of mountinfo.split("\n")) {
     const [before = "", after = ""] = line.split(" - ");
     const mountPoint = before.split(" ")[4] ?? "";
     const [type, , options = ""] = after.split(" ");
     if (type === "cgroup2") unified ??= mountPoint;
+    if (type === "cgroup" || type === "cgroup2") hierarchies.add(mountPoint);
     if (type !== "cgroup") continue;
     for (const option of options.split(","))
       if (v1Controllers.has(option) && !v1.has(option)) v1.set(option, mountPoint);
@@ -33,10 +37,11 @@ export function readCgroupLayout(mountinfo: string, controllersOf: (mountPoint: 
       : controllersOf(unified)
           .split(/\s+/)
           .filter((name) => name !== "");
-  if (v1.size > 0) return { version: 1, mounts: v1, freeInUnified: inUnified };
-  if (unified === undefined) return { version: 2, mounts: new Map(), freeInUnified: [] };
+  if (v1.size > 0) return { version: 1, mounts: v1, hierarchies: [...hierarchies], freeInUnified: inUnified };
+  if (unified === undefined) return { version: 2, mounts: new Map(), hierarchies: [], freeInUnified: [] };
   const root = unified;
-  return { version: 2, mounts: new Map([...inUnified, "freezer"].map((name) => [name, root])), freeInUnified: [] };
+  const mounts = new Map([...inUnified, "freezer"].map((name) => [name, root]));
+  return { version: 2, mounts, hierarchies: [root], freeInUnified: [] };
 }
 
 const v1Controllers = new Set([
@@ -115,15 +120,22 @@ class CgroupFiles implements Cgroups {
     const freezer = this.#layout.mounts.get("freezer");
     // A frozen process of v1 does not die of SIGKILL before it is thawed.
     if (this.version === 1 && freezer !== undefined && existsSync(join(freezer, path))) await this.thaw(path);
-    for (const mount of new Set(this.#layout.mounts.values())) await removeGroup(join(mount, path));
+    for (const mount of this.#layout.hierarchies) await removeGroup(join(mount, path));
   }
 
   async list(): Promise<string[]> {
     const found = new Set<string>();
-    for (const mount of new Set(this.#layout.mounts.values())) {
+    for (const mount of this.#layout.hierarchies) {
       for (const name of await childGroups(join(mount, this.#instance))) found.add(this.pathOf(name));
     }
     return [...found].toSorted();
+  }
+
+  async leave(): Promise<void> {
+    for (const mount of this.#layout.hierarchies) {
+      // Busy: containers run on. Not there: none ever ran.
+      await rmdir(join(mount, this.#instance)).catch(() => undefined);
+    }
   }
 
   async #setFrozen(path: string, frozen: boolean): Promise<void> {

@@ -68,6 +68,8 @@ export interface Cgroups {
   pidsOf(path: string): Promise<number[]>;
   /** Removes what a crash left of a group: kills what is in it, waits, removes the folders. */
   remove(path: string): Promise<void>;
+  /** Removes the instance's own group unless containers are in it; for the end of the daemon. */
+  leave(): Promise<void>;
   /** All container groups of this instance that exist, as relative paths; for the leak check and reconcile. */
   list(): Promise<string[]>;
 }

@@ -36,13 +36,15 @@ export async function openHost(options: HostOptions): Promise<Host> {
   const journal = openJournal(database, systemClock);
   undo.defer(() => journal.flush());
   const layout = machineCgroupLayout();
+  const cgroups = openCgroups(layout, paths.instance);
+  undo.defer(async () => await cgroups.leave());
   const held = undo.move();
   return {
     clock: systemClock,
     shim,
     database,
     journal,
-    cgroups: openCgroups(layout, paths.instance),
+    cgroups,
     machine: readMachine(shim),
     paths,
     runtimes: findRuntimes(layout, options),
