@@ -100,8 +100,9 @@ class FileContentStore implements ContentStore {
       try {
         const source = bytes instanceof Uint8Array ? [bytes] : guardSpace(bytes, this.#ingest);
         for await (const piece of source) {
-          digester.update(piece);
-          await file.writeFile(piece).catch(failWrite);
+          const written = file.writeFile(piece).catch(failWrite);
+          digester.update(piece); // while the disk takes it
+          await written;
         }
         const digest = digester.digest();
         prepare?.(digest);

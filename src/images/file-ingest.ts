@@ -54,12 +54,13 @@ export class FileIngest implements Ingest {
       await needSpace(dirname(path), checkedEveryBytes);
       this.#untilCheckBytes = checkedEveryBytes;
     }
+    const written = this.#file.appendFile(bytes);
+    this.#digester.update(bytes); // while the disk takes it
     try {
-      await this.#file.appendFile(bytes);
+      await written;
     } catch (error) {
       throw asDiskFault(error);
     }
-    this.#digester.update(bytes);
   }
 
   async commit(): Promise<void> {

@@ -69,6 +69,37 @@ test("save: layers keep their stored form, and loading from skopeo's OCI archive
   }
 });
 
+test("save: an image with Docker's own manifest type is written so that OCI tools read it", async () => {
+  await using room = await openTestRoom();
+  const plain = await tarOf([{ path: "a", data: "a" }]);
+  const layer = gzipSync(plain);
+  const config = JSON.stringify(configOf({ layers: [plain] }));
+  const describe = (kind: string, data: string | Buffer): object => ({
+    mediaType: kind,
+    digest: digestOf(data),
+    size: data.length,
+  });
+  const type = "application/vnd.docker.distribution.manifest.v2+json";
+  const manifest = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: type,
+    config: describe("application/vnd.docker.container.image.v1+json", config),
+    layers: [describe("application/vnd.docker.image.rootfs.diff.tar.gzip", layer)],
+  });
+  const named = {
+    ...describe(type, manifest),
+    annotations: { "io.containerd.image.name": "docker.io/library/typed:1" },
+  };
+  const blobs = [config, manifest, layer].map((data) => ({ path: `blobs/sha256/${hexOf(digestOf(data))}`, data }));
+  const index = JSON.stringify({ schemaVersion: 2, manifests: [named] });
+  await loadBytes(room.images, await tarOf([...blobs, { path: "index.json", data: index }]));
+  const path = join(room.folder, "typed.tar");
+  writeFileSync(path, await bytesOf(room.images.save(["typed:1"], signal)));
+  for (const [number, source] of [`oci-archive:${path}:1`, `docker-archive:${path}:typed:1`].entries()) {
+    execFileSync("skopeo", ["copy", "--quiet", source, `dir:${room.folder}/typed-${number}`]);
+  }
+});
+
 test("load: a multi-platform OCI layout gives the image of this machine; attestations are passed over", async () => {
   await using room = await openTestRoom();
   const blobs = new Map<string, Buffer>();

@@ -1,5 +1,4 @@
-import type { Digest } from "#core/digest";
-import { hexOf } from "#core/digest";
+import { type Digest, digestOf, hexOf } from "#core/digest";
 import type { EventSink } from "#core/event";
 import { isFault } from "#core/fault";
 import { type Descriptor, type Manifest, mediaType, type Platform } from "#core/oci";
@@ -53,42 +52,76 @@ export async function* saveImages(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, void> {
   await using lease = parts.leases.open("discard");
-  const blobs = new Set<Digest>();
   const written: WrittenImage[] = [];
   for (const { image, tags } of images) {
-    const bytes = await parts.content.read(image.manifest);
-    const document = parseDocument(bytes, mediaType.ociManifest);
+    lease.protect(image.manifest);
+    const document = parseDocument(await parts.content.read(image.manifest), mediaType.ociManifest);
     if (document.kind !== "manifest") throw new Error(`${image.manifest} is no manifest`);
-    for (const digest of [image.manifest, image.id, ...document.manifest.layers.map((layer) => layer.digest)]) {
-      lease.protect(digest);
-      blobs.add(digest);
-    }
-    written.push({ image, tags, manifest: document.manifest, sizeBytes: bytes.length });
+    for (const { digest } of [document.manifest.config, ...document.manifest.layers]) lease.protect(digest);
+    written.push({ image, tags, ...(await ociForm(parts.content, image.manifest, document.manifest)) });
   }
-  yield* writeTar(entriesOf(parts.content, blobs, written, signal));
+  yield* writeTar(entriesOf(parts.content, written, signal));
   for (const { image } of images) parts.events.emit(imageEvent(image, image.id, image.id, "save"));
 }
 
 interface WrittenImage extends Saved {
   readonly manifest: Manifest;
-  /** Of the manifest. */
-  readonly sizeBytes: number;
+  readonly manifestDigest: Digest;
+  readonly manifestBytes: Uint8Array;
+}
+
+/** OCI tools pass over manifests of Docker's type in an OCI layout: such a one is rewritten in OCI's words, its blobs stay. */
+async function ociForm(
+  content: ContentStore,
+  digest: Digest,
+  manifest: Manifest,
+): Promise<Pick<WrittenImage, "manifest" | "manifestDigest" | "manifestBytes">> {
+  if (manifest.mediaType !== mediaType.dockerManifest) {
+    return { manifest, manifestDigest: digest, manifestBytes: await content.read(digest) };
+  }
+  const converted: Manifest = {
+    schemaVersion: 2,
+    mediaType: mediaType.ociManifest,
+    config: inOciWords(manifest.config),
+    layers: manifest.layers.map(inOciWords),
+  };
+  const manifestBytes = Buffer.from(JSON.stringify(converted));
+  return { manifest: converted, manifestDigest: digestOf(manifestBytes), manifestBytes };
+}
+
+const ociTypes: Readonly<Record<string, string>> = {
+  [mediaType.dockerConfig]: mediaType.ociConfig,
+  [mediaType.dockerLayer]: mediaType.ociLayer,
+  [mediaType.dockerLayerGzip]: mediaType.ociLayerGzip,
+  "application/vnd.docker.image.rootfs.diff.tar.zstd": mediaType.ociLayerZstd,
+};
+
+function inOciWords({ mediaType: type, digest, size }: Descriptor): Descriptor {
+  return { mediaType: ociTypes[type] ?? type, digest, size };
 }
 
 type Entry = { readonly header: TarHeader; readonly data?: AsyncIterable<Uint8Array> | Uint8Array };
 
 async function* entriesOf(
   content: ContentStore,
-  blobs: ReadonlySet<Digest>,
   images: readonly WrittenImage[],
   signal: AbortSignal,
 ): AsyncGenerator<Entry, void, void> {
   yield { header: tarHeader({ type: "directory", path: "blobs/" }) };
   yield { header: tarHeader({ type: "directory", path: "blobs/sha256/" }) };
-  for (const digest of [...blobs].sort()) {
+  const manifests = new Map(images.map((image) => [image.manifestDigest, image.manifestBytes]));
+  const stored = images.flatMap(({ manifest }) => [
+    manifest.config.digest,
+    ...manifest.layers.map((layer) => layer.digest),
+  ]);
+  for (const digest of [...new Set([...stored, ...manifests.keys()])].sort()) {
     signal.throwIfAborted();
-    const sizeBytes = content.sizeBytesOf(digest) ?? 0;
-    yield { header: tarHeader({ type: "file", path: blobPath(digest), sizeBytes }), data: content.stream(digest) };
+    const bytes = manifests.get(digest);
+    const sizeBytes = bytes?.length ?? content.sizeBytesOf(digest) ?? 0;
+    yield {
+      header: tarHeader({ type: "file", path: blobPath(digest), sizeBytes }),
+      data: bytes ?? content.stream(digest),
+    };
   }
   yield document("index.json", indexOf(images));
   yield document("manifest.json", dockerManifestOf(images));
@@ -107,11 +140,11 @@ function blobPath(digest: Digest): string {
 }
 
 function indexOf(images: readonly WrittenImage[]): unknown {
-  const manifests = images.flatMap(({ image, tags, manifest, sizeBytes }) => {
+  const manifests = images.flatMap(({ image, tags, manifest, manifestDigest, manifestBytes }) => {
     const descriptor: Descriptor = {
       mediaType: manifest.mediaType ?? mediaType.ociManifest,
-      digest: image.manifest,
-      size: sizeBytes,
+      digest: manifestDigest,
+      size: manifestBytes.length,
       platform: platformOf(image),
     };
     if (tags.length === 0) return [descriptor];

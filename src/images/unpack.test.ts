@@ -54,6 +54,7 @@ test("unpack: whiteouts and opaque directories hide what is below, and never the
 
 test("unpack: modes, owners, times, devices, attributes and capabilities are as the archive says", async () => {
   await using room = await openTestRoom();
+  const acl = "0200000001000700ffffffff020005000100000004000500ffffffff10000500ffffffff20000500ffffffff";
   const capability = Buffer.from("0100000200040000000000000000000000000000", "hex").toString("latin1");
   await stack(room, [
     { path: "./", mode: 0o751, uid: 3, gid: 4 },
@@ -62,6 +63,12 @@ test("unpack: modes, owners, times, devices, attributes and capabilities are as 
     { path: "sticky/in", data: "in" },
     { path: "caps", data: "x", mode: 0o755, pax: xattr("security.capability", capability) },
     { path: "user", data: "x", pax: xattr("user.key", "a\0b=c\n") },
+    {
+      path: "acl",
+      data: "x",
+      mode: 0o755,
+      pax: xattr("system.posix_acl_access", Buffer.from(acl, "hex").toString("latin1")),
+    },
     { path: "null", type: "char", major: 1, minor: 3, mode: 0o666 },
     { path: "disk", type: "block", major: 259, minor: 70_000 },
     { path: "pipe", type: "fifo" },
@@ -96,6 +103,7 @@ test("unpack: modes, owners, times, devices, attributes and capabilities are as 
     "security.capability": Buffer.from(capability, "latin1").toString("hex"),
   });
   assert.deepEqual(attributesOf(join(layer, "user")), { "user.key": Buffer.from("a\0b=c\n").toString("hex") });
+  assert.deepEqual(attributesOf(join(layer, "acl")), { "system.posix_acl_access": acl });
   assert.deepEqual(attributesOf(join(layer, "evil")), {});
 });
 
