@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
@@ -151,6 +151,7 @@ function writeNetworkFiles(
     domainname: spec.domainname,
     ipAddress: place.endpoint?.ipAddress,
     extraHosts: spec.extraHosts.map((entry) => resolveExtraHost(room, entry, place)),
+    ...(mode.kind === "host" && existsSync("/etc/hosts") && { hostFile: readFileSync("/etc/hosts", "utf8") }),
   });
   const resolvConf = resolvConfText({
     host: hostResolvConf,

@@ -5,26 +5,23 @@ import type { Room } from "./room.ts";
 import { lastExitCode } from "./state.ts";
 
 /**
- * Removes a container that does not run; the caller holds its lock. The record goes last: a removal that a crash cut off
- * is taken up again at the next start.
+ * Removes a container that does not run; the caller holds its lock. The record goes first: what a crash leaves then
+ * belongs to nobody, and the next start cleans it. A record without its root would be a broken container.
  */
 export async function erase(room: Room, id: string): Promise<void> {
   const record = room.store.get(id);
   if (record === undefined) return;
-  room.store.note(id, { status: "removing" });
+  room.store.delete(id);
+  room.execs.containerRemoved(id);
+  for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
+  room.waitingSessions.delete(id);
   try {
     await Promise.all([
       room.images.dropRoot(id),
       rm(foldersOf(room.host.paths, id).data, { recursive: true, force: true }),
     ]);
-  } catch (error) {
-    room.store.transition(id, { status: "dead" });
-    throw error;
+  } finally {
+    announce(room, record, "destroy");
+    room.waiters.removed(id, { exitCode: lastExitCode(record.state) });
   }
-  room.store.delete(id);
-  room.execs.containerRemoved(id);
-  for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
-  room.waitingSessions.delete(id);
-  announce(room, record, "destroy");
-  room.waiters.removed(id, { exitCode: lastExitCode(record.state) });
 }

@@ -47,3 +47,12 @@ test("resolvConfText: what was asked for goes before the host's", () => {
     "nameserver 127.0.0.9\noptions rotate\n",
   );
 });
+
+test("hostsText: the host's own file in the host's network, and what was asked for", () => {
+  const extraHosts = [{ name: "db", ip: "10.0.0.9" }];
+  const hostFile = "127.0.0.1 localhost\n192.0.2.7 printer\n";
+  assert.equal(
+    hostsText({ hostname: "h", domainname: undefined, ipAddress: undefined, extraHosts, hostFile }),
+    "127.0.0.1 localhost\n192.0.2.7 printer\n10.0.0.9\tdb\n",
+  );
+});

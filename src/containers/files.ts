@@ -8,6 +8,8 @@ export interface HostsInputs {
   readonly ipAddress: string | undefined;
   /** `name:ip`, with `host-gateway` already resolved. */
   readonly extraHosts: readonly { readonly name: string; readonly ip: string }[];
+  /** The host's own file, for a container in the host's network. */
+  readonly hostFile?: string;
 }
 
 /** The text of a container's /etc/hosts, in Docker's order. */
@@ -15,17 +17,21 @@ export function hostsText(inputs: HostsInputs): string {
   const names =
     inputs.domainname === undefined ? inputs.hostname : `${inputs.hostname}.${inputs.domainname} ${inputs.hostname}`;
   return [
-    "127.0.0.1\tlocalhost",
-    "::1\tlocalhost ip6-localhost ip6-loopback",
-    "fe00::\tip6-localnet",
-    "ff00::\tip6-mcastprefix",
-    "ff02::1\tip6-allnodes",
-    "ff02::2\tip6-allrouters",
+    ...(inputs.hostFile === undefined ? ownLines : [inputs.hostFile.trimEnd()]),
     ...inputs.extraHosts.map(({ name, ip }) => `${ip}\t${name}`),
     ...(inputs.ipAddress === undefined ? [] : [`${inputs.ipAddress}\t${names}`]),
     "",
   ].join("\n");
 }
+
+const ownLines: readonly string[] = [
+  "127.0.0.1\tlocalhost",
+  "::1\tlocalhost ip6-localhost ip6-loopback",
+  "fe00::\tip6-localnet",
+  "ff00::\tip6-mcastprefix",
+  "ff02::1\tip6-allnodes",
+  "ff02::2\tip6-allrouters",
+];
 
 export interface ResolvConfInputs {
   /** The resolv.conf that the host itself follows. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Fault, isFault } from "#core/fault";
 import { announce } from "./announce.ts";
 import type { Room } from "./room.ts";
-import { parseSignal } from "./signals.ts";
+import { killSignal, parseSignal } from "./signals.ts";
 import { cgroupOf } from "./runtime.ts";
 import { isRunning } from "./state.ts";
 
@@ -16,8 +16,6 @@ export async function kill(room: Room, nameOrId: string, signalText: string | un
   if (signal === killSignal) await killAndWait(room, record.id);
   else await sendSignal(room, record.id, signal);
 }
-
-export const killSignal = 9;
 
 /** Kills a running container and waits until its end is in the store. */
 export async function killAndWait(room: Room, id: string): Promise<void> {

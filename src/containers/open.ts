@@ -7,7 +7,7 @@ import { create } from "./create.ts";
 import { createExec, inspectExec, resizeExec, startExec } from "./exec.ts";
 import { Execs } from "./exec-records.ts";
 import { selectContainers } from "./filters.ts";
-import { kill } from "./kill.ts";
+import { kill, within } from "./kill.ts";
 import { Locks } from "./locks.ts";
 import { logs } from "./logs.ts";
 import { pause, unpause } from "./pause.ts";
@@ -129,5 +129,8 @@ async function close(room: Room, { stopContainers }: { readonly stopContainers: 
   }
   room.closing = true;
   await Promise.allSettled([...room.live.values()].map(async ({ monitor }) => await monitor[Symbol.asyncDispose]()));
-  await room.background.idle();
+  await within(room.background.idle(), closeTimeMs);
 }
+
+/** What is not clean by then is cleaned at the next start. */
+const closeTimeMs = 10_000;

@@ -9,7 +9,6 @@ import { isRunning } from "./state.ts";
 /** Removes a container; a running one only by force. */
 export async function remove(room: Room, nameOrId: string, options: { readonly force: boolean }): Promise<void> {
   const { id, name } = room.store.find(nameOrId);
-  if (isRemoving(room, id)) throw removalInProgress(id);
   // A start under way is waited for.
   const { state } = await settled(room, id);
   if (isRunning(state)) {
@@ -61,20 +60,12 @@ function isPrunable(state: ContainerState): boolean {
   return state.status === "created" || state.status === "exited" || state.status === "dead";
 }
 
-function isRemoving(room: Room, id: string): boolean {
-  return room.store.get(id)?.state.status === "removing";
-}
-
 /** The record once no transition of it is under way. */
 async function settled(room: Room, id: string): Promise<{ readonly state: ContainerState }> {
   using _lock = await room.locks.take(id);
   const record = room.store.get(id);
   if (record === undefined) throw new Fault("notFound", `No such container: ${id}`);
   return record;
-}
-
-function removalInProgress(id: string): Fault {
-  return new Fault("conflict", `removal of container ${id} is already in progress`);
 }
 
 function runningFault(name: string, state: ContainerState): Fault {

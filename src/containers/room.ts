@@ -39,3 +39,12 @@ export interface Live {
   /** Settles when the container's end is in the store; never rejects. */
   readonly ended: Promise<void>;
 }
+
+/** Does what must not stop what comes after it; its failure is reported. */
+export function attempt(room: Pick<Room, "onUnexpected">, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    room.onUnexpected(error);
+  }
+}

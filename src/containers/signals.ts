@@ -13,6 +13,9 @@ export function parseSignal(text: string): number {
   return number;
 }
 
+/** SIGKILL, which no process can refuse. */
+export const killSignal = 9;
+
 const lastSignal = 64;
 const firstRealTime = 34;
 

@@ -5,10 +5,11 @@ import { announce } from "./announce.ts";
 import { writeBundle } from "./bundle.ts";
 import { readRuntimeWords, startFailure } from "./failure.ts";
 import { foldersOf } from "./folders.ts";
+import { killSignal } from "./signals.ts";
 import { logOptions } from "./log-options.ts";
 import { takePlace } from "./place.ts";
 import { erase } from "./erase.ts";
-import type { Room } from "./room.ts";
+import { attempt, type Room } from "./room.ts";
 import { cgroupOf, runtimeArgv, runtimePathOf } from "./runtime.ts";
 import { mustBeStartable } from "./state.ts";
 import type { ContainerRecord } from "./store.ts";
@@ -42,10 +43,15 @@ async function launch(room: Room, record: ContainerRecord): Promise<void> {
     monitorStart(room, record),
     room.waitingSessions.has(id) ? async (monitor) => await connectWaiting(room, id, monitor) : undefined,
   );
-  undo.move();
-  room.store.transition(id, { status: "running", pid: started.pid, startedNs: started.startedNs });
-  announce(room, record, "start");
+  undo.move(); // from here on its end undoes it
   supervise(room, id, started.monitor, started.pid);
+  try {
+    room.store.transition(id, { status: "running", pid: started.pid, startedNs: started.startedNs });
+  } catch (error) {
+    await started.monitor.signal(killSignal);
+    throw error;
+  }
+  announce(room, record, "start");
   // Clients that came while the runtime worked.
   await connectWaiting(room, id, started.monitor);
   await room.seccompPrograms.learn(room, runtimePathOf(room, record), bundle.seccompProfile, id);
@@ -101,7 +107,7 @@ async function recordFailure(room: Room, record: ContainerRecord, error: unknown
   const { fault, exitCode } = startFailure(error, words, record.process.args);
   await rm(folders.bundle, { recursive: true, force: true });
   const before = state.status === "exited" ? state : ({ status: "created" } as const);
-  room.store.transition(id, { ...before, error: fault.message, exitCode });
+  attempt(room, () => room.store.transition(id, { ...before, error: fault.message, exitCode }));
   for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
   room.waitingSessions.delete(id);
   if (record.spec.autoRemove) await erase(room, id);

@@ -1,8 +1,8 @@
 import { Fault } from "#core/fault";
 import { announce } from "./announce.ts";
-import { killAndWait, killSignal, sendSignal, within } from "./kill.ts";
+import { killAndWait, sendSignal, within } from "./kill.ts";
 import type { Room } from "./room.ts";
-import { parseSignal } from "./signals.ts";
+import { killSignal, parseSignal } from "./signals.ts";
 import { start } from "./start.ts";
 import { isRunning } from "./state.ts";
 

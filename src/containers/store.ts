@@ -7,7 +7,7 @@ import type { Container, ContainerState } from "./containers.ts";
 export type ContainerRecord = Omit<Container, "endpoint" | "execIds">;
 
 /**
- * The containers of this daemon: all in memory, every change first in the database. A record is a few kilobytes, and
+ * The containers of this daemon: all in memory, every change in the database too. A record is a few kilobytes, and
  * nothing stays of a container that was removed.
  */
 export class Store {
@@ -78,10 +78,11 @@ export class Store {
     this.#remember(record);
   }
 
-  /** A state that must outlive the daemon. */
+  /** A state that must outlive the daemon. When it cannot be written (a full disk), it holds in memory all the same: it has happened. */
   transition(id: string, state: ContainerState, restartCount?: number): ContainerRecord {
     const record = this.#known(id);
     const restarts = restartCount ?? record.restartCount;
+    const changed = this.#remember({ ...record, state, restartCount: restarts });
     this.#database.run(
       "UPDATE containers SET status = ?, state = ?, restarts = ? WHERE id = ?",
       state.status,
@@ -89,7 +90,7 @@ export class Store {
       restarts,
       id,
     );
-    return this.#remember({ ...record, state, restartCount: restarts });
+    return changed;
   }
 
   /** A state that a crash may forget: `starting` shows by itself in the monitor's folder. */

@@ -3,7 +3,7 @@ import type { ExitFacts, Monitor } from "#host";
 import { announce } from "./announce.ts";
 import { erase } from "./erase.ts";
 import { foldersOf } from "./folders.ts";
-import type { Live, Room } from "./room.ts";
+import { attempt, type Live, type Room } from "./room.ts";
 import { isRunning } from "./state.ts";
 import type { ContainerRecord } from "./store.ts";
 import { tearDown } from "./teardown.ts";
@@ -23,12 +23,14 @@ export async function recordEnd(room: Room, id: string, facts: ExitFacts | undef
   using _lock = await room.locks.take(id);
   const record = room.store.get(id);
   if (record === undefined) return;
-  await room.networks.release(id);
+  await room.networks.release(id).catch(room.onUnexpected);
   room.live.delete(id);
   const { exitCode, finishedNs, error } = endOf(room, facts);
   const startedNs = isRunning(record.state) ? record.state.startedNs : finishedNs;
   const oomKilled = facts?.oomKilled ?? false;
-  room.store.transition(id, { status: "exited", exitCode, oomKilled, startedNs, finishedNs, error });
+  attempt(room, () =>
+    room.store.transition(id, { status: "exited", exitCode, oomKilled, startedNs, finishedNs, error }),
+  );
   room.execs.containerEnded(id);
   announceEnd(room, record, { exitCode, oomKilled, startedNs, finishedNs });
   room.waiters.ended(id, { exitCode, ...(error !== "" && { error }) });
