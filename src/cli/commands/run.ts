@@ -1,4 +1,4 @@
-import type { ContainerCreateRequest } from "#api/client";
+import { type ContainerCreateRequest, EngineFault } from "#api/client";
 import { attachAndStart } from "../attach-and-start.ts";
 import { defineCommand, ExitStatus } from "../command.ts";
 import { createContainer } from "../create-container.ts";
@@ -63,10 +63,8 @@ export const run = defineCommand({
         autoRemove: values.rm,
       });
     } catch (error) {
-      throw new ExitStatus(
-        startFailureCode(error),
-        `slipway: ${wordsOf(error)}\n\nRun '${path} --help' for more information`,
-      );
+      const pointer = error instanceof EngineFault ? `\n\nRun '${path} --help' for more information` : "";
+      throw new ExitStatus(startFailureCode(error), `slipway: ${wordsOf(error)}${pointer}`);
     }
   },
 });

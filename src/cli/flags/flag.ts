@@ -106,14 +106,6 @@ export function list(
   };
 }
 
-/** A list whose items may also be given at once, parted by commas. */
-export function commaList(help: string, options: FlagOptions = {}): Flag<readonly string[]> {
-  return {
-    ...list(help, options),
-    parse: (given, previous) => [...previous, ...given.split(",").filter((item) => item !== "")],
-  };
-}
-
 /** A number of bytes, `64m`. */
 export function bytes(help: string, options: FlagOptions & { readonly allowMinusOne?: boolean } = {}): Flag<number> {
   return {
