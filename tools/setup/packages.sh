@@ -12,13 +12,19 @@ install_packages() {
     exit 1
   fi
   say "installing $missing"
-  # shellcheck disable=SC2086
-  apt install -y --no-install-recommends $missing || {
-    say "once more, with a fresh list of packages"
+  # shellcheck disable=SC2086 # names of packages are words
+  if ! have_lists || ! apt install -y --no-install-recommends $missing 2>/dev/null; then
+    # A fresh machine has no lists, an old one has lists of versions that are gone.
     apt update || fail "the list of packages cannot be fetched: check the network and /etc/apt/sources.list"
-    # shellcheck disable=SC2086
     apt install -y --no-install-recommends $missing || fail "apt-get could not install: $missing"
-  }
+  fi
+}
+
+have_lists() {
+  for list in /var/lib/apt/lists/*_Packages*; do
+    [ ! -e "$list" ] || return 0
+  done
+  return 1
 }
 
 apt() {
