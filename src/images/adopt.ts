@@ -6,6 +6,7 @@ import { chainIdsOf } from "./chain-id.ts";
 import type { ContentStore } from "./content.ts";
 import type { Lease } from "./leases.ts";
 import { parseConfig, parseDocument } from "./registry/document.ts";
+import type { VerifyLayer } from "./verify-layer.ts";
 
 /** An image whose blobs are all in the content store and whose layers are all unpacked, about to get its record. */
 export interface Adoption {
@@ -25,7 +26,7 @@ export interface Adoption {
 export type AdoptImage = (adoption: Adoption, lease: Lease) => Promise<Digest>;
 
 /** Makes the function that records images. */
-export function imageAdopter(catalog: Catalog, content: ContentStore): AdoptImage {
+export function imageAdopter(catalog: Catalog, content: ContentStore, verify: VerifyLayer): AdoptImage {
   return async (adoption, lease) => {
     const document = parseDocument(await content.read(adoption.manifest), "");
     if (document.kind !== "manifest") throw new Fault("invalid", `${adoption.manifest} is no image but an index`);
@@ -45,6 +46,10 @@ export function imageAdopter(catalog: Catalog, content: ContentStore): AdoptImag
     for (const chainId of chainIdsOf(diffIds)) {
       if (catalog.layer(chainId) === undefined)
         throw new Fault("invalid", `the image's layer ${chainId} is not unpacked`);
+    }
+    for (const [index, diffId] of diffIds.entries()) {
+      const blob = manifest.layers[index]?.digest;
+      if (blob !== undefined) await verify(blob, diffId);
     }
     catalog.record({
       id: manifest.config.digest,

@@ -59,7 +59,7 @@ export class Catalog {
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
-    database.migrate("images", [schema]);
+    database.migrate("images", [schema, verifiedBlobs]);
   }
 
   transaction<Result>(work: () => Result): Result {
@@ -206,9 +206,23 @@ export class Catalog {
     );
   }
 
-  /** Forgets what unfinished pulls kept past their time. */
-  expireAwaited(): void {
+  /** Forgets what unfinished pulls kept past their time, and what was known of blobs that no image has. */
+  expire(): void {
     this.#database.run("DELETE FROM awaited_blobs WHERE until_ns <= ?", this.#clock.now());
+    this.#database.run("DELETE FROM verified_blobs WHERE digest NOT IN (SELECT digest FROM image_blobs)");
+  }
+
+  /** Remembers that a blob was seen to unpack to that DiffID. */
+  markVerified(blob: Digest, diffId: Digest): void {
+    this.#database.run("INSERT OR IGNORE INTO verified_blobs VALUES (?, ?)", blob, diffId);
+  }
+
+  /** Whether a blob is known to unpack to that DiffID. */
+  isVerified(blob: Digest, diffId: Digest): boolean {
+    return (
+      blob === diffId ||
+      this.#database.get("SELECT 1 FROM verified_blobs WHERE digest = ? AND diff_id = ?", blob, diffId) !== undefined
+    );
   }
 
   layer(chainId: Digest): LayerRecord | undefined {
@@ -342,6 +356,10 @@ const schema = `
   CREATE TABLE roots (container TEXT PRIMARY KEY, image TEXT NOT NULL, top_chain TEXT) STRICT, WITHOUT ROWID;
   CREATE INDEX roots_by_image ON roots (image);
   CREATE TABLE image_notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+const verifiedBlobs = `
+  CREATE TABLE verified_blobs (digest TEXT NOT NULL, diff_id TEXT NOT NULL, PRIMARY KEY (digest, diff_id)) STRICT, WITHOUT ROWID;
 `;
 
 const stackBelow = `

@@ -47,15 +47,15 @@ test("collect: never takes what a load or save in progress needs", async () => {
   );
   const archive = await dockerArchive([{ tags: ["a:1"], layers }]);
   const loading = loadBytes(room.images, archive);
-  let isLoading = true;
+  const loaded = new AbortController();
   const collecting = (async () => {
-    while (isLoading) {
+    while (!loaded.signal.aborted) {
       await room.images.collect(none);
       await sleep(1);
     }
   })();
   await loading;
-  isLoading = false;
+  loaded.abort();
   await collecting;
   assert.equal(room.images.find("a:1").sizeBytes, 2_400_000);
   const save = room.images.save(["a:1"], signal)[Symbol.asyncIterator]();

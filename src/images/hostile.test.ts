@@ -236,3 +236,19 @@ test("load: a reader that goes away ends the load, and nothing is left", async (
   for await (const _ of room.images.load(endless(), { quiet: false }, new AbortController().signal)) break;
   assertClean(room);
 });
+
+test("load: a layer that pretends to be another one that is here is refused", async () => {
+  await using room = await openTestRoom();
+  const [honest, other] = [await tarOf([{ path: "f", data: "honest" }]), await tarOf([{ path: "f", data: "other" }])];
+  await loadBytes(room.images, await dockerArchive([{ tags: ["honest:1"], layers: [honest] }]));
+  const packed = gzipSync(other);
+  const lying = await dockerArchive([{ tags: ["lying:1"], layers: [packed], diffIds: [digestOf(honest)] }]);
+  await assert.rejects(loadBytes(room.images, lying), /invalid diffID for layer/);
+  assert.throws(() => room.images.find("lying:1"), /No such image/);
+  const truthful = await dockerArchive([
+    { tags: ["packed:1"], layers: [gzipSync(honest)], diffIds: [digestOf(honest)], config: { User: "1" } },
+  ]);
+  await loadBytes(room.images, truthful);
+  await room.images.remove("packed:1", { force: false, prune: true });
+  assert.equal(readdirSync(join(room.folder, "content/blobs/sha256")).length, 3);
+});

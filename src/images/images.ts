@@ -125,7 +125,7 @@ export interface Images {
   rootSizeBytes(containerId: string): Promise<number>;
   /** The first lines of a file in a container's or image's root (etc/passwd, etc/group), resolved so that no symlink leaves it; undefined when absent or no plain file. At most 1 MiB. */
   readRootFile(containerId: string, path: string): Promise<string | undefined>;
-  /** Removes what a crash left (half downloads past their bound, unreferenced snapshots, roots whose container is unknown) and collects what nothing holds. */
+  /** Removes what a crash left (half downloads past their bound, unreferenced snapshots, roots whose container is unknown) and collects what nothing holds. Roots that are made after the call are safe; every one made before must be of a container in the set. */
   collect(liveContainers: ReadonlySet<string>): Promise<{ readonly reclaimedBytes: number }>;
   /** Counts and bytes for `/info` and `/system/df`. */
   usage(): { readonly images: number; readonly layersBytes: number };

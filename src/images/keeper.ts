@@ -76,7 +76,7 @@ export class Keeper implements Leases {
 
   /** Removes everything that nothing keeps, what killed daemons left included. */
   async collectAll(): Promise<Collected> {
-    this.#catalog.expireAwaited();
+    this.#catalog.expire();
     const collected = await this.collectLayers();
     const blobBytes = (await this.collectBlobs(await this.#content.list())) + (await this.#content.clean());
     for (const folder of await this.#snapshots.list()) {

@@ -11,6 +11,7 @@ import { openRegistryClient } from "./registry/client.ts";
 import { ImageRoom } from "./room.ts";
 import { Roots } from "./roots.ts";
 import { openUnpacker } from "./unpacker.ts";
+import { layerVerifier } from "./verify-layer.ts";
 
 /** Opens the room: brings its tables up to date, makes its folders, takes the built-in image in. */
 export async function openImages(options: ImagesOptions): Promise<Images> {
@@ -22,7 +23,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const keeper = new Keeper(catalog, content, snapshots, clock);
   const unpacker = openUnpacker({ catalog, content, snapshots, shim, folder: layers });
   const roots = new Roots({ catalog, snapshots, shim, folder: join(paths.dataRoot, "roots") });
-  const adopt = imageAdopter(catalog, content);
+  const adopt = imageAdopter(catalog, content, layerVerifier(catalog, content, shim));
   const registry = openRegistryClient({ ...options, environment: process.env });
   const puller = createPuller({
     registry,

@@ -33,7 +33,8 @@ class OverlayDriver implements SnapshotDriver {
   readonly name = "overlay2";
   readonly #folder: string;
   readonly #shim: Shim;
-  readonly #drafts = new Set<string>();
+  /** Folders that somebody works on. */
+  readonly #busy = new Set<string>();
 
   constructor(folder: string, shim: Shim) {
     this.#folder = folder;
@@ -50,10 +51,12 @@ class OverlayDriver implements SnapshotDriver {
     const name = randomBytes(6).toString("hex");
     const home = join(this.#folder, `${draftPrefix}${name}`);
     const tree = join(home, "fs");
-    this.#drafts.add(home);
+    // Both its names are spoken for until whoever asked for it has recorded the published one.
+    this.#busy.add(name).add(`${draftPrefix}${name}`);
     undo.defer(async () => {
       await removeTree(this.#shim, home);
-      this.#drafts.delete(home);
+      this.#busy.delete(name);
+      this.#busy.delete(`${draftPrefix}${name}`);
     });
     await mkdir(tree, { recursive: true, mode: 0o755 });
     await needSpace(this.#folder, 1);
@@ -107,9 +110,7 @@ class OverlayDriver implements SnapshotDriver {
 
   async list(): Promise<string[]> {
     const names = await readdir(this.#folder);
-    return names.filter(
-      (name) => name !== mountPoint && name !== emptyLayer && !this.#drafts.has(join(this.#folder, name)),
-    );
+    return names.filter((name) => name !== mountPoint && name !== emptyLayer && !this.#busy.has(name));
   }
 
   /** Syncs the layer's own filesystem first: a crash of the machine leaves the layer whole or without a name. */

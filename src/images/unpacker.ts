@@ -126,6 +126,7 @@ class LayerUnpacker implements Unpacker {
         throw new Fault("internal", `layer ${request.parent} is not unpacked`);
       }
       const published = await draft.publish();
+      catalog.markVerified(request.blob.digest, diffId);
       catalog.addLayer({ chainId, parent: request.parent, diffId, folder: published, sizeBytes: draft.sizeBytes });
     } catch (error) {
       throw asFault(error);
