@@ -19,6 +19,15 @@ export const groups: Readonly<Record<string, string>> = {
   system: "Look at the engine, and clean up",
 };
 
+/** Docker's commands that are still to come: said so, and not taken for a slip of the fingers. */
+export const coming: ReadonlySet<string> = new Set([
+  ..."build builder buildx commit compose config context cp diff export manifest node plugin push search".split(" "),
+  ..."secret service stack stats swarm trust update volume".split(" "),
+  ...["commit", "cp", "diff", "export", "stats", "update"].map((name) => `container ${name}`),
+  ...["build", "push"].map((name) => `image ${name}`),
+  ...["connect", "create", "disconnect", "prune", "rm"].map((name) => `network ${name}`),
+]);
+
 /** Every command by its full name without `slipway`. */
 export const catalogue: Readonly<Record<string, Entry>> = {
   run: top(

@@ -102,6 +102,26 @@ test("slipway: usage mistakes have Docker's words and codes", async () => {
   );
 });
 
+test("slipway: commands of Docker's that are still to come say so", async () => {
+  for (const command of [
+    ["build", "."],
+    ["network", "create", "x"],
+    ["cp", "a", "b"],
+  ]) {
+    const name = command[0] === "network" ? "network create" : command[0];
+    const words = `slipway: 'slipway ${name}' is not supported yet\n`;
+    assert.deepEqual(await slipway(undefined, command), { code: 1, stdout: "", stderr: words });
+  }
+});
+
+test("slipway load, import, save: files that cannot be opened are told before the engine is asked", async () => {
+  const refused = async (...args: string[]) => (await slipway(undefined, args)).stderr;
+  assert.equal(await refused("load", "-i", "/nowhere"), "open /nowhere: no such file or directory\n");
+  assert.equal(await refused("import", "/nowhere"), "open /nowhere: no such file or directory\n");
+  const folderMissing = "failed to save image: invalid output path: stat /nowhere: no such file or directory\n";
+  assert.equal(await refused("save", "-o", "/nowhere/x", "a"), folderMissing);
+});
+
 test("slipway: every command has a help that shows its usage", async () => {
   const { catalogue } = await import("./catalogue.ts");
   const { commandHelp } = await import("./usage.ts");

@@ -1,5 +1,5 @@
 /** The door of `cli/`: argv in, exit code out. Commands are loaded only when they run. */
-import { catalogue, findEntry, groups } from "./catalogue.ts";
+import { catalogue, coming, findEntry, groups } from "./catalogue.ts";
 import type { Command } from "./command.ts";
 import { ExitStatus, UsageError } from "./command.ts";
 import { FlagError, parseFlags } from "./flags/parse.ts";
@@ -64,6 +64,7 @@ async function findCommand(name: string, rest: readonly string[]): Promise<Comma
   }
   const entry = findEntry(name);
   if (entry !== undefined) return await entry.load();
+  if (coming.has(name)) throw new ExitStatus(1, `slipway: 'slipway ${name}' is not supported yet`);
   const [group = ""] = name.split(" ");
   const isGroup = Object.hasOwn(groups, group) && name.includes(" ");
   const near = isGroup ? undefined : nearest(name);
@@ -125,7 +126,9 @@ function checkArgs(command: Command, path: string, given: number): void {
         ? `requires ${plural(least)}`
         : most === Infinity
           ? `requires at least ${plural(least)}`
-          : `requires at least ${least} and at most ${plural(most)}`;
+          : least === 0
+            ? `requires at most ${plural(most)}`
+            : `requires at least ${least} and at most ${plural(most)}`;
   const see = least !== most && most === Infinity ? "See" : "Run";
   throw new ExitStatus(
     1,

@@ -16,6 +16,8 @@ export async function createContainer(
     throw new Error(`invalid pull option: '${pull}': must be one of "always", "missing" or "never"`);
   }
   const image = request.Image ?? "";
+  // An id is no reference; all else must be one before anything is made.
+  if (!/^(sha256:)?[0-9a-f]{64}$/.test(image)) parseReference(image);
   using cidFile = flags.cidfile === "" ? undefined : openCidFile(flags.cidfile);
   if (pull === "always") await pullFor(around, image, flags);
   const answer = await createOrPull(around, request, flags);

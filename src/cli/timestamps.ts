@@ -1,10 +1,15 @@
 import { formatTime, parseTime } from "#api/wire";
 
-/** Reads `--since` and `--until` (RFC 3339, seconds, or a duration before now) as the seconds that every engine takes; undefined when empty. */
-export function timestamp(text: string): string | undefined {
+/** Reads `--since` and `--until` (RFC 3339, seconds, or a duration before now) as the seconds that every engine takes; undefined when empty. `name` is the flag's, for the message. */
+export function timestamp(text: string, name?: string): string | undefined {
   if (text === "") return undefined;
-  const timeNs = parseTime(text, BigInt(Date.now()) * 1_000_000n);
-  return timeNs === undefined ? "0" : formatTime(timeNs);
+  try {
+    const timeNs = parseTime(text, BigInt(Date.now()) * 1_000_000n);
+    return timeNs === undefined ? "0" : formatTime(timeNs);
+  } catch (error) {
+    const prefix = name === undefined ? "" : `invalid value for "${name}": `;
+    throw new Error(`${prefix}failed to parse value as time or duration: ${JSON.stringify(text)}`, { cause: error });
+  }
 }
 
 /** `2026-01-31 12:00:00 +0000 UTC`: a time as Go's String shows it; `fraction` is put behind the seconds. */

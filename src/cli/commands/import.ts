@@ -1,6 +1,6 @@
-import { createReadStream } from "node:fs";
 import { familiarName, parseReference } from "#core/reference";
 import { defineCommand } from "../command.ts";
+import { openInput } from "../input-file.ts";
 import { list, text } from "../flags/flag.ts";
 import { showProgress } from "../output/progress.ts";
 
@@ -21,7 +21,7 @@ export const importImage = defineCommand({
     if (/^https?:\/\//.test(source))
       throw new Error("importing from a URL is not supported yet: download it, and pipe it in");
     const reference = name === undefined ? undefined : parseReference(name);
-    const archive = source === "-" ? around.stdin : createReadStream(source);
+    const archive = source === "-" ? around.stdin : await openInput(source);
     const messages = await (
       await around.client()
     ).images.importArchive(archive, {

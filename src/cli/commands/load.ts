@@ -1,6 +1,5 @@
-import { createReadStream } from "node:fs";
-import { open } from "node:fs/promises";
 import { defineCommand } from "../command.ts";
+import { openInput } from "../input-file.ts";
 import { text, toggle } from "../flags/flag.ts";
 import { showProgress } from "../output/progress.ts";
 
@@ -21,7 +20,7 @@ export const load = defineCommand({
     if (values.input === "" && around.stdin.isTTY) {
       throw new Error("requested load from stdin, but stdin is empty");
     }
-    const archive = values.input === "" ? around.stdin : await openFile(values.input);
+    const archive = values.input === "" ? around.stdin : await openInput(values.input);
     const { images } = await around.client();
     const quiet = values.quiet || !around.stdout.isTTY;
     const messages = await images.load(archive, {
@@ -32,16 +31,3 @@ export const load = defineCommand({
     return 0;
   },
 });
-
-/** Opens before anything is sent, so that a missing file is said at once. */
-async function openFile(path: string): Promise<AsyncIterable<Uint8Array>> {
-  try {
-    const file = await open(path);
-    return createReadStream(path, { fd: file.fd, autoClose: false }).on("close", () => void file.close());
-  } catch (error) {
-    const { code } = error as { code?: string };
-    throw new Error(`open ${path}: ${code === "ENOENT" ? "no such file or directory" : String(code)}`, {
-      cause: error,
-    });
-  }
-}

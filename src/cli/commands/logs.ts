@@ -24,8 +24,8 @@ export const logs = defineCommand({
   run: async ({ args, around, values }) => {
     const [name = ""] = args;
     const { containers } = await around.client();
-    const since = timestamp(values.since);
-    const until = timestamp(values.until);
+    const since = timestamp(values.since, "since");
+    const until = timestamp(values.until, "until");
     const { Config, Id } = await containers.inspect(name);
     const output = await containers.logs(Id, {
       stdout: true,

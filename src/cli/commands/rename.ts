@@ -1,4 +1,5 @@
 import { defineCommand } from "../command.ts";
+import { wordsOf } from "../each.ts";
 
 /** `slipway rename`. */
 export const rename = defineCommand({
@@ -10,7 +11,11 @@ export const rename = defineCommand({
   run: async ({ args, around }) => {
     const [name = "", newName = ""] = args.map((arg) => arg.trim());
     if (name === "" || newName === "") throw new Error("Error: Neither old nor new names may be empty");
-    await (await around.client()).containers.rename(name, newName);
+    try {
+      await (await around.client()).containers.rename(name, newName);
+    } catch (error) {
+      throw new Error(`${wordsOf(error)}\nError: failed to rename container named ${name}`, { cause: error });
+    }
     return 0;
   },
 });

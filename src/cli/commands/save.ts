@@ -1,4 +1,5 @@
 import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
 import { defineCommand } from "../command.ts";
 import { text } from "../flags/flag.ts";
 import { write } from "../surroundings.ts";
@@ -19,19 +20,23 @@ export const save = defineCommand({
       throw new Error("cowardly refusing to save to a terminal. Use the -o flag or redirect");
     }
     const { images } = await around.client();
-    const archive = await images.save(args, values.platform === "" ? {} : { platform: values.platform });
-    if (values.output !== "") await writeWhole(values.output, archive);
-    else for await (const bytes of archive) await write(around.stdout, bytes);
+    const options = values.platform === "" ? {} : { platform: values.platform };
+    if (values.output !== "") await writeWhole(values.output, () => images.save(args, options));
+    else for await (const bytes of await images.save(args, options)) await write(around.stdout, bytes);
     return 0;
   },
 });
 
-/** A file that is whole or absent: written beside, then renamed. */
-async function writeWhole(path: string, archive: AsyncIterable<Uint8Array>): Promise<void> {
+/** A file that is whole or absent: written beside, then renamed. The folder is tried before the engine is asked. */
+async function writeWhole(path: string, fetch: () => Promise<AsyncIterable<Uint8Array>>): Promise<void> {
   const partial = `${path}.partial-${process.pid}`;
-  const file = await open(partial, "wx", 0o600);
+  const file = await open(partial, "wx", 0o600).catch((error: unknown) => {
+    const { code, message } = error as Error & { code?: string };
+    const reason = code === "ENOENT" ? `stat ${dirname(path)}: no such file or directory` : message;
+    throw new Error(`failed to save image: invalid output path: ${reason}`, { cause: error });
+  });
   try {
-    for await (const bytes of archive) await file.writeFile(bytes);
+    for await (const bytes of await fetch()) await file.writeFile(bytes);
     await file.close();
     await rename(partial, path);
   } catch (error) {

@@ -21,10 +21,18 @@ export const start = defineCommand({
     const client = await around.client();
     const [name = ""] = args;
     if (!values.attach && !values.interactive) {
-      return await forEach(around, args, async (container) => {
-        await client.containers.start(container);
+      const failed: string[] = [];
+      const code = await forEach(around, args, async (container) => {
+        try {
+          await client.containers.start(container);
+        } catch (error) {
+          failed.push(container);
+          throw error;
+        }
         return container;
       });
+      if (failed.length > 0) await write(around.stderr, `Error: failed to start containers: ${failed.join(", ")}\n`);
+      return code;
     }
     if (args.length > 1) throw new Error("you cannot start and attach multiple containers at once");
     const { Config, HostConfig, Id } = await client.containers.inspect(name);

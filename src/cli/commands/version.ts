@@ -7,7 +7,7 @@ import { shaped } from "../output/shape.ts";
 import { alignTabs } from "../output/tabwriter.ts";
 import { write } from "../surroundings.ts";
 import { jsonText } from "../template/functions.ts";
-import { compileTemplate } from "../template/template.ts";
+import { compileTemplate, type Template } from "../template/template.ts";
 import { TypedNil } from "../template/value.ts";
 
 /** `slipway version`. */
@@ -42,7 +42,8 @@ export const version = defineCommand({
       Context: "default",
     };
     const all = { Client: client, Server: server ?? new TypedNil("pointer") };
-    if (template !== undefined) await write(around.stdout, `${template.render(shaped("version", all))}\n`);
+    if (template !== undefined && server === undefined) await write(around.stdout, withoutServer(template, all));
+    else if (template !== undefined) await write(around.stdout, `${template.render(shaped("version", all))}\n`);
     else if (values.format === "json") await write(around.stdout, `${jsonText(all)}\n`);
     else await write(around.stdout, clientText(client) + (server === undefined ? "" : serverText(server)));
     if (failure === undefined) return 0;
@@ -50,6 +51,15 @@ export const version = defineCommand({
     return 1;
   },
 });
+
+/** What a template can say without an engine; an empty line when it asks for the engine's facts. */
+function withoutServer(template: Template, all: object): string {
+  try {
+    return `${template.render(shaped("version", all))}\n`;
+  } catch {
+    return "\n";
+  }
+}
 
 function clientText(client: Readonly<Record<string, unknown>>): string {
   return section("Client: Slipway", [

@@ -36,7 +36,8 @@ test("parseSize: powers of 1024", () => {
     ["1 kb", 1024],
   ];
   for (const [text, bytes] of texts) assert.equal(parseSize(text), bytes, text);
-  for (const text of ["", "m", "-1", "1x", "1mm", "0x10"]) assert.throws(() => parseSize(text), /invalid size/, text);
+  for (const text of ["", "m", "-1", "1x", "1mm", "0x10"])
+    assert.throws(() => parseSize(text), /invalid (size|suffix)/, text);
 });
 
 test("humanDuration: Docker's words", () => {

@@ -15,7 +15,10 @@ export function binarySize(sizeBytes: number): string {
 /** Reads `64m`, `1.5g`, `512kb`, `2GiB` as bytes in powers of 1024, as Docker does; throws an Error otherwise. */
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d*)?|\.\d+) ?([kmgtp]?)(?:i?b)?$/i.exec(text.trim());
-  if (match === null) throw new Error(`invalid size: '${text}'`);
+  if (match === null) {
+    const suffix = /^[\d.]+ ?([a-z]+)$/i.exec(text.trim())?.[1];
+    throw new Error(suffix === undefined ? `invalid size: '${text}'` : `invalid suffix: '${suffix}'`);
+  }
   const power = binaryPowers[(match[2] ?? "").toLowerCase()] ?? 0;
   const size = Math.trunc(Number(match[1]) * 1024 ** power);
   if (!Number.isSafeInteger(size)) throw new Error(`invalid size: '${text}'`);

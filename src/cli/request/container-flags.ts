@@ -2,6 +2,7 @@ import { isIP } from "node:net";
 import * as flag from "../flags/flag.ts";
 import { checkEnv } from "./env.ts";
 import { readMount } from "./mounts.ts";
+import { readUlimit } from "./ulimit.ts";
 
 const network = { group: "Network" };
 const storage = { group: "Storage" };
@@ -109,7 +110,7 @@ export const containerFlags = {
   "oom-score-adj": flag.integer("Preference when memory runs out, -1000 to 1000", limits),
   "pids-limit": flag.integer("Greatest number of processes; -1: no limit", limits),
   "shm-size": flag.bytes("Size of /dev/shm", limits),
-  ulimit: flag.list("Limit of a resource: NAME=SOFT[:HARD]", { ...limits, typeName: "ulimit" }),
+  ulimit: flag.list("Limit of a resource: NAME=SOFT[:HARD]", { ...limits, typeName: "ulimit", check: checkUlimit }),
 
   "cap-add": flag.list("Give it a Linux capability", isolation),
   "cap-drop": flag.list("Take a Linux capability away", isolation),
@@ -154,6 +155,11 @@ function checkHost(item: string): string {
   if (address !== "host-gateway" && isIP(address) === 0)
     throw new Error(`invalid IP address in add-host: ${JSON.stringify(given)}`);
   return `${name}:${address}`;
+}
+
+function checkUlimit(item: string): string {
+  readUlimit(item);
+  return item;
 }
 
 function checkMount(item: string): string {

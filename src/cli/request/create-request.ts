@@ -7,6 +7,7 @@ import type { containerFlags } from "./container-flags.ts";
 import { pairsOf, readEnv, readLabels } from "./env.ts";
 import { readMount, readVolumes } from "./mounts.ts";
 import { readPorts } from "./ports.ts";
+import { readUlimit } from "./ulimit.ts";
 
 export type ContainerFlags = FlagValues<typeof containerFlags>;
 
@@ -222,7 +223,7 @@ function securityOptions(items: readonly string[]): { options: string[]; unmaske
   for (const item of items) {
     const [key, value] = item.split(/[=:](.*)/s);
     if (value === undefined && key !== "no-new-privileges")
-      throw new Error(`invalid --security-opt: ${JSON.stringify(item)}`);
+      throw new Error(`Invalid --security-opt: ${JSON.stringify(item)}`);
     if (key === "systempaths" && value === "unconfined") unmasked = true;
     else if (key === "seccomp" && value !== "unconfined" && value !== "builtin")
       options.push(`seccomp=${readProfile(value ?? "")}`);
@@ -235,7 +236,7 @@ function readProfile(path: string): string {
   try {
     return JSON.stringify(JSON.parse(readFileSync(path, "utf8")));
   } catch (error) {
-    throw new Error(`opening seccomp profile (${path}) failed: ${(error as Error).message}`, { cause: error });
+    throw new Error(`opening seccomp profile (${path}) failed: ${reasonOf(error, path)}`, { cause: error });
   }
 }
 
@@ -245,12 +246,17 @@ function capability(name: string): string {
   return upper === "ALL" || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
 }
 
+function reasonOf(error: unknown, path: string): string {
+  const { code, message } = error as Error & { code?: string };
+  return code === "ENOENT" ? `open ${path}: no such file or directory` : message;
+}
+
 function readDevice(item: string): object {
   const [host = "", second, third] = item.split(":");
   const isMode = (text: string | undefined): boolean => text !== undefined && /^[rwm]{1,3}$/.test(text);
-  if (item.split(":").length > 3) throw new Error(`invalid device specification: ${item}`);
+  if (item.split(":").length > 3) throw new Error(`bad format for path: ${item}`);
   const mode = third ?? (isMode(second) ? second : undefined);
-  if (third !== undefined && !isMode(third)) throw new Error(`invalid device specification: ${item}`);
+  if (third !== undefined && !isMode(third)) throw new Error(`bad format for path: ${item}`);
   return {
     PathOnHost: host,
     PathInContainer: second === undefined || second === "" || (isMode(second) && third === undefined) ? host : second,
@@ -269,17 +275,6 @@ function readGpus(item: string): object {
     Capabilities: [["gpu"]],
     Options: {},
   };
-}
-
-function readUlimit(item: string): object {
-  const [, name, soft, hard] = /^([a-z]+)=(-?\d+|unlimited)(?::(-?\d+|unlimited))?$/.exec(item) ?? [];
-  if (name === undefined || soft === undefined) throw new Error(`invalid ulimit argument: ${item}`);
-  const number = (text: string): number => (text === "unlimited" ? -1 : Number(text));
-  const limits = { Name: name, Hard: number(hard ?? soft), Soft: number(soft) };
-  if (limits.Hard >= 0 && limits.Soft > limits.Hard) {
-    throw new Error(`ulimit soft limit must be less than or equal to hard limit: ${limits.Soft} > ${limits.Hard}`);
-  }
-  return limits;
 }
 
 function deviceSetting(item: string, key: string, read: (text: string) => number): object {

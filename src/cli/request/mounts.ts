@@ -93,6 +93,7 @@ function readField(draft: Draft, key: string, value: string | undefined, part: s
       draft.tmpfs["Mode"] = Number.parseInt(needed(), 8);
       return;
     default:
+      needed();
       throw new Error(`unexpected key '${key}' in '${part}'`);
   }
 }
