@@ -67,6 +67,8 @@ export const exitCodeOf: Readonly<Record<FaultKind, number>> = {
 /** The failure as a Fault: itself, or an unexpected error wrapped as `internal` (aborts become `cancelled`). */
 export function asFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
+  // What failed comes before what failed while it was undone.
+  if (error instanceof SuppressedError) return asFault(error.suppressed);
   if (error instanceof Error && error.name === "AbortError")
     return new Fault("cancelled", "cancelled", { cause: error });
   const message = error instanceof Error ? error.message : String(error);

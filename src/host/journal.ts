@@ -65,7 +65,12 @@ class DurableJournal implements OpenJournal {
       else overrun = true;
       wake.resolve();
     };
-    const stop = (): void => wake.resolve();
+    // Not asked of the clock again: a timer may fire a little before its time, and nobody would wake us then.
+    let isDue = false;
+    const stop = (): void => {
+      isDue = true;
+      wake.resolve();
+    };
     const deadline = range.untilNs === undefined ? undefined : this.#stopAt(range.untilNs, stop);
     this.flush();
     this.#readers.add(reader);
@@ -77,7 +82,7 @@ class DurableJournal implements OpenJournal {
           if (range.untilNs !== undefined && event.timeNs > range.untilNs) return;
           yield event;
         }
-        if (signal.aborted || (range.untilNs !== undefined && this.#clock.now() >= range.untilNs)) return;
+        if (isDue || signal.aborted) return;
         if (overrun)
           throw new Fault("exhausted", "the reader of events is too slow", { remedy: "Ask again with --since." });
         if (queue.length > 0) continue;
@@ -99,11 +104,13 @@ class DurableJournal implements OpenJournal {
       range.sinceNs ?? 0,
       range.untilNs ?? 9_223_372_036_854_775_807n,
     );
-    for (const row of rows) yield { ...(JSON.parse(row.body) as Omit<Event, "timeNs">), timeNs: BigInt(row.time_ns) };
+    for (const row of rows) yield { ...(JSON.parse(row.body) as Omit<Event, "timeNs">), timeNs: row.time_ns };
   }
 
-  #stopAt(untilNs: bigint, stop: () => void): NodeJS.Timeout {
+  #stopAt(untilNs: bigint, stop: () => void): NodeJS.Timeout | undefined {
     const waitMs = Number((untilNs - this.#clock.now()) / 1_000_000n) + 1;
-    return setTimeout(stop, Math.min(Math.max(waitMs, 0), 2 ** 31 - 1));
+    if (waitMs > 0) return setTimeout(stop, Math.min(waitMs, 2 ** 31 - 1));
+    stop();
+    return undefined;
   }
 }

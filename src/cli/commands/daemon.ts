@@ -29,7 +29,7 @@ export const daemonFlags = {
   }),
   label: list("Label of the daemon, shown by info", { check: checkLabel }),
   "log-driver": choice("Where containers' output is logged: local, json-file or none", ["local", "json-file", "none"], {
-    initial: "local",
+    initial: "json-file",
   }),
   "log-level": choice("Least severity of the daemon's messages", ["debug", "info", "warn", "error", "fatal"], {
     short: "l",
