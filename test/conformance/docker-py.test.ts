@@ -1,0 +1,16 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { startDaemon } from "../fixtures/daemon.ts";
+import { runProgram } from "../fixtures/program.ts";
+
+test("docker-py: runs, execs, logs, attaches, filters and gets its errors", async () => {
+  await using daemon = await startDaemon({ busybox: true });
+  const script = join(import.meta.dirname, "docker_py_suite.py");
+  const { code, stdout, stderr } = await runProgram("/usr/bin/python3", ["-W", "ignore", script, "-v"], {
+    env: { DOCKER_HOST: `unix://${daemon.socket}` },
+    timeoutMs: 120_000,
+  });
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /Ran 9 tests[\s\S]*\nOK\n$/, stdout);
+});

@@ -1,0 +1,121 @@
+"""What programs do with docker-py (Debian's python3-docker), against the daemon at DOCKER_HOST."""
+
+import io
+import socket
+import tarfile
+import unittest
+
+import docker
+from docker.errors import APIError, ContainerError, ImageNotFound, NotFound
+
+
+class Suite(unittest.TestCase):
+    def setUp(self):
+        self.client = docker.from_env(timeout=20)
+
+    def tearDown(self):
+        for container in self.client.containers.list(all=True):
+            container.remove(force=True)
+        self.client.close()
+
+    def test_ping_version_info(self):
+        self.assertTrue(self.client.ping())
+        self.assertEqual(self.client.version()["Os"], "linux")
+        self.assertEqual(self.client.info()["Swarm"]["LocalNodeState"], "inactive")
+
+    def test_run_gives_output_or_raises(self):
+        self.assertEqual(self.client.containers.run("busybox", "echo hello", remove=True), b"hello\n")
+        with self.assertRaises(ContainerError) as failure:
+            self.client.containers.run("busybox", ["sh", "-c", "echo wrong >&2; exit 5"], remove=True)
+        self.assertEqual(failure.exception.exit_status, 5)
+        self.assertEqual(failure.exception.stderr, b"wrong\n")
+
+    def test_run_with_options(self):
+        output = self.client.containers.run(
+            "busybox",
+            ["sh", "-c", "echo $X; id -u; hostname; pwd"],
+            environment={"X": "1"},
+            user="1000",
+            hostname="box",
+            working_dir="/tmp",
+            network_mode="none",
+            mem_limit="64m",
+            read_only=True,
+            tmpfs={"/scratch": "size=1m"},
+            remove=True,
+        )
+        self.assertEqual(output, b"1\n1000\nbox\n/tmp\n")
+
+    def test_life(self):
+        container = self.client.containers.run("busybox", "sleep 60", detach=True, name="life", labels={"k": "v"})
+        self.assertEqual(container.status, "created")
+        container.reload()
+        self.assertEqual(container.status, "running")
+        container.pause()
+        container.reload()
+        self.assertEqual(container.status, "paused")
+        container.unpause()
+        container.rename("other")
+        self.assertIn("sleep 60", str(container.top()["Processes"]))
+        container.kill(signal="SIGKILL")
+        self.assertEqual(container.wait()["StatusCode"], 137)
+        container.restart(timeout=0)
+        container.stop(timeout=0)
+        container.remove()
+        with self.assertRaises(NotFound):
+            self.client.containers.get("other")
+
+    def test_logs_stream_and_tail(self):
+        container = self.client.containers.run(
+            "busybox", ["sh", "-c", "for i in 1 2 3; do echo $i; sleep 0.1; done"], detach=True
+        )
+        self.assertEqual(b"".join(container.logs(stream=True, follow=True)), b"1\n2\n3\n")
+        self.assertEqual(container.logs(tail=1), b"3\n")
+        self.assertRegex(container.logs(tail=1, timestamps=True), rb"^\d{4}-.*Z 3\n$")
+
+    def test_exec(self):
+        container = self.client.containers.run("busybox", "sleep 60", detach=True)
+        code, output = container.exec_run(["sh", "-c", "echo out; echo err >&2; exit 3"], demux=True)
+        self.assertEqual((code, output), (3, (b"out\n", b"err\n")))
+        self.assertEqual(container.exec_run("id -u", user="1000").output, b"1000\n")
+        self.assertEqual(b"".join(container.exec_run("echo streamed", stream=True).output), b"streamed\n")
+
+    def test_exec_socket_with_input(self):
+        container = self.client.containers.run("busybox", "sleep 60", detach=True)
+        execution = self.client.api.exec_create(container.id, "cat", stdin=True, tty=True)
+        stream = self.client.api.exec_start(execution["Id"], socket=True, tty=True)
+        connection = stream._sock
+        connection.sendall(b"typed\n")
+        connection.settimeout(10)
+        received = b""
+        while received.count(b"typed") < 2:
+            received += connection.recv(4096)
+        connection.shutdown(socket.SHUT_WR)
+        connection.close()
+
+    def test_lists_and_images(self):
+        self.client.containers.create("busybox", labels={"tier": "db"}, name="found")
+        self.client.containers.create("busybox", name="not-found")
+        found = self.client.containers.list(all=True, filters={"label": "tier=db"})
+        self.assertEqual([one.name for one in found], ["found"])
+        image = self.client.images.get("busybox")
+        self.assertIn("busybox:latest", image.tags)
+        self.assertTrue(image.tag("again", "1"))
+        self.assertTrue(image.history())
+        archive = tarfile.open(fileobj=io.BytesIO(b"".join(image.save(named=True))))
+        self.assertIn("manifest.json", archive.getnames())
+        self.client.images.remove("again:1")
+        with self.assertRaises(ImageNotFound):
+            self.client.images.get("again:1")
+
+    def test_errors(self):
+        with self.assertRaises(ImageNotFound):
+            self.client.containers.create("nothing:here")
+        self.client.containers.create("busybox", name="twice")
+        with self.assertRaises(APIError) as failure:
+            self.client.containers.create("busybox", name="twice")
+        self.assertEqual(failure.exception.status_code, 409)
+
+
+if __name__ == "__main__":
+    unittest.main()
