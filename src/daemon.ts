@@ -97,7 +97,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     clock: host.clock,
     events: host.journal,
     shimPath: asset("build/shim/slipway-shim"),
-    logging: { driver: options.logDriver, options: options.logOptions },
+    onUnexpected: (error) => log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
   });
   const server = openServer({ ...options, host, images, networks, containers, log });

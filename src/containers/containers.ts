@@ -256,8 +256,6 @@ export interface ContainersOptions {
   readonly shimPath: string;
   /** Parent of the containers' cgroups; derived from the instance when undefined. */
   readonly cgroupParent?: string;
-  /** `--log-driver`, `--log-opt` of the daemon. */
-  readonly logging: ContainerSpec["logging"];
   /** Told of failures that no caller waits for, such as cleaning that did not work. */
   readonly onUnexpected?: (error: unknown) => void;
 }

@@ -11,8 +11,7 @@ export interface RunFailure {
 /** Turns what shim and runtime say into Docker's words, which the docker CLI reads to choose its exit code. */
 export function startFailure(error: unknown, runtimeWords: string | undefined, args: readonly string[]): RunFailure {
   if (!(error instanceof StartFailure)) {
-    const fault = error instanceof Fault ? error : new Fault("internal", messageOf(error), { cause: error });
-    return { fault, exitCode: 128 };
+    return { fault: error instanceof Fault ? error : unexpectedFault(error), exitCode: 128 };
   }
   if (error.stage === "mount" || error.stage === "log") {
     return {
@@ -77,6 +76,17 @@ function judged(message: string, cause: unknown): RunFailure {
     return { fault: new Fault("invalid", `${message}${remedy}`, { cause }), exitCode: 126 };
   }
   return { fault: new Fault("internal", message, { cause }), exitCode: 128 };
+}
+
+/** A full disk has its own kind and remedy. */
+function unexpectedFault(error: unknown): Fault {
+  const isFull = error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+  return isFull
+    ? new Fault("exhausted", "no space left on device", {
+        cause: error,
+        remedy: "Free space in the data and exec roots.",
+      })
+    : new Fault("internal", messageOf(error), { cause: error });
 }
 
 function parseLine(line: string): { level?: unknown; msg?: unknown } {

@@ -55,7 +55,6 @@ export async function openBed(left?: string): Promise<Bed> {
       clock: host.clock,
       events: sink,
       shimPath,
-      logging: { driver: "local", options: {} },
       onUnexpected: (error) => void unexpected.push(error),
     });
   const bed = {
