@@ -18,6 +18,7 @@ import { eventMatcher, knownEventFilters } from "../events-filter.ts";
 import type { Answer } from "../http/answer.ts";
 import { type ApiRequest, route, type Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
+import { sharedSizes } from "../shared-size.ts";
 import { shownImageName } from "./containers.ts";
 
 /** Ping, version, info, events, disk usage. */
@@ -112,9 +113,13 @@ async function diskUsage(options: ServerOptions, { query, version }: ApiRequest)
     summaries.push(containerSummary(container, { networks, version, nowNs: host.clock.now(), imageName, sizes }));
   }
   const imageList = wants("image") ? images.list({ all: false, filters: {} }) : [];
+  const shared = sharedSizes(imageList, (id) => images.history(id));
   const value = {
     LayersSize: images.usage().layersBytes,
-    Images: imageList.map((image) => imageSummary(image, version, usersOf(image.id))),
+    Images: imageList.map((image) => ({
+      ...imageSummary(image, version, usersOf(image.id)),
+      SharedSize: shared.get(image.id) ?? 0,
+    })),
     Containers: summaries,
     Volumes: [],
     BuildCache: [],
