@@ -1,11 +1,9 @@
 /** The door of `cli/`: argv in, exit code out. Commands are loaded only when they run. */
 import { catalogue, coming, findEntry, groups } from "./catalogue.ts";
-import type { Command } from "./command.ts";
-import { ExitStatus, UsageError } from "./command.ts";
+import { type Command, ExitStatus } from "./command.ts";
 import { FlagError, parseFlags } from "./flags/parse.ts";
 import { chooseHost, globalFlags, type GlobalValues } from "./globals.ts";
 import { openSurroundings } from "./open-surroundings.ts";
-import type { Surroundings } from "./surroundings.ts";
 
 /** Runs one command line (without the program's name); answers the exit code, and prints what went wrong. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -80,7 +78,7 @@ async function runCommand(
   command: Command,
   path: string,
   argv: readonly string[],
-  around: Surroundings,
+  around: ReturnType<typeof openSurroundings>,
 ): Promise<number> {
   const parsed = parseCommand(command, path, argv);
   if (parsed.help) {
@@ -94,12 +92,12 @@ async function runCommand(
   } catch (error) {
     if (error instanceof ExitStatus) throw error;
     const text = await explain(error, around.debug);
-    if (error instanceof UsageError || command.failureCode !== undefined) {
-      throw new ExitStatus(command.failureCode ?? 1, `slipway: ${text}\n\nRun '${path} --help' for more information`);
+    if (command.failureCode !== undefined) {
+      throw new ExitStatus(command.failureCode, `slipway: ${text}\n\nRun '${path} --help' for more information`);
     }
-    throw new ExitStatus(1, text);
+    throw new ExitStatus((await import("./each.ts")).exitCodeFor(error), text);
   } finally {
-    await closeClient(around);
+    around.close();
   }
 }
 
@@ -162,10 +160,6 @@ async function report(error: unknown): Promise<number> {
   }
   process.stderr.write(`${await explain(error, false)}\n`);
   return 1;
-}
-
-async function closeClient(around: Surroundings & { close?: () => void }): Promise<void> {
-  around.close?.();
 }
 
 /** The command that was probably meant: one letter off, or the start of one. */

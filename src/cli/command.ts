@@ -44,8 +44,3 @@ export class ExitStatus extends Error {
     this.code = code;
   }
 }
-
-/** A command line that makes no sense, found by the command itself: printed with `slipway: ` and a pointer to its help. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}

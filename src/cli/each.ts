@@ -1,5 +1,5 @@
 import { EngineFault } from "#api/client";
-import { Fault } from "#core/fault";
+import { exitCodeOf, Fault } from "#core/fault";
 import type { Surroundings } from "./surroundings.ts";
 import { write } from "./surroundings.ts";
 
@@ -42,4 +42,9 @@ export function wordsOf(error: unknown): string {
   if (error instanceof EngineFault) return `Error response from daemon: ${error.text}`;
   if (error instanceof Fault) return error.text;
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The exit code for a failure: the table's for a Fault (130 when it was cancelled), else 1. */
+export function exitCodeFor(error: unknown): number {
+  return error instanceof Fault ? exitCodeOf[error.kind] : 1;
 }
