@@ -3,6 +3,7 @@ import { Fault } from "#core/fault";
 import type { Reference } from "#core/reference";
 import { type Catalog, type ImageName, nameOf, repositoryOf } from "./catalog.ts";
 import { chainIdsOf } from "./chain-id.ts";
+import { checkConfigShape } from "./config-shape.ts";
 import type { ContentStore } from "./content.ts";
 import type { Lease } from "./leases.ts";
 import { parseConfig, parseDocument } from "./registry/document.ts";
@@ -32,6 +33,7 @@ export function imageAdopter(catalog: Catalog, content: ContentStore, verify: Ve
     if (document.kind !== "manifest") throw new Fault("invalid", `${adoption.manifest} is no image but an index`);
     const { manifest } = document;
     const config = parseConfig(await content.read(manifest.config.digest), manifest);
+    checkConfigShape(config);
     const diffIds = config.rootfs.diff_ids;
     const blobs = [
       adoption.manifest,

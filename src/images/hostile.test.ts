@@ -6,6 +6,7 @@ import { gzipSync } from "node:zlib";
 import * as fc from "fast-check";
 import { digestOf, hexOf } from "#core/digest";
 import { Fault } from "#core/fault";
+import { LayerTree } from "./layer-tree.ts";
 import {
   configOf,
   dockerArchive,
@@ -150,6 +151,23 @@ test("load: archives that are no archives of images are refused, and nothing is 
   );
   const many = Array.from({ length: 20_001 }, () => ({ path: "d/" }));
   await refused(room, await tarOf(many), /more than 20000 entries/);
+});
+
+test("load: configs of the wrong shape and layers that only want our memory are refused", async () => {
+  await using room = await openTestRoom();
+  const layer = await tarOf([{ path: "f", data: "x" }]);
+  for (const config of [
+    { Env: "A=b" },
+    { Labels: { a: 1 } },
+    { Cmd: [1] },
+    { Healthcheck: { Test: 1 } },
+    { Volumes: [] },
+  ]) {
+    await refused(room, await dockerArchive([{ layers: [layer], config }]), /config is malformed/);
+  }
+  const deep = await tarOf([{ path: `${"d/".repeat(1900)}f`, data: "" }]);
+  await refused(room, await dockerArchive([{ layers: [deep] }]), /more than 400 folders/);
+  assert.throws(() => new LayerTree().spend(257 << 20), /too many or too long names/);
 });
 
 test("load: broken OCI layouts are refused, and nothing is left", async () => {

@@ -29,7 +29,7 @@ export async function importArchive(
     ...(variant !== undefined && { variant }),
     created,
     config: defaults,
-    history: [{ created, comment: options.message }],
+    history: [{ created, comment: options.message || "Imported from -" }],
     os,
     rootfs: { type: "layers", diff_ids: [diffId] },
   };

@@ -183,7 +183,9 @@ export class LayerTranslation {
   }
 
   #emitParent({ path }: LayerPlace): void {
-    this.#emit(tarHeader({ type: "directory", path: `./${path.join("/")}/` }));
+    const name = path.join("/");
+    this.#tree.spend(2 * name.length); // its path may be listed as undescribed
+    this.#emit(tarHeader({ type: "directory", path: `./${name}/` }));
   }
 
   #emit(header: TarHeader): void {

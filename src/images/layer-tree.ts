@@ -26,6 +26,8 @@ export interface LayerPlace {
 }
 
 const followedLinks = 40;
+/** Deeper trees cost the kernel a walk from the top for every entry, and no program makes them. */
+const deepest = 400;
 const bookkeepingBytes = 256 << 20;
 const nodeBytes = 200;
 
@@ -120,7 +122,7 @@ export function splitPath(path: string): string[] {
   return path.split("/").filter((part) => part !== "" && part !== ".");
 }
 
-/** The names of an archive's path, `..` applied; absolute ones count from the layer's root. Fault `invalid` when it leaves the root. */
+/** The names of an archive's path, `..` applied; absolute ones count from the layer's root. Faults: `invalid` when it leaves the root, `tooLarge` when it is deeper than 400 folders. */
 export function entryPath(path: string): string[] {
   const names: string[] = [];
   for (const part of splitPath(path)) {
@@ -128,6 +130,7 @@ export function entryPath(path: string): string[] {
     else if (names.pop() === undefined)
       throw new Fault("invalid", `archive has a path that leaves its root: ${shown([path])}`);
   }
+  if (names.length > deepest) throw new Fault("tooLarge", `archive has a path of more than ${deepest} folders`);
   return names;
 }
 
