@@ -10,8 +10,14 @@ import { rfc3339Nano, zeroTime } from "#core/clock";
 import type { ContainerDefaults } from "#core/oci";
 import type { HistoryStep, Image } from "#images";
 
+/** What is counted only when it is asked for. */
+export interface ImageCounts {
+  readonly containers: number;
+  readonly sharedBytes: number;
+}
+
 /** One entry of `GET /images/json`. */
-export function imageSummary(image: Image, version: ApiVersion, containers = -1): ImageSummary {
+export function imageSummary(image: Image, version: ApiVersion, counts?: ImageCounts): ImageSummary {
   return {
     Id: image.id,
     ParentId: "",
@@ -19,10 +25,10 @@ export function imageSummary(image: Image, version: ApiVersion, containers = -1)
     RepoDigests: image.repoDigests,
     Created: Number(image.createdNs / 1_000_000_000n),
     Size: image.sizeBytes,
-    SharedSize: -1,
+    SharedSize: counts?.sharedBytes ?? -1,
     ...(version < apiVersion("1.44") && { VirtualSize: image.sizeBytes }),
     Labels: image.config.config?.Labels ?? null,
-    Containers: containers,
+    Containers: counts?.containers ?? -1,
   };
 }
 

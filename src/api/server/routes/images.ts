@@ -9,6 +9,7 @@ import { parsePlatform } from "../platform.ts";
 import { readRegistryAuth } from "../registry-auth.ts";
 import { type ApiRequest, route, type Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
+import { imageCounts } from "../image-counts.ts";
 
 const listFilters: readonly string[] = ["before", "dangling", "label", "label!", "reference", "since", "until"];
 
@@ -51,13 +52,11 @@ function list({ images, containers }: ServerOptions, { query, version }: ApiRequ
   const older = query.text("filter");
   const wanted = older === undefined ? filters : { ...filters, reference: [older] };
   const found = images.list({ all: query.flag("all"), filters: wanted });
-  const users = new Map<string, number>();
-  if (query.flag("shared-size")) {
-    for (const { imageId } of containers.list({ all: true, filters: {} }))
-      users.set(imageId, (users.get(imageId) ?? 0) + 1);
-  }
-  const countOf = (id: string): number => (query.flag("shared-size") ? (users.get(id) ?? 0) : -1);
-  return { kind: "json", status: 200, value: found.map((image) => imageSummary(image, version, countOf(image.id))) };
+  const countsOf = query.flag("shared-size")
+    ? imageCounts(found, containers.list({ all: true, filters: {} }), images)
+    : undefined;
+  const value = found.map((image) => imageSummary(image, version, countsOf?.(image)));
+  return { kind: "json", status: 200, value };
 }
 
 function createImage(options: ServerOptions, request: ApiRequest): Answer | Promise<Answer> {

@@ -18,7 +18,7 @@ import { eventMatcher, knownEventFilters } from "../events-filter.ts";
 import type { Answer } from "../http/answer.ts";
 import { type ApiRequest, route, type Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
-import { sharedSizes } from "../shared-size.ts";
+import { imageCounts } from "../image-counts.ts";
 import { shownImageName } from "./containers.ts";
 
 /** Ping, version, info, events, disk usage. */
@@ -105,7 +105,6 @@ async function diskUsage(options: ServerOptions, { query, version }: ApiRequest)
   const types = query.texts("type");
   const wants = (type: string): boolean => types.length === 0 || types.includes(type);
   const all = containers.list({ all: true, filters: {} });
-  const usersOf = (id: string): number => all.filter(({ imageId }) => imageId === id).length;
   const summaries = [];
   for (const container of wants("container") ? all : []) {
     const sizes = await containers.sizes(container.id);
@@ -113,13 +112,10 @@ async function diskUsage(options: ServerOptions, { query, version }: ApiRequest)
     summaries.push(containerSummary(container, { networks, version, nowNs: host.clock.now(), imageName, sizes }));
   }
   const imageList = wants("image") ? images.list({ all: false, filters: {} }) : [];
-  const shared = sharedSizes(imageList, (id) => images.history(id));
+  const countsOf = imageCounts(imageList, all, images);
   const value = {
     LayersSize: images.usage().layersBytes,
-    Images: imageList.map((image) => ({
-      ...imageSummary(image, version, usersOf(image.id)),
-      SharedSize: shared.get(image.id) ?? 0,
-    })),
+    Images: imageList.map((image) => imageSummary(image, version, countsOf(image))),
     Containers: summaries,
     Volumes: [],
     BuildCache: [],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Digest } from "#core/digest";
 import type { HistoryStep, Image } from "#images";
-import { sharedSizes } from "./shared-size.ts";
+import { sharedSizes } from "./image-counts.ts";
 
 function image(id: string, layers: readonly string[], emptySteps: readonly boolean[]): Image {
   return {

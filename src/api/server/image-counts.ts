@@ -1,4 +1,18 @@
-import type { HistoryStep, Image } from "#images";
+import type { Container } from "#containers";
+import type { HistoryStep, Image, Images } from "#images";
+import type { ImageCounts } from "./answers/image-answer.ts";
+
+/** Counts each image's containers and shared bytes, once for all. */
+export function imageCounts(
+  images: readonly Image[],
+  containers: readonly Container[],
+  room: Pick<Images, "history">,
+): (image: Image) => ImageCounts {
+  const shared = sharedSizes(images, (id) => room.history(id));
+  const users = new Map<string, number>();
+  for (const { imageId } of containers) users.set(imageId, (users.get(imageId) ?? 0) + 1);
+  return ({ id }) => ({ containers: users.get(id) ?? 0, sharedBytes: shared.get(id) ?? 0 });
+}
 
 /** Bytes of each image's layers that another image has too, by image id (`SharedSize` of `/system/df`). */
 export function sharedSizes(
