@@ -285,3 +285,16 @@ test("load: the body reaches the room as it comes, with Expect: 100-continue too
   assert.equal(Buffer.concat(got).toString(), "tar!");
   assert.match(text, /\{"stream":"Loaded image: busybox:latest\\n"\}\r\n/);
 });
+
+test("attach: the server's own end is not the end of the container's input", async () => {
+  const rooms = fakeRooms();
+  await using server = await startServer(rooms.options);
+  const client = await server.dial();
+  client.send(`POST ${attachPath} HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n`);
+  const session = await sessionOf(rooms, client);
+  let ended = false;
+  void session.inputEnded.then(() => (ended = true));
+  await server.server.close();
+  assert.equal(session.disposed, true);
+  assert.equal(ended, false);
+});

@@ -46,7 +46,7 @@ export interface ConnectionLimits {
 /** Docker waits as long for heads; the others have no bound there. */
 export const defaultLimits: ConnectionLimits = { headTimeoutMs: 60_000, idleTimeoutMs: 600_000, lingerMs: 2000 };
 
-/** Serves a connection, one request after the other, until either side ends it, or `closing` asks to end with the current request. Never rejects. */
+/** Serves a connection, one request after the other, until either side ends it, or `closing` aborts what waits and ends with the current request. Never rejects. */
 export async function serveConnection(
   socket: Socket,
   service: HttpService,
@@ -55,7 +55,11 @@ export async function serveConnection(
 ): Promise<void> {
   const input = new SocketInput(socket);
   const gone = new AbortController();
-  const giveUp = (): void => input.giveUp();
+  // The abort comes first: the end of input that follows is ours, not the client's, and must not reach a container.
+  const giveUp = (): void => {
+    gone.abort();
+    input.giveUp();
+  };
   closing.addEventListener("abort", giveUp);
   socket.on("close", () => gone.abort());
   // The close that follows is what counts.
@@ -75,7 +79,7 @@ export async function serveConnection(
 export interface Connection {
   readonly socket: Socket;
   readonly input: SocketInput;
-  /** Aborted when the connection is gone altogether. */
+  /** Aborted when the connection is gone altogether, or the server ends it. */
   readonly gone: AbortSignal;
   readonly service: HttpService;
   readonly limits: ConnectionLimits;

@@ -7,7 +7,7 @@ export interface RawStream {
   readonly input: AsyncIterable<Uint8Array>;
   /** Resolves when the kernel took enough to go on. Fault `cancelled` when the client is gone. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Aborted when the connection is gone (not by a half-close). */
+  /** Aborted when the connection is gone or the server closes (not by a half-close). */
   readonly signal: AbortSignal;
 }
 
