@@ -55,11 +55,17 @@ export interface NewImage {
 export class Catalog {
   readonly #database: Database;
   readonly #clock: Clock;
+  #namesChanged: () => void = () => undefined;
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
     database.migrate("images", [schema, verifiedBlobs]);
+  }
+
+  /** Calls back after every change of a name, within the change's transaction. */
+  watchNames(changed: () => void): void {
+    this.#namesChanged = changed;
   }
 
   transaction<Result>(work: () => Result): Result {
@@ -147,6 +153,7 @@ export class Catalog {
   /** Points a name at an image; answers the image that had it before, if another. */
   addName(id: Digest, name: ImageName): Digest | undefined {
     return this.transaction(() => {
+      this.#namesChanged();
       const [table, column, value] = placeOf(name);
       const before = this.#database.get<{ image: Digest }>(
         `SELECT image FROM ${table} WHERE repository = ? AND ${column} = ?`,
@@ -166,6 +173,7 @@ export class Catalog {
   }
 
   removeName(name: ImageName): void {
+    this.#namesChanged();
     const [table, column, value] = placeOf(name);
     this.#database.run(`DELETE FROM ${table} WHERE repository = ? AND ${column} = ?`, name.repository, value);
   }
@@ -178,6 +186,7 @@ export class Catalog {
 
   /** Removes an image's record, its names and its claim on its blobs and layers. */
   forget(id: Digest): void {
+    this.#namesChanged();
     this.transaction(() => {
       for (const table of ["image_tags", "image_digests", "image_blobs"]) {
         this.#database.run(`DELETE FROM ${table} WHERE image = ?`, id);

@@ -19,8 +19,6 @@ export function openContentStore(folder: string): ContentStore {
   for (const path of [folder, blobs, ingest]) mkdirSync(path, { recursive: true, mode: 0o700 });
   const layout = join(folder, "oci-layout");
   if (!existsSync(layout)) writeFileSync(layout, '{"imageLayoutVersion":"1.0.0"}', { mode: 0o600 });
-  const index = join(folder, "index.json");
-  if (!existsSync(index)) writeFileSync(index, '{"schemaVersion":2,"manifests":[]}', { mode: 0o600 });
   return new FileContentStore(blobs, ingest);
 }
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { imageAdopter } from "./adopt.ts";
 import { Catalog } from "./catalog.ts";
+import { keepContentIndex } from "./content-index.ts";
 import { openContentStore } from "./content-store.ts";
 import { takeEmbedded } from "./embedded.ts";
 import type { Images, ImagesOptions } from "./images.ts";
@@ -19,6 +20,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const layers = join(paths.dataRoot, "layers");
   const catalog = new Catalog(database, clock);
   const content = openContentStore(join(paths.dataRoot, "content"));
+  keepContentIndex(catalog, content, join(paths.dataRoot, "content"));
   const snapshots = openOverlay(layers, shim);
   const keeper = new Keeper(catalog, content, snapshots, clock);
   const unpacker = openUnpacker({ catalog, content, snapshots, shim, folder: layers });

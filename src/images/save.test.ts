@@ -176,3 +176,19 @@ test("load: older archives with links between layers, and bzip2 and xz ones", as
     await room.images.remove("linked:1", { force: false, prune: true });
   }
 });
+
+test("content: the store is an OCI layout in which skopeo finds the tagged images", async () => {
+  await using room = await openTestRoom();
+  const layer = await tarOf([{ path: "a", data: "a" }]);
+  await loadBytes(room.images, await dockerArchive([{ tags: ["kept:1"], layers: [layer] }]));
+  await new Promise((resolve) => void setImmediate(resolve));
+  const inspect = (): string =>
+    execFileSync("skopeo", ["inspect", "--config", `oci:${room.folder}/content:kept:1`], {
+      encoding: "utf8",
+      stdio: "pipe",
+    });
+  assert.match(inspect(), new RegExp(digestOf(layer)));
+  await room.images.remove("kept:1", { force: false, prune: true });
+  await new Promise((resolve) => void setImmediate(resolve));
+  assert.throws(inspect);
+});
