@@ -195,6 +195,15 @@ bool attach_delays(struct monitor *monitor, uint32_t number) {
   return false;
 }
 
+void attach_keep_log(struct monitor *monitor) {
+  uint32_t first = UINT32_MAX;
+  for (size_t i = 0; i < CLIENTS_MAX; i++) {
+    const struct client *client = &monitor->clients[i];
+    if (client->kind == CLIENT_ATTACHED && client->cursor.segment < first) first = client->cursor.segment;
+  }
+  if (first != UINT32_MAX) log_keep(&monitor->log, first);
+}
+
 /* Where the request wants to begin: 0, -ESTALE when rotation has taken it, or another -errno. */
 static int place(struct client *client, const struct request *request) {
   struct log *log = &client->monitor->log;

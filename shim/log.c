@@ -40,11 +40,21 @@ uint32_t log_next(const struct log *log, uint32_t number) {
 int log_open_segment(const struct log *log, uint32_t number) {
   for (uint32_t i = 0; i < log->count; i++) {
     if (log->segments[i].number != number) continue;
-    if (log->segments[i].memory_fd < 0) return logfolder_open(log->folder, number, O_RDONLY);
-    int fd = fcntl(log->segments[i].memory_fd, F_DUPFD_CLOEXEC, 3);
+    int held = log->segments[i].memory_fd >= 0 ? log->segments[i].memory_fd : log->segments[i].kept_fd;
+    if (held < 0) return logfolder_open(log->folder, number, O_RDONLY);
+    int fd = fcntl(held, F_DUPFD_CLOEXEC, 3);
     return fd < 0 ? -errno : fd;
   }
   return -ENOENT;
+}
+
+void log_keep(struct log *log, uint32_t first) {
+  for (uint32_t i = 0; i < log->count; i++) {
+    struct segment *segment = &log->segments[i];
+    if (segment->number < first || segment->memory_fd >= 0 || segment->kept_fd >= 0) continue;
+    segment->kept_fd = logfolder_open(log->folder, segment->number, O_RDONLY);
+    if (segment->kept_fd < 0) return; /* out of descriptors: its readers take their chance with the file */
+  }
 }
 
 uint64_t log_size_of(const struct log *log, uint32_t number, int fd) {
@@ -60,6 +70,7 @@ static void drop(struct log *log, uint32_t index) {
   log->dropping(log->owner, gone.number);
   log->count--;
   memmove(&log->segments[index], &log->segments[index + 1], (log->count - index) * sizeof *log->segments);
+  fd_close(&gone.kept_fd);
   if (gone.memory_fd >= 0) fd_close(&gone.memory_fd);
   else logfolder_remove(log->folder, gone.number);
 }
@@ -88,7 +99,7 @@ uint32_t log_drop_candidate(const struct log *log) {
 static void add(struct log *log, int fd, bool memory) {
   uint32_t number = log_last(log) + 1;
   if (log->count == LOG_SEGMENTS_MAX) drop(log, 0);
-  log->segments[log->count++] = (struct segment){number, memory ? fd : -1};
+  log->segments[log->count++] = (struct segment){number, memory ? fd : -1, -1};
   log->fd = fd;
   log->size = 0;
 }
@@ -205,7 +216,7 @@ static int resume(struct log *log) {
   uint32_t numbers[LOG_SEGMENTS_MAX];
   int count = logfolder_list(log->folder, numbers, LOG_SEGMENTS_MAX - 1);
   if (count < 0) return count;
-  for (int i = 0; i < count; i++) log->segments[log->count++] = (struct segment){numbers[i], -1};
+  for (int i = 0; i < count; i++) log->segments[log->count++] = (struct segment){numbers[i], -1, -1};
   if (count == 0) return begin_file(log);
   log->fd = logfolder_open(log->folder, log_last(log), O_RDWR);
   if (log->fd < 0) return log->fd;

@@ -22,6 +22,7 @@
 struct segment {
   uint32_t number;
   int memory_fd; /* -1: a file */
+  int kept_fd;   /* a descriptor from log_keep, or -1 */
 };
 
 struct log {
@@ -52,6 +53,8 @@ uint32_t log_drop_candidate(const struct log *log);
 void log_rotate(struct log *log);
 /* A descriptor of its own for a reader, or -errno. */
 int log_open_segment(const struct log *log, uint32_t number);
+/* Opens what readers still need from that segment on: from here on the files may be removed behind our back. */
+void log_keep(struct log *log, uint32_t first);
 uint32_t log_last(const struct log *log);
 /* The segment after that one, or 0. */
 uint32_t log_next(const struct log *log, uint32_t number);

@@ -111,6 +111,7 @@ void monitor_drained(struct monitor *monitor) {
   monitor->drained = true;
   timer_stop(&monitor->drain);
   timer_stop(&monitor->resume);
+  attach_keep_log(monitor);   /* whoever hears of the end may remove the log */
   exit_record_write(monitor); /* a full disk must not keep the news from those who listen */
   struct reply reply;
   reply_begin(&reply, FRAME_EXIT);

@@ -166,6 +166,8 @@ void attach_feed_all(struct monitor *monitor);
 /* The log is about to lose a segment. */
 void attach_on_drop(void *monitor, uint32_t number);
 /* Whether a reader deserves that the segment stays a while. */
+/* At the drained end: what attached clients have yet to read stays readable when the log is removed. */
+void attach_keep_log(struct monitor *monitor);
 bool attach_delays(struct monitor *monitor, uint32_t number);
 
 /* ---- execs.c ---- */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type TestDaemon, startDaemon } from "../fixtures/daemon.ts";
+import { runProgram } from "../fixtures/program.ts";
 
 let daemon: TestDaemon;
 let folder: string;
@@ -158,4 +159,12 @@ test("docker run: an image that is not there and cannot be fetched names the rea
   const { code, stderr } = await daemon.docker("run", "--rm", "localhost:1/nothing", "true");
   assert.equal(code, 125);
   assert.match(stderr, /localhost:1/);
+});
+
+test("docker run --rm: a reader slower than the container gets every byte, though the log rotates and the container is removed", async () => {
+  const reading = `docker run --rm busybox dd if=/dev/zero bs=1M count=200 2>/dev/null | (sleep 1; wc -c)`;
+  const { code, stdout, stderr } = await runProgram("sh", ["-c", reading], {
+    env: { DOCKER_HOST: `unix://${daemon.socket}` },
+  });
+  assert.deepEqual({ code, stdout: stdout.trim() }, { code: 0, stdout: String(200 * 1024 * 1024) }, stderr);
 });
