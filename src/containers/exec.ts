@@ -49,8 +49,11 @@ export async function startExec(
   exec.state = { status: "starting" };
   const files = execFiles(room, exec);
   announce(room, record, `exec_start: ${exec.spec.command.join(" ")}`, { execID: exec.id });
+  const document = await processDocument(room, record, exec.spec, options.size).catch((error: unknown) => {
+    room.execs.ended(exec, 126, 0); // refused before the runtime is asked, such as an unknown user
+    throw error;
+  });
   try {
-    const document = await processDocument(room, record, exec.spec, options.size);
     writeFileSync(files.document, JSON.stringify(document), { mode: 0o600 });
     const size = options.size ?? exec.size ?? exec.spec.size;
     const session = await live.monitor.exec({

@@ -26,12 +26,13 @@ const cases: [string, string[], number, string, RegExp][] = [
   ],
   ["open executable: Permission denied", ["/x"], 126, "invalid", /exec: "\/x": permission denied: unknown$/],
   ["open executable: Operation not permitted", ["/etc"], 126, "invalid", /exec: "\/etc": is a directory: unknown$/],
+  ["chdir `/f`: Not a directory", ["x"], 126, "invalid", /Cannot mkdir: \/f is not a directory: unknown$/],
   [
-    "chdir `/f`: Not a directory",
+    "mount `/a` to `f`: Not a directory",
     ["x"],
     126,
     "invalid",
-    /chdir `\/f`: not a directory: unknown: Are you trying to mount/,
+    /mount `\/a` to `f`: not a directory: unknown: Are you trying to mount/,
   ],
   ["mount `/a` to `b`: Invalid argument", ["x"], 128, "internal", /mount `\/a` to `b`: invalid argument: unknown$/],
 ];

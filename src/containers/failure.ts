@@ -55,6 +55,8 @@ function translateWords(words: string, args: readonly string[]): string {
   if (/^open executable: Permission denied/i.test(text)) return `exec: ${program}: permission denied`;
   // crun's answer for what is no plain file.
   if (/^open executable: Operation not permitted/i.test(text)) return `exec: ${program}: is a directory`;
+  const folder = /^chdir `(.*)`: Not a directory$/is.exec(text)?.[1];
+  if (folder !== undefined) return `Cannot mkdir: ${folder} is not a directory`;
   // C's error texts begin with a capital, Go's do not; clients look for Go's.
   return text.replace(
     /: ([A-Z])([a-z]+ [a-z ]+)$/,
@@ -70,6 +72,7 @@ function judged(message: string, cause: unknown): RunFailure {
   if (says("permission denied", "is a directory")) {
     return { fault: new Fault("invalid", message, { cause }), exitCode: 126 };
   }
+  if (says("Cannot mkdir: ")) return { fault: new Fault("invalid", message, { cause }), exitCode: 126 };
   if (says("not a directory")) {
     const remedy =
       ": Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";

@@ -67,11 +67,11 @@ function findGroup(text: string, groups: readonly Group[]): number {
 }
 
 function parseId(text: string): number | undefined {
-  return /^[0-9]{1,12}$/.test(text) ? Number(text) : undefined;
+  return /^-?[0-9]{1,12}$/.test(text) ? Number(text) : undefined;
 }
 
 function checkRange(id: number): void {
-  if (id > 2 ** 31 - 1) throw new Fault("invalid", `uids and gids must be in range 0-${2 ** 31 - 1}`);
+  if (id < 0 || id > 2 ** 31 - 1) throw new Fault("invalid", `uids and gids must be in range 0-${2 ** 31 - 1}`);
 }
 
 function parsePasswd(text: string): User[] {

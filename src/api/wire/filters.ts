@@ -36,7 +36,7 @@ export function booleanFilter(filters: Filters, key: string): boolean | undefine
   if (values === undefined || values.length === 0) return undefined;
   const isTrue = values.some((value) => value === "1" || value === "true");
   const isFalse = values.some((value) => value === "0" || value === "false");
-  if (isTrue === isFalse) throw new Fault("invalid", `invalid filter '${key}=${JSON.stringify(values)}'`);
+  if (isTrue === isFalse) throw new Fault("invalid", `invalid filter '${key}=[${values.join(" ")}]'`);
   return isTrue;
 }
 

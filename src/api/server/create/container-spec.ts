@@ -14,6 +14,9 @@ export interface SpecDefaults {
   readonly logOptions: Readonly<Record<string, string>>;
 }
 
+/** Drivers that Docker has built in and Slipway does not have yet; all other names would be plugins. */
+const dockersDrivers = new Set(["awslogs", "etwlogs", "fluentd", "gcplogs", "gelf", "journald", "splunk", "syslog"]);
+
 const defaultShmSizeBytes = 64 * 1024 * 1024;
 
 /** The create request as a spec. Faults: `invalid` in Docker's words, `unsupported` for what Slipway does not do yet. */
@@ -117,7 +120,11 @@ function logging(wanted: HostConfig["LogConfig"] | undefined, defaults: SpecDefa
   if (type === "") return { driver: defaults.logDriver, options: { ...defaults.logOptions, ...wanted?.Config } };
   if (type === "local" || type === "json-file" || type === "none")
     return { driver: type, options: wanted?.Config ?? {} };
-  throw new Fault("unsupported", `--log-driver ${type.slice(0, 50)} is not supported yet (HostConfig.LogConfig)`, {
+  const shown = type.slice(0, 50);
+  if (!dockersDrivers.has(type)) {
+    throw new Fault("invalid", `error looking up logging plugin ${shown}: plugin "${shown}" not found`);
+  }
+  throw new Fault("unsupported", `--log-driver ${shown} is not supported yet (HostConfig.LogConfig)`, {
     remedy: "Use local, json-file or none.",
   });
 }

@@ -13,7 +13,6 @@ export function readBind(text: string): BindRequest {
   if (rest.length > 0 || target === undefined || source === "" || target === "") {
     throw new Fault("invalid", `invalid volume specification: '${text.slice(0, 200)}'`);
   }
-  if (!isAbsolute(source)) throw namedVolume(source);
   let readOnly = false;
   let propagation: BindRequest["propagation"] = "rprivate";
   for (const mode of modes.split(",").filter(Boolean)) {
@@ -21,7 +20,9 @@ export function readBind(text: string): BindRequest {
     else if (isPropagation(mode)) propagation = mode;
     else if (!quietModes.has(mode)) throw new Fault("invalid", `invalid mode: ${mode.slice(0, 100)}`);
   }
-  return { source: normalize(source), target: checkTarget(target), readOnly, createSource: true, propagation, text };
+  const cleanTarget = checkTarget(target, `invalid volume specification: '${text.slice(0, 200)}': `);
+  if (!isAbsolute(source)) throw namedVolume(source);
+  return { source: normalize(source), target: cleanTarget, readOnly, createSource: true, propagation, text };
 }
 
 /** What `HostConfig.Mounts` asks for. */
@@ -47,16 +48,16 @@ export function readMounts(mounts: readonly MountRequest[]): ReadMounts {
   return { binds, tmpfs: Object.fromEntries(tmpfs) };
 }
 
-/** A path in the container. Fault `invalid` in Docker's words when it is not absolute or is the root. */
-export function checkTarget(path: string): string {
+/** A path in the container. Fault `invalid` in Docker's words, after the preface, when it is not absolute or is the root. */
+export function checkTarget(path: string, preface = ""): string {
   if (!isAbsolute(path)) {
     throw new Fault(
       "invalid",
-      `invalid mount config: invalid mount path: '${path.slice(0, 200)}' mount path must be absolute`,
+      `${preface}invalid mount config: invalid mount path: '${path.slice(0, 200)}' mount path must be absolute`,
     );
   }
   const clean = normalize(path).replace(/(.)\/+$/, "$1");
-  if (clean === "/") throw new Fault("invalid", "invalid specification: destination can't be '/'");
+  if (clean === "/") throw new Fault("invalid", `${preface}invalid specification: destination can't be '/'`);
   return clean;
 }
 
@@ -106,6 +107,13 @@ function isPropagation(word: string): word is BindRequest["propagation"] {
 }
 
 function namedVolume(name: string): Fault {
+  if (name !== "" && !/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
+    const shown = name.slice(0, 100);
+    return new Fault(
+      "invalid",
+      `create ${shown}: "${shown}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+    );
+  }
   return new Fault("unsupported", `volumes are not supported yet (volume "${name.slice(0, 100)}")`, {
     remedy: "Mount a folder of the host by its absolute path instead: -v /srv/data:/data.",
   });

@@ -15,7 +15,7 @@ const listFilters: readonly string[] = ["before", "dangling", "label", "label!",
 
 /** Images: the store, the registry, archives. */
 export function imageRoutes(options: ServerOptions): Route[] {
-  const { images } = options;
+  const { images, containers } = options;
   return [
     route("GET /images/json", (request) => list(options, request)),
     route("GET /images/get", ({ query, signal }) => save(options, query.texts("names"), signal)),
@@ -36,6 +36,7 @@ export function imageRoutes(options: ServerOptions): Route[] {
       const removed = await images.remove(nameIn(request), {
         force: query.flag("force"),
         prune: !query.flag("noprune"),
+        running: new Set(containers.list({ all: false, filters: {} }).map(({ id }) => id)),
       });
       return { kind: "json", status: 200, value: removed.map(deleteEntry) };
     }),
@@ -103,10 +104,13 @@ async function importImage({ images }: ServerOptions, { query, body, signal }: A
   const repository = query.text("repo");
   const tagText = query.text("tag");
   const platform = parsePlatform(query.text("platform"));
+  if (platform !== undefined && platform.os !== "linux")
+    throw new Fault("invalid", "operating system is not supported");
   const reference =
     repository === undefined
       ? undefined
       : withDefaultTag(parseReference(tagText === undefined ? repository : `${repository}:${tagText}`));
+  if (reference?.digest !== undefined) throw new Fault("invalid", "cannot import digest reference");
   const id = await images.importArchive(
     body,
     {
