@@ -16,10 +16,10 @@ export async function erase(room: Room, id: string): Promise<void> {
   for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
   room.waitingSessions.delete(id);
   try {
-    await Promise.all([
-      room.images.dropRoot(id),
-      rm(foldersOf(room.host.paths, id).data, { recursive: true, force: true }),
-    ]);
+    await room.images.dropRoot(id);
+    await room.background.add(
+      async () => await rm(foldersOf(room.host.paths, id).data, { recursive: true, force: true }),
+    );
   } finally {
     announce(room, record, "destroy");
     room.waiters.removed(id, { exitCode: lastExitCode(record.state) });

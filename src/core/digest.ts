@@ -1,16 +1,9 @@
 import { createHash, type Hash } from "node:crypto";
-import { Fault } from "./fault.ts";
 
 /** A content digest, `sha256:` and 64 lower-case hex digits (OCI image-spec, descriptor.md#digests). */
 export type Digest = string & { readonly __digest: unique symbol };
 
 const form = /^sha256:[0-9a-f]{64}$/;
-
-/** Checks a digest from outside; anything but a well-formed sha256 is a Fault `invalid`. */
-export function parseDigest(text: string): Digest {
-  if (!isDigest(text)) throw new Fault("invalid", `invalid digest format: ${text.slice(0, 100)}`);
-  return text;
-}
 
 /** Whether the text is a well-formed digest. */
 export function isDigest(text: string): text is Digest {

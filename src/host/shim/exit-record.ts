@@ -13,13 +13,16 @@ export async function readExitRecord(dir: string): Promise<ExitFacts | undefined
     throw error;
   }
   const values = new Map(text.split("\n").map((line) => line.split("=", 2) as [string, string | undefined]));
+  const timeNs = values.get("time_ns");
+  // A power cut can leave an empty file: then nobody saw the end.
+  if (timeNs === undefined) return undefined;
   const code = values.get("code");
   const signal = Number(values.get("signal") ?? 0);
   return {
     code: code === undefined ? null : Number(code),
     signal: signal === 0 ? null : signal,
     oomKilled: values.get("oom") === "1",
-    timeNs: BigInt(values.get("time_ns") ?? 0),
+    timeNs: BigInt(timeNs),
   };
 }
 
