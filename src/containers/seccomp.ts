@@ -1,5 +1,11 @@
 import type { SeccompProfile, SeccompRule } from "./runtime-spec.ts";
-import { allowedAlways, allowedByArchitecture, allowedByCapability, allowedFrom4_8 } from "./seccomp-syscalls.ts";
+import {
+  allowedAlways,
+  allowedByArchitecture,
+  allowedByCapability,
+  allowedFrom4_8,
+  deniedAlways,
+} from "./seccomp-syscalls.ts";
 
 export interface SeccompFacts {
   /** `amd64` or `arm64`, as images name it. */
@@ -11,12 +17,14 @@ export interface SeccompFacts {
 }
 
 /**
- * The allow-list of system calls, equal in effect to Docker's default: all else fails with EPERM, and new namespaces are
- * for those with CAP_SYS_ADMIN. Names that the machine's libseccomp does not know are skipped by the runtimes.
+ * The allow-list of system calls, equal in effect to Docker's default: what is known and not allowed fails with EPERM, and new
+ * namespaces are for those with CAP_SYS_ADMIN. Names that the machine's libseccomp does not know are skipped by the runtimes;
+ * they, and calls that are newer than these lists, fail with ENOSYS, so that a C library newer than the machine falls back to
+ * older calls instead of giving up.
  */
 export function seccompProfile(facts: SeccompFacts): SeccompProfile {
   const capabilities = new Set(facts.capabilities);
-  const names = new Set([
+  const allowed = new Set([
     ...allowedAlways,
     ...(atLeast(facts.kernelVersion, 4, 8) ? allowedFrom4_8 : []),
     ...(allowedByArchitecture[facts.architecture] ?? []),
@@ -24,14 +32,17 @@ export function seccompProfile(facts: SeccompFacts): SeccompProfile {
       capabilities.has(capability) ? names : [],
     ),
   ]);
+  const known = [...deniedAlways, ...allowedFrom4_8, ...Object.values(allowedByCapability).flat()];
+  const denied = new Set(known.filter((name) => !allowed.has(name) && !filteredByArgument.has(name)));
   return {
     defaultAction: "SCMP_ACT_ERRNO",
-    defaultErrnoRet: errno.EPERM,
+    defaultErrnoRet: errno.ENOSYS,
     architectures: architecturesOf(facts.architecture),
     syscalls: [
-      { names: [...names].sort(), action: "SCMP_ACT_ALLOW" },
+      { names: [...allowed].sort(), action: "SCMP_ACT_ALLOW" },
+      { names: [...denied].sort(), ...refuse },
       ...personalityRules(),
-      socketRule(),
+      ...socketRules(),
       ...(capabilities.has("CAP_SYS_ADMIN") ? [] : cloneRules()),
     ],
   };
@@ -51,39 +62,68 @@ export function seccompText(facts: SeccompFacts): string {
 const keptTexts = 32;
 const texts = new Map<string, string>();
 const errno = { EPERM: 1, ENOSYS: 38 } as const;
-const addressFamilyVsock = 40;
+const refuse = { action: "SCMP_ACT_ERRNO", errnoRet: errno.EPERM } as const;
+const filteredByArgument: ReadonlySet<string> = new Set(["clone", "clone3"]);
+
+/** AF_UNSPEC to AF_ROSE: the first families, all of them long in use. */
+const familiesBelow = 12;
+
+/** NETBEUI, SECURITY, KEY, NETLINK, PACKET, ASH, RDS, SNA, PPPOX, LLC, IB, MPLS, CAN, TIPC, BLUETOOTH, RXRPC, ISDN, PHONET, IEEE802154, NFC, KCM, QIPCRTR, SMC, XDP, MCTP. */
+const laterFamilies = [
+  13, 14, 15, 16, 17, 18, 21, 22, 24, 26, 27, 28, 29, 30, 31, 32, 33, 35, 36, 39, 41, 42, 43, 44, 45,
+];
+
+/** Those that are refused: DECnet, ECONET, ATMSVC, IRDA, WANPIPE, IUCV, CAIF, ALG, VSOCK. */
+const refusedFamilies = [12, 19, 20, 23, 25, 34, 37, 38, 40];
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: the flags of clone(2) that make namespaces. */
-const namespaceFlags = 0x7e02_0000;
+const namespaceFlags = [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000];
 
 /** Without CAP_SYS_ADMIN no new namespaces. clone3 has its flags in memory, where a filter cannot look: ENOSYS makes the C library fall back to clone. */
 function cloneRules(): SeccompRule[] {
+  const mask = namespaceFlags.reduce((sum, flag) => sum + flag, 0);
+  const rule = (value: number, valueTwo: number): Pick<SeccompRule, "names" | "args"> => ({
+    names: ["clone"],
+    args: [{ index: 0, value, valueTwo, op: "SCMP_CMP_MASKED_EQ" }],
+  });
   return [
-    {
-      names: ["clone"],
-      action: "SCMP_ACT_ALLOW",
-      args: [{ index: 0, value: namespaceFlags, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ" }],
-    },
+    { ...rule(mask, 0), action: "SCMP_ACT_ALLOW" },
+    ...namespaceFlags.map((flag) => ({ ...rule(flag, flag), ...refuse })),
     { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: errno.ENOSYS },
   ];
 }
 
-/** PER_LINUX, PER_LINUX32, both with UNAME26, and the question for the present one. */
+/** Allowed: PER_LINUX, PER_LINUX32, both with UNAME26, and the question for the present one. Debuggers expect EPERM for ADDR_NO_RANDOMIZE. */
 function personalityRules(): SeccompRule[] {
-  return [0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff].map((value) => ({
+  const rule = (value: number): Pick<SeccompRule, "names" | "args"> => ({
     names: ["personality"],
-    action: "SCMP_ACT_ALLOW",
     args: [{ index: 0, value, op: "SCMP_CMP_EQ" }],
-  }));
+  });
+  return [
+    ...[0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff].map((value) => ({
+      ...rule(value),
+      action: "SCMP_ACT_ALLOW" as const,
+    })),
+    ...[0x4_0000, 0x4_0008].map((value) => ({ ...rule(value), ...refuse })),
+  ];
 }
 
-/** VM sockets know no network namespaces: they would reach the hypervisor. */
-function socketRule(): SeccompRule {
-  return {
+/**
+ * Sockets of the families that Docker allows. Not among them: VSOCK, which knows no network namespaces and reaches the
+ * hypervisor; ALG, whose kernel crypto let any user write to the page cache (CVE-2026-31431); and long dead protocols.
+ */
+function socketRules(): SeccompRule[] {
+  const rule = (value: number, op: string): Pick<SeccompRule, "names" | "args"> => ({
     names: ["socket"],
-    action: "SCMP_ACT_ALLOW",
-    args: [{ index: 0, value: addressFamilyVsock, op: "SCMP_CMP_NE" }],
-  };
+    args: [{ index: 0, value, op }],
+  });
+  const allow = { action: "SCMP_ACT_ALLOW" } as const;
+  return [
+    { ...rule(familiesBelow, "SCMP_CMP_LT"), ...allow },
+    ...laterFamilies.map((family) => ({ ...rule(family, "SCMP_CMP_EQ"), ...allow })),
+    ...refusedFamilies.map((family) => ({ ...rule(family, "SCMP_CMP_EQ"), ...refuse })),
+    { ...rule(Math.max(...laterFamilies), "SCMP_CMP_GT"), ...refuse },
+  ];
 }
 
 function architecturesOf(architecture: string): string[] {
