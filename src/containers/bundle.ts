@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
 import { nativePlatform } from "#core/oci";
@@ -25,7 +25,7 @@ import { resolveUser, type UserFiles } from "./user.ts";
 export async function writeBundle(room: Room, record: ContainerRecord, place: Place): Promise<Bundle> {
   const { paths, machine } = room.host;
   const folders = foldersOf(paths, record.id);
-  const [users, hostResolvConf] = await Promise.all([
+  const [users, hostResolvConf, boundFiles] = await Promise.all([
     readUserFiles(room, record.id),
     machine.resolvConf(),
     makeBindSources(record),
@@ -58,6 +58,7 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
     cgroupsPath: cgroupOf(room, record.id),
     networkNamespace: place.networkNamespace,
     files,
+    boundFiles,
     shimPath: room.shimPath,
     facts: {
       mayLowerOomScore: machine.hasCapability("CAP_SYS_RESOURCE"),
@@ -114,15 +115,15 @@ function seccompOf({ host }: Room, capabilities: readonly string[]): string {
   });
 }
 
-/** `-v` makes a folder that is not there; root's, as Docker does. */
-async function makeBindSources({ spec }: ContainerRecord): Promise<void> {
+/** `-v` makes a folder that is not there; root's, as Docker does. Answers the sources that are no folders. */
+async function makeBindSources({ spec }: ContainerRecord): Promise<ReadonlySet<string>> {
+  const files = new Set<string>();
   for (const bind of spec.binds) {
-    if (!bind.createSource) continue;
+    if ((await stat(bind.source).catch(() => undefined))?.isDirectory() === false) files.add(bind.source);
+    if (!bind.createSource || files.has(bind.source)) continue;
     try {
       await mkdir(bind.source, { recursive: true, mode: 0o755 });
     } catch (error) {
-      // A file is as good a source.
-      if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
       throw new Fault(
         "internal",
         `error while creating mount source path '${bind.source}': ${(error as Error).message}`,
@@ -132,6 +133,7 @@ async function makeBindSources({ spec }: ContainerRecord): Promise<void> {
       );
     }
   }
+  return files;
 }
 
 /** Writes hosts, hostname and resolv.conf; in `container:` mode they are the other container's. */

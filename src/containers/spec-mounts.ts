@@ -56,13 +56,14 @@ export function fileMounts(
     .map(([destination, source]) => ({ destination, type: "bind", source, options: ["rbind", "rprivate"] }));
 }
 
-/** A bind with everything below it; read-only goes all the way down (as API 1.44 has it). */
-export function bindMount(bind: BindRequest): RuntimeMount {
+/** A bind with everything below it; read-only goes all the way down (as API 1.44 has it). A file has nothing below, and crun refuses `rro` for it. */
+export function bindMount(bind: BindRequest, isFolder: boolean): RuntimeMount {
+  const access = bind.readOnly ? ["ro", ...(isFolder ? ["rro"] : [])] : ["rw"];
   return {
     destination: bind.target,
     type: "bind",
     source: bind.source,
-    options: ["rbind", ...(bind.readOnly ? ["ro", "rro"] : ["rw"]), bind.propagation],
+    options: ["rbind", ...access, bind.propagation],
   };
 }
 

@@ -20,6 +20,7 @@ const inputs: SpecInputs = {
   cgroupsPath: "/slipway/abc",
   networkNamespace: "/proc/77/ns/net",
   files: { hosts: "/run/x/hosts", hostname: "/run/x/hostname", resolvConf: "/run/x/resolv.conf" },
+  boundFiles: new Set(["/srv/hosts", "/srv/key"]),
   shimPath: "/usr/lib/slipway/shim",
   facts: { mayLowerOomScore: true, networkSysctls: true, swapLimit: true },
 };
@@ -44,6 +45,7 @@ const cases: Record<string, SpecInputs> = {
       binds: [
         { source: "/srv/data", target: "/data", readOnly: true, createSource: true, propagation: "rslave" },
         { source: "/srv/hosts", target: "/etc/hosts", readOnly: false, createSource: true, propagation: "rprivate" },
+        { source: "/srv/key", target: "/key", readOnly: true, createSource: true, propagation: "rprivate" },
       ],
     },
   },

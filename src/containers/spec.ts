@@ -24,6 +24,8 @@ export interface SpecInputs {
   readonly networkNamespace: string | undefined;
   /** Files shown as /etc/hosts, /etc/hostname, /etc/resolv.conf. */
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string };
+  /** Sources of binds that are no folders. */
+  readonly boundFiles: ReadonlySet<string>;
   /** The shim's binary, for `--init`. */
   readonly shimPath: string;
   readonly facts: {
@@ -47,7 +49,7 @@ export function runtimeSpec(inputs: SpecInputs): RuntimeSpec {
     mounts: sortMounts([
       ...defaultMounts(spec),
       ...fileMounts(inputs.files, spec),
-      ...spec.binds.map(bindMount),
+      ...spec.binds.map((bind) => bindMount(bind, !inputs.boundFiles.has(bind.source))),
       ...Object.entries(spec.tmpfs).map(([target, options]) => tmpfsMount(target, options)),
       ...(spec.init ? [initMount(inputs.shimPath)] : []),
     ]),
