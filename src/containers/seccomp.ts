@@ -40,7 +40,7 @@ export function seccompProfile(facts: SeccompFacts): SeccompProfile {
     architectures: architecturesOf(facts.architecture),
     syscalls: [
       { names: [...allowed].sort(), action: "SCMP_ACT_ALLOW" },
-      { names: [...denied].sort(), ...refuse },
+      { names: [...denied].sort(), action: "SCMP_ACT_ERRNO", errnoRet: errno.EPERM },
       ...personalityRules(),
       ...socketRules(),
       ...(capabilities.has("CAP_SYS_ADMIN") ? [] : cloneRules()),
@@ -62,7 +62,6 @@ export function seccompText(facts: SeccompFacts): string {
 const keptTexts = 32;
 const texts = new Map<string, string>();
 const errno = { EPERM: 1, ENOSYS: 38 } as const;
-const refuse = { action: "SCMP_ACT_ERRNO", errnoRet: errno.EPERM } as const;
 const filteredByArgument: ReadonlySet<string> = new Set(["clone", "clone3"]);
 
 /** AF_UNSPEC to AF_ROSE: the first families, all of them long in use. */
@@ -82,29 +81,18 @@ const namespaceFlags = [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x10
 /** Without CAP_SYS_ADMIN no new namespaces. clone3 has its flags in memory, where a filter cannot look: ENOSYS makes the C library fall back to clone. */
 function cloneRules(): SeccompRule[] {
   const mask = namespaceFlags.reduce((sum, flag) => sum + flag, 0);
-  const rule = (value: number, valueTwo: number): Pick<SeccompRule, "names" | "args"> => ({
-    names: ["clone"],
-    args: [{ index: 0, value, valueTwo, op: "SCMP_CMP_MASKED_EQ" }],
-  });
   return [
-    { ...rule(mask, 0), action: "SCMP_ACT_ALLOW" },
-    ...namespaceFlags.map((flag) => ({ ...rule(flag, flag), ...refuse })),
+    allow("clone", "SCMP_CMP_MASKED_EQ", mask, 0),
+    ...namespaceFlags.map((flag) => refuse("clone", "SCMP_CMP_MASKED_EQ", flag, flag)),
     { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: errno.ENOSYS },
   ];
 }
 
 /** Allowed: PER_LINUX, PER_LINUX32, both with UNAME26, and the question for the present one. Debuggers expect EPERM for ADDR_NO_RANDOMIZE. */
 function personalityRules(): SeccompRule[] {
-  const rule = (value: number): Pick<SeccompRule, "names" | "args"> => ({
-    names: ["personality"],
-    args: [{ index: 0, value, op: "SCMP_CMP_EQ" }],
-  });
   return [
-    ...[0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff].map((value) => ({
-      ...rule(value),
-      action: "SCMP_ACT_ALLOW" as const,
-    })),
-    ...[0x4_0000, 0x4_0008].map((value) => ({ ...rule(value), ...refuse })),
+    ...[0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff].map((value) => allow("personality", "SCMP_CMP_EQ", value)),
+    ...[0x4_0000, 0x4_0008].map((value) => refuse("personality", "SCMP_CMP_EQ", value)),
   ];
 }
 
@@ -113,17 +101,22 @@ function personalityRules(): SeccompRule[] {
  * hypervisor; ALG, whose kernel crypto let any user write to the page cache (CVE-2026-31431); and long dead protocols.
  */
 function socketRules(): SeccompRule[] {
-  const rule = (value: number, op: string): Pick<SeccompRule, "names" | "args"> => ({
-    names: ["socket"],
-    args: [{ index: 0, value, op }],
-  });
-  const allow = { action: "SCMP_ACT_ALLOW" } as const;
   return [
-    { ...rule(familiesBelow, "SCMP_CMP_LT"), ...allow },
-    ...laterFamilies.map((family) => ({ ...rule(family, "SCMP_CMP_EQ"), ...allow })),
-    ...refusedFamilies.map((family) => ({ ...rule(family, "SCMP_CMP_EQ"), ...refuse })),
-    { ...rule(Math.max(...laterFamilies), "SCMP_CMP_GT"), ...refuse },
+    allow("socket", "SCMP_CMP_LT", familiesBelow),
+    ...laterFamilies.map((family) => allow("socket", "SCMP_CMP_EQ", family)),
+    ...refusedFamilies.map((family) => refuse("socket", "SCMP_CMP_EQ", family)),
+    refuse("socket", "SCMP_CMP_GT", Math.max(...laterFamilies)),
   ];
+}
+
+/** By the call's first argument. */
+function allow(name: string, op: string, value: number, valueTwo?: number): SeccompRule {
+  const compared = valueTwo === undefined ? { value } : { value, valueTwo };
+  return { names: [name], action: "SCMP_ACT_ALLOW", args: [{ index: 0, ...compared, op }] };
+}
+
+function refuse(name: string, op: string, value: number, valueTwo?: number): SeccompRule {
+  return { ...allow(name, op, value, valueTwo), action: "SCMP_ACT_ERRNO", errnoRet: errno.EPERM };
 }
 
 function architecturesOf(architecture: string): string[] {
