@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, chownSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { chmod, chown, mkdir, readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
@@ -14,18 +14,35 @@ import { removeTree } from "./remove-tree.ts";
 import { extractArgs, feedTar, readFromTar } from "./run-tar.ts";
 import type { Draft, SnapshotDriver, WritableLayer } from "./snapshots.ts";
 
-/** overlayfs takes 500 lower directories; one is left for showing a writable layer read-only. */
+/** overlayfs takes 500 lower directories; one is left for showing a writable layer read-only, or for the mount points below it. */
 const maxLayers = 500;
 const draftPrefix = ".draft-";
 const mountPoint = ".mount";
 const emptyLayer = ".empty";
+const mountPointsLayer = ".mount-points";
+const ownFolders = new Set([mountPoint, emptyLayer, mountPointsLayer]);
 
 /** Layers as directories under `folder` (0700), put together by overlayfs. Works on every filesystem that overlayfs takes. */
 export function openOverlay(folder: string, shim: Shim): SnapshotDriver {
   for (const path of [folder, join(folder, mountPoint), join(folder, emptyLayer)]) {
     mkdirSync(path, { recursive: true, mode: path === folder ? 0o700 : 0o755 });
   }
+  makeMountPoints(join(folder, mountPointsLayer));
   return new OverlayDriver(folder, shim);
+}
+
+/**
+ * The lowest layer of every container: what each one gets something mounted on. An image that has these has them still;
+ * for the others the runtime would make them in the writable layer, which then is empty no more (slower to remove, and
+ * its users file could have been changed). `.dockerenv` is how programs tell that they are in a container.
+ */
+function makeMountPoints(folder: string): void {
+  for (const name of ["dev", "etc", "proc", "sys"]) mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
+  for (const name of [".dockerenv", "etc/hostname", "etc/hosts", "etc/resolv.conf"]) {
+    writeFileSync(join(folder, name), "", { mode: 0o644 });
+  }
+  const mtab = join(folder, "etc/mtab");
+  if (lstatSync(mtab, { throwIfNoEntry: false }) === undefined) symlinkSync("/proc/mounts", mtab);
 }
 
 class OverlayDriver implements SnapshotDriver {
@@ -91,6 +108,10 @@ class OverlayDriver implements SnapshotDriver {
     return [{ op: "overlay", target, lowers, options: [] }];
   }
 
+  rootAt(target: string, folders: readonly string[], writable: WritableLayer): readonly MountOp[] {
+    return this.mountsAt(target, [...folders, mountPointsLayer], writable);
+  }
+
   pathOf(folder: string): string {
     return join(this.#folder, folder);
   }
@@ -110,7 +131,7 @@ class OverlayDriver implements SnapshotDriver {
 
   async list(): Promise<string[]> {
     const names = await readdir(this.#folder);
-    return names.filter((name) => name !== mountPoint && name !== emptyLayer && !this.#busy.has(name));
+    return names.filter((name) => !ownFolders.has(name) && !this.#busy.has(name));
   }
 
   /** Syncs the layer's own filesystem first: a crash of the machine leaves the layer whole or without a name. */

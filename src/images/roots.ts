@@ -111,7 +111,7 @@ export class Roots {
     const writable = this.#writableOf(container);
     const folders = stack.map((layer) => layer.folder);
     return {
-      mountsAt: (target) => snapshots.mountsAt(target, folders, writable),
+      mountsAt: (target) => snapshots.rootAt(target, folders, writable),
       upper: writable.upper,
       driver: {
         name: snapshots.name,
