@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -47,4 +47,16 @@ test("openDatabase: a damaged file is a Fault that says so", () => {
   const path = join(folder, "damaged.db");
   writeFileSync(path, "this is not a database, however long it may be ".repeat(50));
   assert.throws(() => openDatabase(path), /is damaged/);
+});
+
+test("openDatabase: only its owner may read it, whatever the umask and whatever it was before", () => {
+  const path = join(folder, "private.db");
+  openDatabase(path).close();
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  chmodSync(path, 0o644);
+  const database = openDatabase(path);
+  database.migrate("a", ["CREATE TABLE t (x INTEGER) STRICT"]);
+  assert.equal(statSync(path).mode & 0o777, 0o600);
+  assert.equal(statSync(`${path}-wal`).mode & 0o777, 0o600);
+  database.close();
 });

@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Fault } from "#core/fault";
 import type { Database, SqlValue } from "./host.ts";
@@ -12,6 +13,7 @@ export interface OpenDatabase extends Database {
  * Fault `conflict`, and the lock goes with the process, however it ends.
  */
 export function openDatabase(path: string): OpenDatabase {
+  makePrivate(path);
   const sqlite = new DatabaseSync(path);
   try {
     // Exclusive before WAL: no shared-memory file, and the lock is this process' own.
@@ -25,6 +27,16 @@ export function openDatabase(path: string): OpenDatabase {
     throw openFault(path, error);
   }
   return new SqliteDatabase(sqlite);
+}
+
+/** Only the owner may read it (environments are secrets) or lock it; SQLite would leave that to the umask, and gives its journal the same mode. */
+export function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    chmodSync(path, 0o600);
+  }
 }
 
 class SqliteDatabase implements OpenDatabase {

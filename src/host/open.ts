@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { systemClock } from "#core/clock";
 import { Fault } from "#core/fault";
 import { machineCgroupLayout, openCgroups } from "./cgroups.ts";
-import { openDatabase } from "./database.ts";
+import { makePrivate, openDatabase } from "./database.ts";
 import type { Host } from "./host.ts";
 import { openJournal } from "./journal.ts";
 import { readMachine } from "./machine.ts";
@@ -54,7 +54,9 @@ export async function openHost(options: HostOptions): Promise<Host> {
 
 /** One daemon an exec-root. SQLite's lock is the kernel's: it goes with the process, however it ends. */
 function lockExecRoot(execRoot: string): DatabaseSync {
-  const lock = new DatabaseSync(join(execRoot, "daemon.lock"));
+  const path = join(execRoot, "daemon.lock");
+  makePrivate(path);
+  const lock = new DatabaseSync(path);
   try {
     lock.exec("PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE");
     return lock;
