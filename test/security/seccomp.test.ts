@@ -1,30 +1,14 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { cached } from "../fixtures/cache.ts";
 import { type TestDaemon, startDaemon } from "../fixtures/daemon.ts";
-import { mustRun } from "../fixtures/program.ts";
+import { buildProgram } from "./build-program.ts";
 
 let daemon: TestDaemon;
 let probe: string;
 before(async () => {
-  [daemon, probe] = await Promise.all([startDaemon({ busybox: true }), buildProbe()]);
+  [daemon, probe] = await Promise.all([startDaemon({ busybox: true }), buildProgram("probe")]);
 });
 after(async () => await daemon[Symbol.asyncDispose]());
-
-/** The static program that tries system calls by name. */
-async function buildProbe(): Promise<string> {
-  const source = join(import.meta.dirname, "probe.c");
-  const digest = createHash("sha256")
-    .update(await readFile(source))
-    .digest("hex")
-    .slice(0, 12);
-  return await cached(`syscall-probe-${digest}`, async (target) => {
-    await mustRun("musl-gcc", ["-static", "-O1", "-Wall", "-Wextra", "-Werror", "-o", target, source]);
-  });
-}
 
 /** How each call ended in a container with these flags; all that the probe knows unless names are given. */
 async function tryCalls(flags: readonly string[], names: readonly string[] = []): Promise<Map<string, string>> {
