@@ -86,7 +86,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     ...shared,
     machine: host.machine,
     mtu: options.mtu,
-    warmSlots: 4,
+    warmSlots: 8,
     ...(options.bip !== undefined && { bridgeAddress: options.bip }),
     ...(options.bridge !== undefined && { bridgeName: options.bridge }),
   });

@@ -66,7 +66,8 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
       swapLimit: room.host.cgroups.limitsSwap,
     },
   });
-  writeFileSync(join(folders.bundle, "config.json"), bundleText(spec, profile), { mode: 0o600 });
+  const written = room.seccompPrograms.writtenFor(runtimePathOf(room, record), profile);
+  writeFileSync(join(folders.bundle, "config.json"), bundleText(spec, written), { mode: 0o600 });
   return { seccompProfile: profile };
 }
 

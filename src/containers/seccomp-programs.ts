@@ -19,6 +19,15 @@ export class SeccompPrograms {
     return program === undefined ? {} : { "run.oci.seccomp_bpf_data": program };
   }
 
+  /**
+   * What `config.json` says beside the annotation: with a compiled program a profile that allows nothing. It spares the
+   * runtime the reading of the long one, and one that came not to know the annotation would start nothing unfiltered.
+   */
+  writtenFor(runtimePath: string, profile: string | undefined): string | undefined {
+    const isCompiled = Object.keys(this.annotationsFor(runtimePath, profile)).length > 0;
+    return isCompiled ? '{"defaultAction":"SCMP_ACT_ERRNO"}' : profile;
+  }
+
   /** Takes the program over from a container that just started with the profile. */
   async learn(room: Pick<Room, "host">, runtimePath: string, profile: string | undefined, id: string): Promise<void> {
     if (profile === undefined || !isCrun(runtimePath)) return;
