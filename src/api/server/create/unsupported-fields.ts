@@ -58,6 +58,7 @@ const configFields: {
   NetworkDisabled: ["NetworkDisabled", isFilled],
   MacAddress: ["--mac-address", isFilled],
   OnBuild: ["OnBuild", isFilled],
+  Healthcheck: ["--health-cmd", asksForHealth],
 };
 
 const endpointFields: {
@@ -97,6 +98,12 @@ function refuseFields(
     if (field === undefined || value === null || value === undefined || !field[1](value)) continue;
     throw new Fault("unsupported", `${field[0]} is not supported yet (${place}.${name})`);
   }
+}
+
+/** An empty test leaves the image's; `NONE` turns checks off, which they are. */
+function asksForHealth(value: unknown): boolean {
+  const { Test: test } = value as NonNullable<ContainerCreateRequest["Healthcheck"]>;
+  return test !== undefined && test !== null && test.length > 0 && test[0] !== "NONE";
 }
 
 /** Whether a value is other than Go's zero value. */
