@@ -65,6 +65,11 @@ function translateWords(words: string, args: readonly string[]): string {
 }
 
 function judged(message: string, cause: unknown): RunFailure {
+  const missing = /failed: exec (\/\S+): no such file or directory: unknown$/.exec(message)?.[1];
+  if (missing !== undefined) {
+    const remedy = `The OCI runtime's program ${missing} is gone: install it again, or choose another by --runtime.`;
+    return { fault: new Fault("unavailable", message, { cause, remedy }), exitCode: 127 };
+  }
   const says = (...texts: readonly string[]): boolean => texts.some((text) => message.includes(text));
   if (says("executable file not found", "no such file or directory")) {
     return { fault: new Fault("invalid", message, { cause }), exitCode: 127 };

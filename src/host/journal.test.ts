@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { systemClock } from "#core/clock";
 import type { Event } from "#core/event";
+import { Fault } from "#core/fault";
 import { openDatabase } from "./database.ts";
 import { openJournal } from "./journal.ts";
 
@@ -61,6 +62,39 @@ test("emit: survives a new opening, in order", async () => {
     ["1", "2", "3"],
   );
   second.close();
+});
+
+test("emit: while the disk is full events reach their readers, wait in memory, and are stored when there is room", async () => {
+  const database = openDatabase(join(folder, "full.db"));
+  let isFull = true;
+  const filling: typeof database = Object.create(database, {
+    transaction: {
+      value: <Result>(work: () => Result): Result => {
+        if (isFull) throw new Fault("exhausted", "no space left on device");
+        return database.transaction(work);
+      },
+    },
+    all: { value: database.all.bind(database) },
+    run: { value: database.run.bind(database) },
+    migrate: { value: database.migrate.bind(database) },
+  });
+  isFull = false;
+  const journal = openJournal(filling, systemClock);
+  isFull = true;
+  const idsSoFar = async (): Promise<string[]> => {
+    const range = { sinceNs: 0n, untilNs: systemClock.now() };
+    const events = await Array.fromAsync(journal.read(range, new AbortController().signal));
+    return events.map((event) => event.actorId);
+  };
+  journal.emit(start("1"));
+  journal.flush();
+  assert.deepEqual(await idsSoFar(), ["1"]);
+  isFull = false;
+  journal.emit(start("2"));
+  journal.flush();
+  assert.deepEqual(await idsSoFar(), ["1", "2"]);
+  assert.equal(database.all("SELECT id FROM events").length, 2);
+  database.close();
 });
 
 function start(actorId: string): Omit<Event, "timeNs"> {

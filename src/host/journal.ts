@@ -1,9 +1,10 @@
 import type { Clock } from "#core/clock";
 import type { Event } from "#core/event";
-import { Fault } from "#core/fault";
+import { Fault, isFault } from "#core/fault";
 import type { Database, Journal } from "./host.ts";
 
 const keptEvents = 10_000;
+const waitingBound = 1000;
 const readerBound = 4096;
 
 /** A journal that can be flushed to disk before the daemon ends. */
@@ -23,7 +24,9 @@ class DurableJournal implements OpenJournal {
   readonly #database: Database;
   readonly #clock: Clock;
   readonly #readers = new Set<(event: Event) => void>();
+  /** Not stored yet; with a full disk they wait here, the newest thousand of them, for the next flush. */
   #pending: Event[] = [];
+  #isFlushing = false;
   #stored = 0;
 
   constructor(database: Database, clock: Clock) {
@@ -33,24 +36,33 @@ class DurableJournal implements OpenJournal {
 
   emit(event: Omit<Event, "timeNs"> & { readonly timeNs?: bigint }): void {
     const whole: Event = { ...event, timeNs: event.timeNs ?? this.#clock.now() };
-    if (this.#pending.length === 0) setImmediate(() => this.flush());
+    if (!this.#isFlushing) setImmediate(() => this.flush());
+    this.#isFlushing = true;
     this.#pending.push(whole);
     for (const reader of this.#readers) reader(whole);
   }
 
   flush(): void {
-    const events = this.#pending;
-    if (events.length === 0) return;
-    this.#pending = [];
+    this.#isFlushing = false;
+    if (this.#pending.length === 0) return;
+    try {
+      this.#store(this.#pending);
+      this.#pending = [];
+    } catch (error) {
+      if (!isFault(error, "exhausted")) throw error;
+      this.#pending = this.#pending.slice(-waitingBound);
+    }
+  }
+
+  #store(events: readonly Event[]): void {
     this.#database.transaction(() => {
       for (const { timeNs, ...body } of events) {
         this.#database.run("INSERT INTO events (time_ns, body) VALUES (?, ?)", timeNs, JSON.stringify(body));
       }
-      this.#stored += events.length;
-      if (this.#stored < 500) return;
-      this.#stored = 0;
+      if (this.#stored + events.length < 500) return;
       this.#database.run("DELETE FROM events WHERE id <= (SELECT max(id) FROM events) - ?", keptEvents);
     });
+    this.#stored = this.#stored + events.length < 500 ? this.#stored + events.length : 0;
   }
 
   async *read(
@@ -73,10 +85,11 @@ class DurableJournal implements OpenJournal {
     };
     const deadline = range.untilNs === undefined ? undefined : this.#stopAt(range.untilNs, stop);
     this.flush();
+    const waiting = [...this.#pending];
     this.#readers.add(reader);
     signal.addEventListener("abort", stop);
     try {
-      yield* this.#past(range);
+      yield* this.#past(range, waiting);
       for (;;) {
         for (const event of queue.splice(0)) {
           if (range.untilNs !== undefined && event.timeNs > range.untilNs) return;
@@ -97,14 +110,16 @@ class DurableJournal implements OpenJournal {
   }
 
   /** What is stored already. Without a wanted start, `docker events` shows only what comes. */
-  *#past(range: { readonly sinceNs?: bigint; readonly untilNs?: bigint }): Iterable<Event> {
+  *#past(range: { readonly sinceNs?: bigint; readonly untilNs?: bigint }, waiting: readonly Event[]): Iterable<Event> {
     if (range.sinceNs === undefined && range.untilNs === undefined) return;
+    const { sinceNs = 0n, untilNs = 9_223_372_036_854_775_807n } = range;
     const rows = this.#database.all<{ time_ns: bigint; body: string }>(
       "SELECT time_ns, body FROM events WHERE time_ns >= ? AND time_ns <= ? ORDER BY id",
-      range.sinceNs ?? 0,
-      range.untilNs ?? 9_223_372_036_854_775_807n,
+      sinceNs,
+      untilNs,
     );
     for (const row of rows) yield { ...(JSON.parse(row.body) as Omit<Event, "timeNs">), timeNs: row.time_ns };
+    yield* waiting.filter(({ timeNs }) => timeNs >= sinceNs && timeNs <= untilNs);
   }
 
   #stopAt(untilNs: bigint, stop: () => void): NodeJS.Timeout | undefined {

@@ -21,6 +21,11 @@ export function findRuntimes(
     if (found === undefined) throw new Fault("invalid", `runtime ${name}: ${path} is not an executable program`);
     paths[name] = found;
   }
+  if (options.defaultRuntime !== undefined && paths[options.defaultRuntime] === undefined) {
+    throw new Fault("invalid", `the default runtime ${options.defaultRuntime} is neither installed nor added`, {
+      remedy: `Install it, or name its program: --add-runtime ${options.defaultRuntime}=/path.`,
+    });
+  }
   return { default: options.defaultRuntime ?? preferred(paths, layout), paths };
 }
 
