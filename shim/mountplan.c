@@ -77,6 +77,7 @@ int mount_bind(const char *source, const char *target, const char *list) {
 
 /* ---- the operations ---- */
 
+/* A symlink in its place is no folder, wherever it leads: it may be an image's, and lead to the host. */
 static int make_folder(char *path, const char *mode_text) {
   char *end;
   unsigned long mode = strtoul(mode_text, &end, 8);
@@ -91,7 +92,7 @@ static int make_folder(char *path, const char *mode_text) {
   if (mkdir(path, (mode_t)mode) == 0) return chmod(path, (mode_t)mode) == 0 ? 0 : -errno;
   if (errno != EEXIST) return -errno;
   struct stat facts;
-  if (stat(path, &facts) != 0) return -errno;
+  if (lstat(path, &facts) != 0) return -errno;
   return S_ISDIR(facts.st_mode) ? 0 : -ENOTDIR;
 }
 

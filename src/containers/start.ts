@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { MonitorStart, Monitor } from "#host";
 import { Fault } from "#core/fault";
 import { announce } from "./announce.ts";
@@ -83,7 +84,11 @@ function monitorStart(room: Room, record: ContainerRecord): MonitorStart {
     tty: spec.tty,
     stdinOpen: spec.stdinOpen,
     stdinOnce: spec.stdinOnce,
-    mounts: room.images.openRoot(id).mountsAt(folders.rootfs),
+    mounts: [
+      ...room.images.openRoot(id).mountsAt(folders.rootfs),
+      // runc before 1.2 follows a symlink at /dev out of the root and writes there: it must be a folder.
+      { op: "mkdir", path: join(folders.rootfs, "dev"), mode: 0o755 },
+    ],
     runtimeArgv: runtimeArgv(room, record, folders.runtimeLog, [
       "run",
       "--detach",

@@ -51,3 +51,10 @@ test("resolveUser: works without passwd and group", () => {
   const { ids, home } = resolveUser("", [], { passwd: undefined, group: undefined });
   assert.deepEqual([ids, home], [{ uid: 0, gid: 0, additionalGids: [0] }, "/"]);
 });
+
+test("resolveUser: ids of passwd and group entries that do not fit are refused, as given ones are", () => {
+  const files = { passwd: "big:x:4294967296:0::/:\nwide:x:5:4294967296::/:\n", group: "big:x:4294967296:\n" };
+  for (const text of ["big", "wide", "0:big", "4294967296", "0:4294967296"]) {
+    assert.throws(() => resolveUser(text, [], files), /must be in range/, text);
+  }
+});

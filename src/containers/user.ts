@@ -47,7 +47,11 @@ function findUser(text: string, users: readonly User[]): User {
   const uid = text === "" ? 0 : parseId(text);
   const byName = text === "" ? undefined : users.find((user) => user.name === text);
   const known = byName ?? (uid === undefined ? undefined : users.find((user) => user.uid === uid));
-  if (known !== undefined) return { ...known, home: known.home === "" ? "/" : known.home };
+  if (known !== undefined) {
+    checkRange(known.uid);
+    checkRange(known.gid);
+    return { ...known, home: known.home === "" ? "/" : known.home };
+  }
   if (uid === undefined) {
     throw new Fault("invalid", `unable to find user ${text}: no matching entries in passwd file`);
   }
@@ -57,7 +61,10 @@ function findUser(text: string, users: readonly User[]): User {
 
 function findGroup(text: string, groups: readonly Group[]): number {
   const known = groups.find((group) => group.name === text);
-  if (known !== undefined) return known.gid;
+  if (known !== undefined) {
+    checkRange(known.gid);
+    return known.gid;
+  }
   const gid = parseId(text);
   if (gid === undefined) {
     throw new Fault("invalid", `unable to find group ${text}: no matching entries in group file`);

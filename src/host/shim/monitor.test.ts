@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -74,6 +74,18 @@ test("start: a mount that cannot be made names operation and path", async () => 
     assert.match(error.message, /operation 2 \(bind .*made\): No such file/);
     return true;
   });
+});
+
+test("start: a symlink where a folder must be is refused, and not followed", async () => {
+  const elsewhere = join(bed.dir, "elsewhere");
+  await mkdir(elsewhere);
+  await symlink(elsewhere, join(bed.dir, "link"));
+  const mounts = [{ op: "mkdir", path: join(bed.dir, "link"), mode: 0o755 } as const];
+  const slot = await bed.shim.prepareMonitor({ newNetns: false });
+  await assert.rejects(
+    slot.start(await bed.container(["true"], { mounts })),
+    /operation 1 \(mkdir .*link\): Not a dir/,
+  );
 });
 
 test("start: an overlay of 120 layers, seen by nobody else", async () => {
