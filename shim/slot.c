@@ -31,6 +31,18 @@ static int bring_loopback_up(void) {
   return ioctl(fd, SIOCSIFFLAGS, &request) == 0 ? 0 : -errno;
 }
 
+static void set_network(const char *path, const char *value) {
+  fd_scoped int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd >= 0) (void)fd_write_all(fd, value, strlen(value)); /* where /proc/sys is read-only, containers do without */
+}
+
+/* In a network of its own a container needs no privilege for low ports and ping, as under Docker. */
+static int prepare_network(void) {
+  set_network("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+  set_network("/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
+  return bring_loopback_up();
+}
+
 static int become_slot(const struct request *request, struct failure *failure) {
   if (setsid() < 0) return fail(failure, "spawn", errno, "setsid");
   if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail(failure, "spawn", errno, "subreaper");
@@ -38,7 +50,7 @@ static int become_slot(const struct request *request, struct failure *failure) {
   title_set("slipway-monitor (waiting)");
   if (!request_number(request, FIELD_NEW_NETNS, 0)) return 0;
   if (unshare(CLONE_NEWNET) != 0) return fail(failure, "spawn", errno, "cannot make a network namespace");
-  int result = bring_loopback_up();
+  int result = prepare_network();
   return result < 0 ? fail(failure, "spawn", -result, "lo") : 0;
 }
 

@@ -14,7 +14,7 @@ import { processEnv } from "./process.ts";
 import type { Room } from "./room.ts";
 import { seccompText } from "./seccomp.ts";
 import { bundleText, runtimeSpec } from "./spec.ts";
-import { cgroupOf, isCrun, runtimePathOf } from "./runtime.ts";
+import { cgroupOf, runtimePathOf } from "./runtime.ts";
 import type { ContainerRecord } from "./store.ts";
 import { resolveUser, type UserFiles } from "./user.ts";
 
@@ -62,7 +62,6 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
     shimPath: room.shimPath,
     facts: {
       mayLowerOomScore: machine.hasCapability("CAP_SYS_RESOURCE"),
-      networkSysctls: isCrun(runtimePathOf(room, record)),
       swapLimit: room.host.cgroups.limitsSwap,
     },
   });
@@ -71,13 +70,14 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
   return { seccompProfile: profile };
 }
 
+/** The runtime enters it as root; nobody else has to, not even the container's own users. */
 function makeBundleFolder({ bundle, rootfs }: { readonly bundle: string; readonly rootfs: string }): void {
   try {
-    mkdirSync(bundle, { mode: 0o711 });
+    mkdirSync(bundle, { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     rmSync(bundle, { recursive: true }); // of a run that a crash cut off
-    mkdirSync(bundle, { mode: 0o711 });
+    mkdirSync(bundle, { mode: 0o700 });
   }
   mkdirSync(rootfs, { mode: 0o711 });
 }

@@ -90,9 +90,10 @@ test("isolation: an annotation of the runtime's own is refused", async () => {
   await assert.rejects(bed.create({ annotations: { "run.oci.seccomp_bpf_data": "" } }), /reserved for the OCI runtime/);
 });
 
-test("isolation: low ports need no privilege in a network of one's own", async () => {
-  const output = await sh("cat /proc/sys/net/ipv4/ip_unprivileged_port_start", { user: "ana" });
-  assert.equal(output, "0\n");
+test("isolation: low ports and ping need no privilege in a network of one's own", async () => {
+  const script = "cd /proc/sys/net/ipv4; cat ip_unprivileged_port_start ping_group_range";
+  assert.equal(await sh(script, { user: "ana" }), "0\n0\t2147483647\n");
+  assert.equal(await sh(script, { user: "ana", runtime: "runc" }), "0\n0\t2147483647\n");
 });
 
 test("isolation: a zombie is reaped under --init", async () => {

@@ -31,8 +31,6 @@ export interface SpecInputs {
   readonly facts: {
     /** Whether OOM scores may be lowered (CAP_SYS_RESOURCE). */
     readonly mayLowerOomScore: boolean;
-    /** Whether the runtime sets `net.*` sysctls in a namespace that it enters; runc does not. */
-    readonly networkSysctls: boolean;
     /** Whether the kernel limits swap by cgroup. */
     readonly swapLimit: boolean;
   };
@@ -108,16 +106,9 @@ function linuxPart(inputs: SpecInputs): RuntimeLinux {
   };
 }
 
-/** Low ports and ping need no privilege in a container's own network; setting these in a shared one would change somebody else's. */
-function sysctls({ spec, networkNamespace, facts }: SpecInputs): Pick<RuntimeLinux, "sysctl"> {
-  const shared = networkNamespace === undefined || spec.networkMode.startsWith("container:") || !facts.networkSysctls;
-  const network = shared
-    ? {}
-    : { "net.ipv4.ip_unprivileged_port_start": "0", "net.ipv4.ping_group_range": "0 2147483647" };
-  // Runtimes before OCI 1.1 have no field for the domain name.
-  const domain = spec.domainname === undefined ? {} : { "kernel.domainname": spec.domainname };
-  const sysctl = { ...network, ...domain };
-  return Object.keys(sysctl).length > 0 ? { sysctl } : {};
+/** Runtimes before OCI 1.1 have no field for the domain name. What a network of its own wants set is set when it is made. */
+function sysctls({ spec }: SpecInputs): Pick<RuntimeLinux, "sysctl"> {
+  return spec.domainname === undefined ? {} : { sysctl: { "kernel.domainname": spec.domainname } };
 }
 
 function resources({ privileged, limits }: ContainerSpec, swapLimit: boolean): RuntimeResources {
