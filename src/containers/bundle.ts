@@ -71,7 +71,6 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
 }
 
 /** The runtime enters it as root; nobody else has to, not even the container's own users. */
-/** The runtime enters it as root; nobody else has to, not even the container's own users. */
 function makeBundleFolder({ bundle, rootfs }: { readonly bundle: string; readonly rootfs: string }): void {
   try {
     mkdirSync(bundle, { mode: 0o700 });
