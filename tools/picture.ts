@@ -12,15 +12,15 @@ interface Scene {
   readonly lines?: number;
 }
 
-const columns = 104;
+const columns = 112;
 const port = await freePort();
 const scenes: readonly Scene[] = [
-  { shown: "slipway run --rm hello", lines: 16 },
+  { shown: "slipway run --rm hello", lines: 14 },
   {
     shown: "slipway run -d --name web -p 8080:80 hello web",
     command: `slipway run -d --name web -p ${port}:80 hello web`,
   },
-  { shown: "slipway ps" },
+  { shown: "slipway ps", command: "sleep 1; slipway ps" },
   { shown: "curl -sI http://localhost:8080 | head -n 1", command: `curl -sI http://localhost:${port} | head -n 1` },
   { shown: "slipway rm -f web" },
 ];
@@ -29,7 +29,9 @@ const lines: string[] = [];
 await using daemon = await startDaemon();
 for (const { shown, command = shown, lines: limit = 10 } of scenes) {
   lines.push(`\u001b[1m$ ${shown}\u001b[0m`);
-  const output = (await onTerminal(daemon, command)).replaceAll(String(port), "8080");
+  const output = (await onTerminal(daemon, command))
+    .replaceAll(`${port}->80/tcp`, "8080->80/tcp ") // as wide as it was: the columns stay in line
+    .replaceAll(String(port), "8080");
   const kept = output.trim().split(/\r?\n/).slice(0, limit);
   while (kept.at(-1)?.trim() === "") kept.pop();
   lines.push(...kept, "");
