@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Fault } from "#core/fault";
+import { reserveRoom } from "./database-reserve.ts";
 import type { Database, SqlValue } from "./host.ts";
 
 /** A database that can be closed; only its opener does. */
@@ -22,6 +23,7 @@ export function openDatabase(path: string): OpenDatabase {
     );
     sqlite.exec("CREATE TABLE IF NOT EXISTS migrations (room TEXT PRIMARY KEY, step INTEGER NOT NULL) STRICT");
     sqlite.exec("BEGIN IMMEDIATE; COMMIT");
+    reserveRoom(sqlite);
   } catch (error) {
     sqlite.close();
     throw openFault(path, error);
@@ -127,9 +129,11 @@ function sqliteCode(error: unknown): number | undefined {
     : undefined;
 }
 
-function openFault(path: string, error: unknown): Fault {
-  const [busy, corrupt, notADatabase] = [5, 11, 26];
+function openFault(path: string, error: unknown): unknown {
+  const [busy, corrupt, full, notADatabase] = [5, 11, 13, 26];
   switch (sqliteCode(error)) {
+    case full:
+      return writeFault(error);
     case busy:
       return new Fault("conflict", `another slipway daemon already uses ${path}`, {
         cause: error,
