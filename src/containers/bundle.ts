@@ -62,6 +62,7 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
     shimPath: room.shimPath,
     facts: {
       mayLowerOomScore: machine.hasCapability("CAP_SYS_RESOURCE"),
+      throttleFolders: machine.throttleFolders,
       swapLimit: room.host.cgroups.limitsSwap,
     },
   });

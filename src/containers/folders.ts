@@ -11,11 +11,12 @@ export function foldersOf(paths: Paths, id: string) {
     rootfs: join(bundle, "rootfs"),
     pidFile: join(bundle, "pid"),
     runtimeLog: join(bundle, "runtime.log"),
-    hosts: join(bundle, "hosts"),
-    hostname: join(bundle, "hostname"),
-    resolvConf: join(bundle, "resolv.conf"),
     /** What stays until the container is removed. */
     data,
+    /** Containers may write these, as much as they like: that must not be the host's memory. */
+    hosts: join(data, "hosts"),
+    hostname: join(data, "hostname"),
+    resolvConf: join(data, "resolv.conf"),
     log: join(data, "log"),
   };
 }

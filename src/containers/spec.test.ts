@@ -22,7 +22,7 @@ const inputs: SpecInputs = {
   files: { hosts: "/run/x/hosts", hostname: "/run/x/hostname", resolvConf: "/run/x/resolv.conf" },
   boundFiles: new Set(["/srv/hosts", "/srv/key"]),
   shimPath: "/usr/lib/slipway/shim",
-  facts: { mayLowerOomScore: true, swapLimit: true },
+  facts: { mayLowerOomScore: true, throttleFolders: [], swapLimit: true },
 };
 
 const cases: Record<string, SpecInputs> = {
@@ -32,7 +32,11 @@ const cases: Record<string, SpecInputs> = {
     annotations: { "org.example.key": "value" },
     user: { ids: { uid: 1000, gid: 77, additionalGids: [77, 10] }, home: "/home/ana" },
     networkNamespace: undefined,
-    facts: { mayLowerOomScore: false, swapLimit: false },
+    facts: {
+      mayLowerOomScore: false,
+      throttleFolders: ["/sys/devices/system/cpu/cpu0/thermal_throttle"],
+      swapLimit: false,
+    },
     spec: {
       ...plainSpec,
       tty: true,

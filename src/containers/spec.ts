@@ -31,6 +31,8 @@ export interface SpecInputs {
   readonly facts: {
     /** Whether OOM scores may be lowered (CAP_SYS_RESOURCE). */
     readonly mayLowerOomScore: boolean;
+    /** The processors' throttle counters, to be masked. */
+    readonly throttleFolders: readonly string[];
     /** Whether the kernel limits swap by cgroup. */
     readonly swapLimit: boolean;
   };
@@ -100,7 +102,7 @@ function linuxPart(inputs: SpecInputs): RuntimeLinux {
     resources: resources(spec, inputs.facts.swapLimit),
     ...sysctls(inputs),
     ...(inputs.devices.length > 0 && { devices: inputs.devices }),
-    maskedPaths: spec.privileged ? [] : maskedPaths,
+    maskedPaths: spec.privileged ? [] : [...maskedPaths, ...inputs.facts.throttleFolders],
     readonlyPaths: spec.privileged ? [] : readonlyPaths,
     rootfsPropagation: rootPropagation(spec),
   };

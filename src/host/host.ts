@@ -89,6 +89,8 @@ export interface Machine {
   readonly apparmor: boolean;
   readonly userNamespaces: boolean;
   readonly ipv4Forwarding: boolean;
+  /** Folders of /sys that count how often a processor was too hot; they tell containers what others compute. */
+  readonly throttleFolders: readonly string[];
   /** The resolv.conf that containers should follow (systemd-resolved's real one where that runs). */
   resolvConf(): Promise<string>;
   /** A process' facts for `top`: `ps` with those arguments, restricted to the pids. */

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { effectiveCapabilities, parseOsRelease, parsePs } from "./machine.ts";
+import { effectiveCapabilities, findThrottleFolders, parseOsRelease, parsePs } from "./machine.ts";
 
 test("parseOsRelease: quoted and bare values", () => {
   const values = parseOsRelease(
@@ -22,4 +25,15 @@ test("parsePs: keeps the wanted pids and the command's spaces", () => {
 test("effectiveCapabilities: names the bits", () => {
   const names = effectiveCapabilities("Name:\tx\nCapEff:\t0000000000000401\n");
   assert.deepEqual([...names], ["CAP_CHOWN", "CAP_NET_BIND_SERVICE"]);
+});
+
+test("findThrottleFolders: those of the processors that have one", () => {
+  const folder = mkdtempSync(join(tmpdir(), "slipway-cpu-"));
+  for (const path of ["cpu0/thermal_throttle", "cpu1", "cpu12/thermal_throttle", "cpufreq/thermal_throttle"]) {
+    mkdirSync(join(folder, path), { recursive: true });
+  }
+  const expected = ["cpu0", "cpu12"].map((name) => join(folder, name, "thermal_throttle"));
+  assert.deepEqual(findThrottleFolders(folder).toSorted(), expected);
+  rmSync(folder, { recursive: true });
+  assert.deepEqual(findThrottleFolders(folder), []);
 });

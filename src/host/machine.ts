@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
+import { join } from "node:path";
 import { Fault } from "#core/fault";
 import type { Machine, Shim } from "./host.ts";
 import { findProgram } from "./runtimes.ts";
@@ -21,12 +22,22 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     seccomp: existsSync("/proc/sys/kernel/seccomp/actions_avail"),
     apparmor: readIfThere("/sys/module/apparmor/parameters/enabled")?.trim() === "Y",
     userNamespaces: existsSync("/proc/self/ns/user"),
+    throttleFolders: findThrottleFolders("/sys/devices/system/cpu"),
     get ipv4Forwarding() {
       return readIfThere("/proc/sys/net/ipv4/ip_forward")?.trim() === "1";
     },
     resolvConf: async () => await readResolvConf(),
     ps: async (args, pids) => await listProcesses(shim, args, pids),
   };
+}
+
+/** Of the processors that the kernel knows, those that have one; virtual ones have none. */
+export function findThrottleFolders(processors: string): string[] {
+  if (!existsSync(processors)) return [];
+  return readdirSync(processors)
+    .filter((name) => /^cpu[0-9]+$/.test(name))
+    .map((name) => join(processors, name, "thermal_throttle"))
+    .filter((path) => existsSync(path));
 }
 
 /** `KEY="value"` lines of os-release(5). */

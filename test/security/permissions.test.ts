@@ -85,3 +85,13 @@ test("processes: nobody's arguments show an environment", async () => {
   assert.match(stdout, /sh -c echo TOP-SECRET/, "commands are seen, as everywhere");
   assert.ok(!stdout.includes("PASSWORD=TOP-SECRET"));
 });
+
+test("/etc/hosts and its like: what a container writes goes to the data root's disk, not to the host's memory", async () => {
+  const { body } = await daemon.api("GET", `/containers/${id}/json`);
+  for (const path of [body.HostsPath, body.HostnamePath, body.ResolvConfPath]) {
+    assert.ok(path.startsWith(`${daemon.roots.dataRoot}/`), path);
+    assert.ok(statSync(path).size > 0);
+  }
+  await daemon.docker("exec", id, "sh", "-c", "head -c 100000 /dev/zero >> /etc/hosts");
+  assert.ok(statSync(body.HostsPath).size > 100_000);
+});
