@@ -14,8 +14,10 @@ export interface HostsInputs {
 
 /** The text of a container's /etc/hosts, in Docker's order. */
 export function hostsText(inputs: HostsInputs): string {
-  const names =
-    inputs.domainname === undefined ? inputs.hostname : `${inputs.hostname}.${inputs.domainname} ${inputs.hostname}`;
+  // Whole and bare, also when the hostname itself was given with its domain.
+  const whole = inputs.domainname === undefined ? inputs.hostname : `${inputs.hostname}.${inputs.domainname}`;
+  const [bare = ""] = whole.split(".", 1);
+  const names = bare === whole ? whole : `${whole} ${bare}`;
   return [
     ...(inputs.hostFile === undefined ? ownLines : [inputs.hostFile.trimEnd()]),
     ...inputs.extraHosts.map(({ name, ip }) => `${ip}\t${name}`),
