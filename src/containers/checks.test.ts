@@ -24,6 +24,9 @@ const cases: [Partial<ContainerSpec>, FaultKind, RegExp][] = [
   [{ binds: [{ ...bind, target: "t" }] }, "invalid", /mount path must be absolute/],
   [{ binds: [{ ...bind, target: "/x/.." }] }, "invalid", /destination can't be '\/'/],
   [{ binds: [bind], tmpfs: { "/t/": "" } }, "invalid", /^Duplicate mount point: \/t$/],
+  [{ binds: [{ ...bind, target: "/proc" }] }, "invalid", /^"\/proc" cannot be mounted because it is inside \/proc$/],
+  [{ binds: [{ ...bind, target: "/x/../proc/sys/" }] }, "invalid", /^"\/proc\/sys" cannot be mounted/],
+  [{ tmpfs: { "/proc/": "" } }, "invalid", /inside \/proc/],
   [{ binds: [{ ...bind, source: "volume" }] }, "unsupported", /named volumes \(volume\) are not supported yet/],
   [{ tmpfs: { "/t": "size=1m,colour=red" } }, "invalid", /invalid tmpfs option \["colour=red"\]/],
   [{ securityOptions: ["apparmor=x"] }, "unsupported", /not supported yet/],
@@ -63,6 +66,16 @@ test("checkSpec: lets ordinary requests pass, and warns of ports that the host's
   assert.deepEqual(checkSpec({ ...spec, networkMode: "host", ports: [port] }, { cpus: 2 }), [
     "Published ports are discarded when using host network mode",
   ]);
+});
+
+test("checkSpec: files of /proc that tools replace may be, and the host's /proc may be shown", () => {
+  for (const target of ["/proc/cpuinfo", "/proc/net/dev", "/process"]) {
+    assert.deepEqual(checkSpec({ ...plainSpec, binds: [{ ...bind, target }] }, { cpus: 2 }), []);
+  }
+  assert.deepEqual(
+    checkSpec({ ...plainSpec, binds: [{ ...bind, source: "/proc", target: "/proc" }] }, { cpus: 2 }),
+    [],
+  );
 });
 
 test("parseExtraHost: names and addresses", () => {

@@ -72,14 +72,33 @@ function checkMounts(spec: ContainerSpec): void {
     if (targets.has(path)) throw new Fault("invalid", `Duplicate mount point: ${path}`);
     targets.add(path);
   }
-  for (const { source } of spec.binds) {
+  for (const { source, target } of spec.binds) {
+    checkProcTarget(normalize(target).replace(/(?<=.)\/$/, ""), normalize(source));
     if (isAbsolute(source)) continue;
     throw new Fault("unsupported", `named volumes (${source}) are not supported yet`, {
       remedy: "Give the absolute path of a folder on this machine.",
     });
   }
-  for (const [target, options] of Object.entries(spec.tmpfs)) tmpfsMount(target, options);
+  for (const [target, options] of Object.entries(spec.tmpfs)) {
+    if (normalize(target).replace(/\/$/, "") === "/proc") checkProcTarget("/proc", "");
+    tmpfsMount(target, options);
+  }
 }
+
+/** A false /proc would deceive whatever trusts it, the runtime first; runc refuses it, crun does not. Some files of it may be replaced, as lxcfs does. */
+function checkProcTarget(target: string, source: string): void {
+  if (target !== "/proc" && !target.startsWith("/proc/")) return;
+  if (target === "/proc" ? source === "/proc" : replaceableProcFiles.has(target.slice("/proc/".length))) return;
+  throw new Fault("invalid", `"${target.slice(0, 200)}" cannot be mounted because it is inside /proc`, {
+    remedy: "Choose a target outside of /proc.",
+  });
+}
+
+const replaceableProcFiles = new Set(
+  "cpuinfo diskstats meminfo stat swaps uptime loadavg slabinfo net/dev sys/kernel/ns_last_pid sys/crypto/fips_enabled".split(
+    " ",
+  ),
+);
 
 function checkSecurity(options: readonly string[]): void {
   for (const option of options) {

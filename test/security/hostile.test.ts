@@ -310,6 +310,18 @@ test("labels, variables, arguments: newlines and quotes stay data, huge ones are
   assert.equal((await run("busybox", "echo", "alive")).stdout, "alive\n");
 });
 
+test("mounts: nothing takes the place of /proc", async () => {
+  for (const flags of [
+    ["-v", `${given}:/proc`],
+    ["-v", `${given}:/proc/sys`],
+    ["--tmpfs", "/proc"],
+  ]) {
+    const outcome = await run(...flags, "busybox", "true");
+    assert.equal(outcome.code, 125, flags.join(" "));
+    assert.match(outcome.stderr, /cannot be mounted because it is inside \/proc/);
+  }
+});
+
 test("annotations: those of the runtimes are refused, and labels of such names have no effect", async () => {
   for (const name of [
     "run.oci.seccomp_bpf_data",
