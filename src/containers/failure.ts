@@ -55,7 +55,9 @@ function translateWords(words: string, args: readonly string[]): string {
   if (/^open executable: Permission denied/i.test(text)) return `exec: ${program}: permission denied`;
   // crun's answer for what is no plain file.
   if (/^open executable: Operation not permitted/i.test(text)) return `exec: ${program}: is a directory`;
-  const folder = /^chdir `(.*)`: Not a directory$/is.exec(text)?.[1];
+  const folder = (
+    /^chdir `(.*)`: Not a directory$/is.exec(text) ?? /container init: mkdir (.*): not a directory/.exec(text)
+  )?.[1];
   if (folder !== undefined) return `Cannot mkdir: ${folder} is not a directory`;
   // C's error texts begin with a capital, Go's do not; clients look for Go's.
   return text.replace(

@@ -78,7 +78,7 @@ test("containers: failed starts say why in words that the docker CLI maps to 126
       [["/bin/no/such"], "/", /exec: "\/bin\/no\/such": .*no such file or directory: unknown$/, 127],
       [["/etc/plain"], "/", /exec: "\/etc\/plain": permission denied: unknown$/, 126],
       [["/etc"], "/", /exec: "\/etc": (?:is a directory|permission denied): unknown$/, 126],
-      [["true"], "/etc/plain", /not a directory: unknown: Are you trying to mount/, 126],
+      [["true"], "/etc/plain", /Cannot mkdir: \/etc\/plain is not a directory/, 126],
     ];
     for (const [command, workingDir, message, exitCode] of cases) {
       const id = await bed.create({ command, workingDir, runtime });
