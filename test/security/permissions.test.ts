@@ -44,15 +44,15 @@ function everything(folder: string): string[] {
   return [folder, ...below];
 }
 
-test("socket: 0660 of root; others get no answer", async () => {
+test("socket: 0660 of root (and of the group docker where there is one); others get no answer", async () => {
   const facts = statSync(daemon.socket);
   assert.equal(facts.mode & 0o777, 0o660);
-  assert.deepEqual([facts.uid, facts.gid], [0, 0]);
-  const script = `exec 2>&1; ${process.execPath} -e 'require("net").connect("${daemon.socket}").on("error", (e) => console.log(e.code)).on("connect", () => console.log("open"))'`;
-  const outcome = await asNobody(script);
-  assert.match(outcome.stdout, /EACCES/);
-  const shim = await asNobody(script.replace(daemon.socket, join(daemon.roots.execRoot, "shim.sock")));
-  assert.match(shim.stdout, /EACCES/);
+  const { stdout } = await runProgram("getent", ["group", "docker"]);
+  assert.deepEqual([facts.uid, facts.gid], [0, Number(stdout.split(":")[2] ?? 0)]);
+  const ask = (socket: string): string => `curl -s --unix-socket ${socket} http://slipway/_ping; echo " curl $?"`;
+  assert.equal((await runProgram("sh", ["-c", ask(daemon.socket)])).stdout, "OK curl 0\n", "root is answered");
+  assert.equal((await asNobody(ask(daemon.socket))).stdout, " curl 7\n");
+  assert.equal((await asNobody(ask(join(daemon.roots.execRoot, "shim.sock")))).stdout, " curl 7\n");
 });
 
 test("roots: another user lists no folder of them and reads no secret, though he knows every path", async () => {
