@@ -9,7 +9,7 @@ import { openJournal } from "./journal.ts";
 import { readMachine } from "./machine.ts";
 import { openPaths } from "./paths.ts";
 import { findRuntimes } from "./runtimes.ts";
-import { connectShim } from "./shim/shim.ts";
+import { connectShim, stopZygote } from "./shim/shim.ts";
 
 /** What one daemon instance asks of the machine. */
 export interface HostOptions {
@@ -30,9 +30,10 @@ export async function openHost(options: HostOptions): Promise<Host> {
   undo.defer(() => lock.close());
   const database = openDatabase(join(paths.dataRoot, "slipway.db"));
   undo.defer(() => database.close());
-  const shim = undo.use(
-    await connectShim({ socketPath: join(paths.execRoot, "shim.sock"), shimPath: options.shimPath }),
-  );
+  const socketPath = join(paths.execRoot, "shim.sock");
+  // Monitors do not need it: containers run on, and the next daemon starts another.
+  undo.defer(async () => await stopZygote(socketPath));
+  const shim = undo.use(await connectShim({ socketPath, shimPath: options.shimPath }));
   const journal = openJournal(database, systemClock);
   undo.defer(() => journal.flush());
   const layout = machineCgroupLayout();

@@ -112,7 +112,7 @@ async function oneLife(daemon: TestDaemon, name: string): Promise<void> {
   await daemon.api("DELETE", `/containers/${name}?force=1`);
 }
 
-test("a stopped daemon without containers leaves no bridge, table, cgroup, mount or process but its zygote", async () => {
+test("a stopped daemon without containers leaves no bridge, table, cgroup, mount or process", async () => {
   const before = await takeInventory();
   await using daemon = await startDaemon({ busybox: true });
   await docker(daemon, "run", "--rm", "-p", "127.0.0.1::80", "-m", "32m", "busybox", "true");
