@@ -35,7 +35,8 @@ export interface StreamAnswer {
 /** The connection becomes a raw stream (attach, exec start) and ends with it. */
 export interface HijackAnswer {
   readonly kind: "hijack";
-  readonly contentType: string;
+  /** Absent: `serve` writes the whole answer, its head too. */
+  readonly contentType?: string;
   /** Serves the stream to its end; what it throws has been told to the client by itself where that is possible. */
   readonly serve: (stream: RawStream) => Promise<void>;
 }

@@ -18,7 +18,8 @@ export async function serveHijack(
   answer: HijackAnswer,
 ): Promise<void> {
   // A client that is gone already shows in the stream's signal; what was opened for it must be closed all the same.
-  await writeToSocket(socket, hijackHead(request.upgrade, answer.contentType)).catch(() => undefined);
+  if (answer.contentType !== undefined)
+    await writeToSocket(socket, hijackHead(request.upgrade, answer.contentType)).catch(() => undefined);
   await answer.serve({
     input: inputBehind(input, request, framing),
     write: async (bytes) => await writeToSocket(socket, bytes),

@@ -7,12 +7,14 @@ import type { Parameters } from "../parameters.ts";
 import { type ApiRequest, route, type Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
 import { joinSession, multiplexedType, rawType } from "../session-stream.ts";
+import { joinWebSocket } from "../web-socket.ts";
 import { nameIn } from "./containers.ts";
 
 /** Attach, logs and wait. */
 export function containerStreamRoutes(options: ServerOptions): Route[] {
   return [
     route("POST /containers/{name}/attach", (request) => attach(options, request), { plainErrors: true }),
+    route("GET /containers/{name}/attach/ws", (request) => attachWebSocket(options, request)),
     route("GET /containers/{name}/logs", (request) => logs(options, request)),
     route("POST /containers/{name}/wait", (request) => wait(options, request)),
   ];
@@ -35,6 +37,22 @@ async function attach({ containers }: ServerOptions, request: ApiRequest): Promi
     contentType: isMultiplexed ? multiplexedType : rawType,
     serve: async (stream) => await joinSession(stream, session, !session.tty),
   };
+}
+
+/** Never multiplexed; the frames are text before API 1.28, and before 1.42 every stream is attached whatever was asked. */
+async function attachWebSocket({ containers }: ServerOptions, request: ApiRequest): Promise<Answer> {
+  const { head, query, version } = request;
+  const choosesStreams = version >= apiVersion("1.42");
+  const detachKeys = query.text("detachKeys");
+  const session = await containers.attach(nameIn(request), {
+    streams: choosesStreams ? streamsIn(query) : ["stdout", "stderr"],
+    stdin: choosesStreams ? query.flag("stdin") : true,
+    logs: query.flag("logs"),
+    stream: query.flag("stream"),
+    ...(detachKeys !== undefined && { detachKeys }),
+  });
+  const form = { binary: version >= apiVersion("1.28") };
+  return { kind: "hijack", serve: async (stream) => await joinWebSocket(stream, head, session, form) };
 }
 
 function logs(options: ServerOptions, request: ApiRequest): Answer {

@@ -9,7 +9,6 @@ const notYet: Readonly<Record<string, string>> = {
   "POST /commit": "commit",
   "POST /session": "sessions (BuildKit)",
   "POST /grpc": "sessions (BuildKit)",
-  "GET /containers/{name}/attach/ws": "attaching by WebSocket",
   "GET /containers/{name}/stats": "stats",
   "GET /containers/{name}/changes": "listing changes (docker diff)",
   "GET /containers/{name}/export": "export",
