@@ -202,7 +202,7 @@ export const catalogue: Readonly<Record<string, Entry>> = {
   logout: {
     summary: "Log out from a registry",
     heading: "Commands",
-    load: async () => (await import("./commands/login.ts")).logout,
+    load: async () => (await import("./commands/logout.ts")).logout,
   },
   completion: {
     summary: "Print the completion script for a shell",

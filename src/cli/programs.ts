@@ -14,28 +14,59 @@ const timeLimitMs = 30_000;
 
 /** Asks `docker-credential-NAME get` for a registry's credentials; undefined when it has none. Faults: `unavailable` when it is missing or fails. */
 export async function askCredentialHelper(name: string, server: string): Promise<HelperAnswer | undefined> {
+  const { code, output } = await runHelper(name, "get", server);
+  if (code === 0) return JSON.parse(output) as HelperAnswer;
+  if (output.includes(notFoundWords)) return undefined;
+  throw helperFault("get", name, output);
+}
+
+/** Has `docker-credential-NAME store` keep credentials. Faults: `unavailable` when it is missing or fails. */
+export async function storeInHelper(
+  name: string,
+  credentials: HelperAnswer & { readonly ServerURL: string },
+): Promise<void> {
+  const { code, output } = await runHelper(name, "store", JSON.stringify(credentials));
+  if (code !== 0) throw helperFault("store", name, output);
+}
+
+/** Has `docker-credential-NAME erase` forget a registry; quiet when it knows none. Faults: `unavailable` when it is missing or fails. */
+export async function eraseFromHelper(name: string, server: string): Promise<void> {
+  const { code, output } = await runHelper(name, "erase", server);
+  if (code !== 0 && !output.includes(notFoundWords)) throw helperFault("erase", name, output);
+}
+
+const notFoundWords = "credentials not found";
+
+/** As Docker's messages have them. */
+const verbs = { get: "getting", store: "storing", erase: "erasing" } as const;
+
+function helperFault(action: keyof typeof verbs, name: string, output: string): Fault {
+  const said = output.trim().slice(0, 500);
+  return new Fault("unavailable", `error ${verbs[action]} credentials - docker-credential-${name} failed: ${said}`);
+}
+
+async function runHelper(
+  name: string,
+  action: keyof typeof verbs,
+  input: string,
+): Promise<{ readonly code: number | null; readonly output: string }> {
   if (!/^[\w.-]+$/.test(name)) throw new Fault("invalid", `not a credential helper: ${name}`);
   const program = `docker-credential-${name}`;
-  const child = spawn(program, ["get"], { stdio: ["pipe", "pipe", "inherit"], timeout: timeLimitMs });
+  const child = spawn(program, [action], { stdio: ["pipe", "pipe", "inherit"], timeout: timeLimitMs });
   let output = "";
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once("error", (cause) => {
       const remedy = `Install ${program}, or take it out of credsStore and credHelpers in config.json.`;
-      reject(new Fault("unavailable", `error getting credentials - ${cause.message}`, { cause, remedy }));
+      reject(new Fault("unavailable", `error ${verbs[action]} credentials - ${cause.message}`, { cause, remedy }));
     });
     child.once("close", resolve);
   });
   child.stdin.on("error", () => undefined); // it may not read
-  child.stdin.end(server);
+  child.stdin.end(input);
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     if (output.length < answerLimitBytes) output += text;
   });
-  const code = await ended;
-  if (code !== 0) {
-    if (output.includes("credentials not found")) return undefined;
-    throw new Fault("unavailable", `error getting credentials - ${program} failed: ${output.trim().slice(0, 500)}`);
-  }
-  return JSON.parse(output) as HelperAnswer;
+  return { code: await ended, output };
 }
 
 /** Starts a daemon that outlives us, its words going to a log file; answers its pid. */

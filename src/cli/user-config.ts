@@ -30,15 +30,7 @@ export interface StoredAuth {
 /** Reads the user's config; an absent file is an empty one. Faults: `invalid` when it is not JSON. */
 export async function readUserConfig(folder: string): Promise<UserConfig> {
   const path = join(folder, "config.json");
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    const { code } = error as { code?: string };
-    if (code === "ENOENT" || code === "ENOTDIR") text = "{}";
-    else throw new Fault("forbidden", `loading config file: ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  const parsed = parse(path, text);
+  const parsed = parseConfig(path, await readConfigText(path));
   return {
     ...parsed,
     folder,
@@ -53,7 +45,19 @@ export function configFolder(flag: string, env: Readonly<Record<string, string |
   return flag || env["DOCKER_CONFIG"] || join(env["HOME"] || homedir(), ".docker");
 }
 
-function parse(path: string, text: string): Partial<UserConfig> {
+/** The file's text; an empty object when there is none. Faults: `forbidden` when it cannot be read. */
+export async function readConfigText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === "ENOENT" || code === "ENOTDIR") return "{}";
+    throw new Fault("forbidden", `loading config file: ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Reads the document of a config.json; `path` is for the message. Faults: `invalid`. */
+export function parseConfig(path: string, text: string): Partial<UserConfig> {
   try {
     const parsed: unknown = JSON.parse(text);
     if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) return parsed;

@@ -84,6 +84,8 @@ export interface Images {
   history(nameOrId: string): HistoryStep[];
   /** Pulls; yields progress; ends with the `Digest:` and `Status:` lines. A pull that a killed daemon left is taken up where it stopped. */
   pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress>;
+  /** `docker login`: shows the credentials to the registry of `auth.serverAddress` (Docker Hub when absent); answers the lasting token that stands for the password from now on, where the registry gives one. Faults: `unauthorized` in Docker's words, `invalid`, `unavailable`. */
+  checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }>;
   /** Loads a docker-archive or an OCI layout tar, plain, gzip or zstd. `quiet` drops the progress. */
   load(
     archive: AsyncIterable<Uint8Array>,

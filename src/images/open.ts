@@ -40,5 +40,14 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const parts = { catalog, content, leases: keeper, unpacker, adopt, shim, events };
   if (options.embeddedArchive !== undefined)
     await takeEmbedded(parts, options.embeddedArchive, new AbortController().signal);
-  return new ImageRoom({ ...parts, keeper, snapshots, roots, puller, clock, mountPoint: join(layers, ".mount") });
+  return new ImageRoom({
+    ...parts,
+    keeper,
+    snapshots,
+    roots,
+    puller,
+    registry,
+    clock,
+    mountPoint: join(layers, ".mount"),
+  });
 }

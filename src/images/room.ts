@@ -19,6 +19,7 @@ import type {
   Images,
   Progress,
   PullRequest,
+  RegistryAuth,
   Removal,
   RootFilesystem,
 } from "./images.ts";
@@ -28,6 +29,8 @@ import { type LoadParts, loadArchive } from "./load.ts";
 import { progressFeed } from "./progress-feed.ts";
 import { pruneImages } from "./prune.ts";
 import type { Puller } from "./pull.ts";
+import type { RegistryClient } from "./registry/client.ts";
+import { registryOf } from "./registry/server-address.ts";
 import { removeImage } from "./remove.ts";
 import { readFileInRoot } from "./root-file.ts";
 import { rootSizeBytes } from "./root-size.ts";
@@ -41,6 +44,7 @@ export interface RoomParts extends LoadParts {
   readonly snapshots: SnapshotDriver;
   readonly roots: Roots;
   readonly puller: Puller;
+  readonly registry: Pick<RegistryClient, "logIn">;
   readonly clock: Clock;
   readonly events: EventSink;
   readonly shim: Shim;
@@ -78,6 +82,11 @@ export class ImageRoom implements Images {
 
   pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress> {
     return this.#parts.puller.pull(request, signal);
+  }
+
+  async checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }> {
+    const identityToken = await this.#parts.registry.logIn(registryOf(auth.serverAddress), auth, signal);
+    return identityToken === undefined ? {} : { identityToken };
   }
 
   load(

@@ -1,9 +1,11 @@
 import type {
+  AuthAnswer,
   DiskUsageAnswer,
   EventMessage,
   Filters,
   InfoAnswer,
   NetworkInspect,
+  RegistryAuthHeader,
   VersionAnswer,
   VolumesAnswer,
 } from "#api/wire";
@@ -18,7 +20,7 @@ export interface Ping {
   readonly builderVersion: string;
 }
 
-/** `/_ping`, `/version`, `/info`, `/events`, `/system/df`. */
+/** `/_ping`, `/version`, `/info`, `/auth`, `/events`, `/system/df`. */
 export class SystemClient {
   readonly #transport: Transport;
 
@@ -42,6 +44,11 @@ export class SystemClient {
 
   diskUsage(signal?: AbortSignal): Promise<DiskUsageAnswer> {
     return this.#transport.json("GET", "/system/df", { signal });
+  }
+
+  /** Has the engine show the credentials to the registry of `serveraddress`. Fault `unauthorized` when they are refused. */
+  checkCredentials(auth: RegistryAuthHeader, signal?: AbortSignal): Promise<AuthAnswer> {
+    return this.#transport.json("POST", "/auth", { body: auth, signal });
   }
 
   /** Events from `since` on, then live ones until `until` (seconds since 1970, with decimals) or the signal. */

@@ -1,4 +1,4 @@
-import { checkRegistryAuth, parseJson } from "#api/wire";
+import { checkRegistryAuth, parseJson, type RegistryAuthHeader } from "#api/wire";
 import type { RegistryAuth } from "#images";
 
 /** Reads `X-Registry-Auth`: JSON in base64, url-safe or not. As in Docker an empty or broken header means no credentials. */
@@ -6,21 +6,25 @@ export function readRegistryAuth(header: string | undefined): RegistryAuth | und
   if (header === undefined || header === "") return undefined;
   try {
     // Node's decoder takes both alphabets.
-    const auth = checkRegistryAuth(parseJson(Buffer.from(header, "base64").toString("utf8")));
-    const [user, ...password] = Buffer.from(auth.auth ?? "", "base64")
-      .toString("utf8")
-      .split(":");
-    const username = auth.username ?? user ?? "";
-    const found = {
-      ...(username !== "" && { username, password: auth.password ?? password.join(":") }),
-      ...(isFilled(auth.identitytoken) && { identityToken: auth.identitytoken }),
-      ...(isFilled(auth.registrytoken) && { registryToken: auth.registrytoken }),
-      ...(isFilled(auth.serveraddress) && { serverAddress: auth.serveraddress }),
-    };
+    const found = registryAuth(checkRegistryAuth(parseJson(Buffer.from(header, "base64").toString("utf8"))));
     return Object.keys(found).length === 0 ? undefined : found;
   } catch {
     return undefined;
   }
+}
+
+/** Credentials as the domain has them; `auth` is `user:password` in base64. */
+export function registryAuth(document: RegistryAuthHeader): RegistryAuth {
+  const [user, ...password] = Buffer.from(document.auth ?? "", "base64")
+    .toString("utf8")
+    .split(":");
+  const username = document.username ?? user ?? "";
+  return {
+    ...(username !== "" && { username, password: document.password ?? password.join(":") }),
+    ...(isFilled(document.identitytoken) && { identityToken: document.identitytoken }),
+    ...(isFilled(document.registrytoken) && { registryToken: document.registrytoken }),
+    ...(isFilled(document.serveraddress) && { serverAddress: document.serveraddress }),
+  };
 }
 
 function isFilled(text: string | undefined): text is string {

@@ -143,3 +143,10 @@ export interface DiskUsageAnswer {
 export interface ErrorAnswer {
   readonly message: string;
 }
+
+/** `POST /auth`. */
+export interface AuthAnswer {
+  readonly Status: string;
+  /** Stands for the password from now on; empty when the registry gives none. */
+  readonly IdentityToken: string;
+}

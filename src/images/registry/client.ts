@@ -4,6 +4,7 @@ import type { RegistryAuth } from "../images.ts";
 import { hostSet } from "./address.ts";
 import { credentialsOf } from "./credentials.ts";
 import { type EndpointPolicy, endpointsOf, parseMirror } from "./endpoint.ts";
+import { logIn } from "./login.ts";
 import { proxyChooser, proxySettings } from "./proxy.ts";
 import { openRepository, type Repository } from "./repository.ts";
 import { openRoute } from "./route.ts";
@@ -15,6 +16,8 @@ import { openTransport, patience, type Patience } from "./transport.ts";
 export interface RegistryClient extends Disposable {
   /** A repository as that user sees it; nothing is sent yet. */
   repository(reference: Pick<Reference, "domain" | "path">, auth?: RegistryAuth): Repository;
+  /** Shows the credentials to a registry (never to a mirror of it); answers the lasting token that its token server gives for them, if it does. Fault `unauthorized` when they are refused. */
+  logIn(domain: string, auth: RegistryAuth, signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** What the client is built from. */
@@ -51,6 +54,16 @@ export function openRegistryClient(options: RegistryClientOptions): RegistryClie
       const scope = `repository:${path}:pull`;
       const sessions = endpointsOf(domain, policy).map((endpoint) => openSession({ ...shared, endpoint, scope }));
       return openRepository(openRoute(sessions, options.retryDelayMs ?? 250), path);
+    },
+    async logIn(domain, auth, signal) {
+      let identity: string | undefined;
+      const shared = { transport, tokens, policy, nowMs, credentials: credentialsOf(auth), scope: "" };
+      const takeIdentity = (token: string): void => void (identity = token);
+      const sessions = endpointsOf(domain, policy)
+        .filter((endpoint) => !endpoint.mirror)
+        .map((endpoint) => openSession({ ...shared, endpoint, takeIdentity }));
+      await logIn(openRoute(sessions, options.retryDelayMs ?? 250), signal);
+      return identity;
     },
     [Symbol.dispose]: () => transport.close(),
   };

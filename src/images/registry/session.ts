@@ -32,8 +32,10 @@ export interface SessionOptions {
   readonly nowMs: () => number;
   readonly endpoint: Endpoint;
   readonly credentials: Credentials;
-  /** Such as `repository:library/busybox:pull`. */
+  /** Such as `repository:library/busybox:pull`; empty: none. */
   readonly scope: string;
+  /** Given by a login, which asks for a lasting token and always asks anew. */
+  readonly takeIdentity?: (token: string) => void;
 }
 
 /** Opens a session; nothing is sent before the first request. Credentials are shown only when the registry itself (not a redirect's target) asks for them. */
@@ -107,7 +109,10 @@ function demandOf(answer: Answer, options: SessionOptions, credentials: Credenti
   return { kind: "basic", header: basic(credentials.username, credentials.password) };
 }
 
-function tokenRequest(realm: string, { endpoint, policy, scope }: SessionOptions): Omit<TokenRequest, "credentials"> {
+function tokenRequest(
+  realm: string,
+  { endpoint, policy, scope, takeIdentity }: SessionOptions,
+): Omit<TokenRequest, "credentials"> {
   const url = URL.canParse(realm) ? new URL(realm) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.password !== "") {
     throw new RegistryFault("protocol", `${endpoint.origin.host} names a token server that is no web address`);
@@ -115,7 +120,14 @@ function tokenRequest(realm: string, { endpoint, policy, scope }: SessionOptions
   // A registry that is used without TLS anyway may have its token server beside it, on the same host, without TLS too.
   const isBeside = endpoint.origin.protocol === "http:" && url.hostname === endpoint.origin.hostname;
   const insecure = mayBeInsecure(url, policy);
-  return { realm: url, service: "", scope, verifyTls: !insecure, mayBePlain: insecure || isBeside };
+  return {
+    realm: url,
+    service: "",
+    scope,
+    verifyTls: !insecure,
+    mayBePlain: insecure || isBeside,
+    ...(takeIdentity !== undefined && { takeIdentity }),
+  };
 }
 
 async function accepted(answer: Answer, request: ApiRequest, options: SessionOptions): Promise<Answer> {

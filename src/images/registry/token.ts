@@ -12,13 +12,15 @@ import type { Exchange, Transport } from "./transport.ts";
 export interface TokenRequest {
   readonly realm: URL;
   readonly service: string;
-  /** Our own wish (`repository:library/x:pull`), never the registry's: it must not talk us into a mightier token. */
+  /** Our own wish (`repository:library/x:pull`; empty: to be known, no more), never the registry's: it must not talk us into a mightier token. */
   readonly scope: string;
   readonly credentials: Credentials;
   /** Whether the realm's certificate is checked. */
   readonly verifyTls: boolean;
   /** Whether the user said that this registry needs no TLS; else secrets never go out in the clear. */
   readonly mayBePlain: boolean;
+  /** Asks for a refresh token too (`offline_token`), and is given it. */
+  readonly takeIdentity?: (token: string) => void;
 }
 
 /** Bearer tokens by realm, service, scope and credentials, each until shortly before its end. Kept in memory alone. */
@@ -35,7 +37,8 @@ export function openTokens(transport: Transport, nowMs: () => number): Tokens {
     async get(request, signal) {
       const key = keyOf(request);
       const known = kept.get(key);
-      if (known !== undefined && known.untilMs > nowMs()) return known.token;
+      const isLogin = request.takeIdentity !== undefined;
+      if (known !== undefined && known.untilMs > nowMs() && !isLogin) return known.token;
       const fresh = await fetchToken(transport, request, nowMs, signal);
       kept.delete(key);
       kept.set(key, fresh);
@@ -82,13 +85,16 @@ function refused(request: TokenRequest, failure: RegistryFault): RegistryFault {
   });
 }
 
-function exchangeOf({ realm, service, scope, credentials, verifyTls }: TokenRequest): Exchange {
+/** Registries show it where they list who got tokens. */
+const clientId = "slipway";
+
+function exchangeOf({ realm, service, scope, credentials, verifyTls, takeIdentity }: TokenRequest): Exchange {
   if (credentials.kind === "identity") {
     const form = {
       grant_type: "refresh_token",
       service,
-      client_id: "slipway",
-      scope,
+      client_id: clientId,
+      ...(scope !== "" && { scope }),
       refresh_token: credentials.token,
     };
     const headers = { "content-type": "application/x-www-form-urlencoded", accept: "application/json" };
@@ -96,10 +102,14 @@ function exchangeOf({ realm, service, scope, credentials, verifyTls }: TokenRequ
   }
   const url = new URL(realm);
   if (service !== "") url.searchParams.set("service", service);
-  url.searchParams.set("scope", scope);
+  if (scope !== "") url.searchParams.set("scope", scope);
   if (credentials.kind !== "password")
     return { method: "GET", url, headers: { accept: "application/json" }, verifyTls };
   url.searchParams.set("account", credentials.username);
+  if (takeIdentity !== undefined) {
+    url.searchParams.set("client_id", clientId);
+    url.searchParams.set("offline_token", "true");
+  }
   const authorization = basic(credentials.username, credentials.password);
   return { method: "GET", url, headers: { accept: "application/json", authorization }, verifyTls };
 }
@@ -120,6 +130,8 @@ function refuseLeak(request: TokenRequest): void {
 function tokenIn(text: string, request: TokenRequest, nowMs: number): { token: string; untilMs: number } {
   const document = parsed(text);
   const token = document["token"] || document["access_token"];
+  const identity = document["refresh_token"];
+  if (typeof identity === "string" && identity !== "") request.takeIdentity?.(identity);
   if (typeof token !== "string" || token === "" || !/^[\u0021-\u007e]+$/.test(token)) {
     throw new RegistryFault(
       "protocol",

@@ -17,17 +17,30 @@ export class StreamDuplex extends Duplex {
   }
 
   override _read(): void {
-    this.#input.next().then(
-      ({ done, value }) => this.push(done === true ? null : value),
-      (error: unknown) => this.destroy(asError(error)),
-    );
+    void this.#take();
   }
 
-  override _write(bytes: Uint8Array, _encoding: BufferEncoding, done: (error?: Error) => void): void {
-    this.#stream.write(bytes).then(
-      () => done(),
-      (error: unknown) => done(asError(error)),
-    );
+  override _write(bytes: Uint8Array, _encoding: BufferEncoding, done: (error: Error | null) => void): void {
+    void this.#give(bytes, done);
+  }
+
+  async #take(): Promise<void> {
+    try {
+      const next = await this.#input.next();
+      this.push(next.done === true ? null : next.value);
+    } catch (error) {
+      this.destroy(asError(error));
+    }
+  }
+
+  async #give(bytes: Uint8Array, done: (error: Error | null) => void): Promise<void> {
+    let failure: Error | null = null;
+    try {
+      await this.#stream.write(bytes);
+    } catch (error) {
+      failure = asError(error);
+    }
+    done(failure);
   }
 }
 

@@ -1,4 +1,6 @@
 import {
+  type AuthAnswer,
+  checkRegistryAuth,
   engineVersion,
   type InfoAnswer,
   maxApiVersion,
@@ -14,10 +16,12 @@ import { containerSummary } from "../answers/container-summary.ts";
 import { eventMessage } from "../answers/event-answer.ts";
 import { imageSummary } from "../answers/image-answer.ts";
 import { infoAnswer } from "../answers/info-answer.ts";
+import { readJson } from "../body.ts";
 import { eventMatcher, knownEventFilters } from "../events-filter.ts";
 import type { Answer } from "../http/answer.ts";
 import { type ApiRequest, route, type Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
+import { registryAuth } from "../registry-auth.ts";
 import { imageCounts } from "../image-counts.ts";
 import { shownImageName } from "./containers.ts";
 
@@ -31,6 +35,7 @@ export function systemRoutes(options: ServerOptions): Route[] {
       const value: InfoAnswer = infoAnswer(options);
       return { kind: "json", status: 200, value };
     }),
+    route("POST /auth", (request) => logIn(options, request)),
     route("GET /events", (request) => events(options, request)),
     route("GET /system/df", (request) => diskUsage(options, request)),
   ];
@@ -79,6 +84,14 @@ function versionAnswer({ host: { machine } }: ServerOptions): VersionAnswer {
     Arch: architecture,
     KernelVersion: machine.kernelVersion,
   };
+}
+
+/** `docker login`: nothing is kept here, the client stores what was right. */
+async function logIn({ images }: ServerOptions, request: ApiRequest): Promise<Answer> {
+  const auth = registryAuth(checkRegistryAuth(await readJson(request)));
+  const { identityToken } = await images.checkCredentials(auth, request.signal);
+  const value: AuthAnswer = { Status: "Login Succeeded", IdentityToken: identityToken ?? "" };
+  return { kind: "json", status: 200, value };
 }
 
 function events({ host }: ServerOptions, { query, version, signal }: ApiRequest): Answer {

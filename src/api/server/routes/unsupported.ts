@@ -3,7 +3,6 @@ import { type Handler, route, type Route } from "../router.ts";
 
 /** What the Engine API has and Slipway does not yet: each says so in clear words. */
 const notYet: Readonly<Record<string, string>> = {
-  "POST /auth": "checking credentials (docker login)",
   "POST /build": "building images",
   "POST /build/cancel": "building images",
   "POST /commit": "commit",
