@@ -261,3 +261,4 @@ export interface ContainersOptions {
 }
 
 export { openContainers } from "./open.ts";
+export { maskedPaths, readonlyPaths } from "./spec.ts";

@@ -137,7 +137,8 @@ function initMount(shimPath: string): RuntimeSpec["mounts"][number] {
   return { destination: initPath, type: "bind", source: shimPath, options: ["bind", "ro", "rprivate"] };
 }
 
-const maskedPaths: readonly string[] = [
+/** What a container sees of /proc and /sys as nothing (Docker's list), beside the processors' throttle counters. */
+export const maskedPaths: readonly string[] = [
   "/proc/asound",
   "/proc/acpi",
   "/proc/interrupts",
@@ -152,4 +153,11 @@ const maskedPaths: readonly string[] = [
   "/sys/devices/virtual/powercap",
 ];
 
-const readonlyPaths: readonly string[] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+/** What it sees as read-only (Docker's list). */
+export const readonlyPaths: readonly string[] = [
+  "/proc/bus",
+  "/proc/fs",
+  "/proc/irq",
+  "/proc/sys",
+  "/proc/sysrq-trigger",
+];

@@ -18,6 +18,10 @@ export interface Host extends AsyncDisposable {
   readonly cgroups: Cgroups;
   readonly machine: Machine;
   readonly paths: Paths;
+  /** A UUID that stays with the data root. */
+  readonly engineId: string;
+  /** The file system that the data root lies on, in Docker's words: `extfs`, `xfs` … */
+  readonly backingFileSystem: string;
   /** The runtimes by name with their absolute paths; `default` names one of them. */
   readonly runtimes: { readonly default: string; readonly paths: Readonly<Record<string, string>> };
 }

@@ -4,6 +4,8 @@ import { systemClock } from "#core/clock";
 import { Fault } from "#core/fault";
 import { machineCgroupLayout, openCgroups } from "./cgroups.ts";
 import { makePrivate, openDatabase } from "./database.ts";
+import { engineId } from "./engine-id.ts";
+import { fileSystemOf } from "./file-system.ts";
 import type { Host } from "./host.ts";
 import { openJournal } from "./journal.ts";
 import { readMachine } from "./machine.ts";
@@ -48,6 +50,8 @@ export async function openHost(options: HostOptions): Promise<Host> {
     cgroups,
     machine: readMachine(shim),
     paths,
+    engineId: engineId(database),
+    backingFileSystem: fileSystemOf(paths.dataRoot),
     runtimes: findRuntimes(layout, options),
     [Symbol.asyncDispose]: async () => await held.disposeAsync(),
   };

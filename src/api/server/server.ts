@@ -8,7 +8,10 @@ import type { TlsFiles } from "./http/listener.ts";
 
 /** What the API is served from. */
 export interface ServerOptions {
-  readonly host: Pick<Host, "clock" | "journal" | "cgroups" | "machine" | "paths" | "runtimes">;
+  readonly host: Pick<
+    Host,
+    "clock" | "journal" | "cgroups" | "machine" | "paths" | "runtimes" | "engineId" | "backingFileSystem"
+  >;
   readonly images: Images;
   readonly networks: Networks;
   readonly containers: Containers;

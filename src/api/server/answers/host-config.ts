@@ -1,30 +1,15 @@
 import type { ApiVersion, HostConfig, MountRequest, PortBinding, PortMap } from "#api/wire";
-import type { ContainerSpec } from "#containers";
+import { type ContainerSpec, maskedPaths, readonlyPaths } from "#containers";
 import type { PortRequest } from "#networks";
 import { apiVersion } from "#api/wire";
 import { shownNetworkMode } from "./container-network.ts";
-
-/** What a container sees of /proc and /sys as nothing, and as read-only (Docker's lists); shown by inspect. */
-const maskedPaths: readonly string[] = [
-  "/proc/acpi",
-  "/proc/asound",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/sys/devices/virtual/powercap",
-  "/sys/firmware",
-];
-const readonlyPaths: readonly string[] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /** What the answer takes from the machine. */
 export interface MachineFacts {
   readonly defaultRuntime: string;
   readonly limitsSwap: boolean;
+  /** Folders of /sys that are masked where the machine has them. */
+  readonly throttleFolders: readonly string[];
 }
 
 /** The whole `HostConfig` of inspect, defaults included. */
@@ -65,7 +50,7 @@ export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, machi
     Isolation: "",
     ...resources(spec, machine),
     ...(version < apiVersion("1.44") && { KernelMemory: 0, KernelMemoryTCP: 0 }),
-    MaskedPaths: spec.privileged ? null : maskedPaths,
+    MaskedPaths: spec.privileged ? null : [...maskedPaths, ...machine.throttleFolders],
     ReadonlyPaths: spec.privileged ? null : readonlyPaths,
     ...(spec.init && { Init: true }),
   };

@@ -9,11 +9,15 @@ export function infoAnswer(options: ServerOptions): InfoAnswer {
   const { host, images, labels } = options;
   const { machine, paths, runtimes } = host;
   return {
-    ID: paths.instance,
+    ID: host.engineId,
     ...containerCounts(options),
     Images: images.usage().images,
     Driver: "overlay2",
-    DriverStatus: [],
+    DriverStatus: [
+      ["Backing Filesystem", host.backingFileSystem],
+      // Without it the kernel refuses overlay mounts altogether.
+      ["Supports d_type", "true"],
+    ],
     Plugins: {
       Volume: [],
       Network: ["bridge", "host", "null"],

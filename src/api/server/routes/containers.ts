@@ -151,7 +151,11 @@ async function inspect(options: ServerOptions, request: ApiRequest): Promise<Ans
     images,
     networks,
     version: request.version,
-    machine: { defaultRuntime: host.runtimes.default, limitsSwap: host.cgroups.limitsSwap },
+    machine: {
+      defaultRuntime: host.runtimes.default,
+      limitsSwap: host.cgroups.limitsSwap,
+      throttleFolders: host.machine.throttleFolders,
+    },
     ...(sizes !== undefined && { sizes }),
   });
   return { kind: "json", status: 200, value };

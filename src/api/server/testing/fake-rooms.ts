@@ -211,9 +211,12 @@ function fakeHost(): ServerOptions["host"] {
       hostname: "here",
       seccomp: true,
       apparmor: false,
+      throttleFolders: ["/sys/devices/system/cpu/cpu0/thermal_throttle"],
       ipv4Forwarding: true,
     } as unknown as Host["machine"],
     paths: { dataRoot: "/var/lib/slipway", execRoot: "/run/slipway", instance: "slipway" },
+    engineId: "6ba7b810-9dad-41d1-80b4-00c04fd430c8",
+    backingFileSystem: "extfs",
     runtimes: { default: "crun", paths: { crun: "/usr/bin/crun" } },
   };
   return host as ServerOptions["host"];
