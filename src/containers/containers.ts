@@ -82,6 +82,8 @@ export interface BindRequest {
   /** `-v` makes a missing source folder; `--mount` does not. */
   readonly createSource: boolean;
   readonly propagation: "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared";
+  /** Read-only ends at the top: what is mounted below it keeps its own mode (as API versions before 1.44 have it). */
+  readonly readOnlyTopOnly?: true;
   /** As it was typed, for inspect's HostConfig.Binds; absent when it came by `--mount`. */
   readonly text?: string;
 }

@@ -56,9 +56,9 @@ export function fileMounts(
     .map(([destination, source]) => ({ destination, type: "bind", source, options: ["rbind", "rprivate"] }));
 }
 
-/** A bind with everything below it; read-only goes all the way down (as API 1.44 has it). A file has nothing below, and crun refuses `rro` for it. */
+/** A bind with everything below it; read-only goes all the way down unless the request says otherwise. A file has nothing below, and crun refuses `rro` for it. */
 export function bindMount(bind: BindRequest, isFolder: boolean): RuntimeMount {
-  const access = bind.readOnly ? ["ro", ...(isFolder ? ["rro"] : [])] : ["rw"];
+  const access = bind.readOnly ? ["ro", ...(isFolder && bind.readOnlyTopOnly !== true ? ["rro"] : [])] : ["rw"];
   return {
     destination: bind.target,
     type: "bind",

@@ -29,7 +29,7 @@ test("ping: GET and HEAD carry the headers that clients negotiate by", async () 
     assert.equal(answer.headers["docker-experimental"], "false");
     assert.equal(answer.headers["cache-control"], "no-cache, no-store, must-revalidate");
     assert.equal(answer.headers["pragma"], "no-cache");
-    assert.equal(answer.headers["content-length"], "2");
+    assert.equal(answer.headers["content-length"], method === "GET" ? "2" : "0");
   }
 });
 

@@ -1,5 +1,5 @@
 import type { ContainerCreateRequest, HostConfig } from "#api/wire";
-import type { ContainerSpec } from "#containers";
+import type { BindRequest, ContainerSpec } from "#containers";
 import { Fault } from "#core/fault";
 import type { Platform } from "#core/oci";
 import { checkTarget, readBind, readMounts } from "./mounts.ts";
@@ -10,6 +10,8 @@ import { refuseUnsupported } from "./unsupported-fields.ts";
 export interface SpecDefaults {
   readonly name?: string;
   readonly platform?: Platform;
+  /** What the client's version asked for by not being able to say otherwise. */
+  readonly readOnlyTopOnly?: boolean;
   readonly logDriver: ContainerSpec["logging"]["driver"];
   readonly logOptions: Readonly<Record<string, string>>;
 }
@@ -46,7 +48,7 @@ export function containerSpec(request: ContainerCreateRequest, defaults: SpecDef
     dnsOptions: host.DnsOptions ?? [],
     dnsSearch: host.DnsSearch ?? [],
     extraHosts: host.ExtraHosts ?? [],
-    binds: [...(host.Binds ?? []).map(readBind), ...mounts.binds],
+    binds: readBinds([...(host.Binds ?? []).map(readBind), ...mounts.binds], defaults),
     tmpfs: { ...readTmpfs(host.Tmpfs ?? {}), ...mounts.tmpfs },
     readOnlyRoot: host.ReadonlyRootfs ?? false,
     init: host.Init ?? false,
@@ -107,6 +109,12 @@ function networkMode(request: ContainerCreateRequest): string {
     return mode;
   }
   return named ?? "default";
+}
+
+function readBinds(binds: readonly BindRequest[], { readOnlyTopOnly }: SpecDefaults): readonly BindRequest[] {
+  if (readOnlyTopOnly !== true) return binds;
+  const shallow = (bind: BindRequest): BindRequest => ({ ...bind, readOnlyTopOnly: true });
+  return binds.map((bind) => (bind.readOnly ? shallow(bind) : bind));
 }
 
 function shmSize(wanted: number | undefined): number {

@@ -6,6 +6,7 @@ import { containerInspect } from "../answers/container-inspect.ts";
 import { containerSummary } from "../answers/container-summary.ts";
 import { readJson } from "../body.ts";
 import { containerSpec } from "../create/container-spec.ts";
+import { versionedRequest } from "../create/versioned-request.ts";
 import type { Answer } from "../http/answer.ts";
 import { parsePlatform } from "../platform.ts";
 import { type ApiRequest, route, type Route } from "../router.ts";
@@ -130,12 +131,13 @@ function checkListFilters(filters: Filters): void {
 
 async function create(options: ServerOptions, request: ApiRequest): Promise<Answer> {
   const { query, version, signal } = request;
-  const body = checkContainerCreate(await readJson(request));
+  const body = versionedRequest(checkContainerCreate(await readJson(request)), version);
   const name = query.text("name")?.replace(/^\//, "");
   const platform = version >= apiVersion("1.41") ? parsePlatform(query.text("platform")) : undefined;
   const spec = containerSpec(body, {
     ...(name !== undefined && { name }),
     ...(platform !== undefined && { platform }),
+    readOnlyTopOnly: version < apiVersion("1.44"),
     logDriver: options.logDriver,
     logOptions: options.logOptions,
   });

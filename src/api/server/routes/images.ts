@@ -1,10 +1,20 @@
-import { booleanFilter, errorLine, type ImageDeleteEntry, parseFilters, progressLine } from "#api/wire";
+import {
+  apiVersion,
+  type ApiVersion,
+  booleanFilter,
+  errorLine,
+  type ImageDeleteEntry,
+  parseFilters,
+  progressLine,
+} from "#api/wire";
 import { Fault } from "#core/fault";
 import { type Reference, parseReference, withDefaultTag } from "#core/reference";
+import type { Platform } from "#core/oci";
 import type { Progress, Removal } from "#images";
 import { historyEntry, imageInspect, imageSummary } from "../answers/image-answer.ts";
 import { progressText } from "../answers/progress-answer.ts";
 import type { Answer } from "../http/answer.ts";
+import type { Parameters } from "../parameters.ts";
 import { parsePlatform } from "../platform.ts";
 import { readRegistryAuth } from "../registry-auth.ts";
 import { type ApiRequest, route, type Route } from "../router.ts";
@@ -72,13 +82,13 @@ function createImage(options: ServerOptions, request: ApiRequest): Answer | Prom
   throw new Fault("invalid", "fromImage or fromSrc must be given");
 }
 
-function pull({ images }: ServerOptions, { query, head, signal }: ApiRequest): Answer {
+function pull({ images }: ServerOptions, { query, head, signal, version }: ApiRequest): Answer {
   const name = (query.text("fromImage") ?? "").replace(/:$/, "");
   const tagOrDigest = query.text("tag") ?? "";
   const joint = tagOrDigest.includes(":") ? "@" : ":";
   const named = parseReference(name);
   const reference = tagOrDigest === "" ? named : parseReference(withTag(name, named, `${joint}${tagOrDigest}`));
-  const platform = parsePlatform(query.text("platform"));
+  const platform = platformSince132(query, version);
   const auth = readRegistryAuth(head.headers.get("x-registry-auth"));
   // Without tag and digest the API, unlike the CLI, means every tag.
   const allTags = reference.tag === undefined && reference.digest === undefined;
@@ -100,10 +110,10 @@ function withTag(name: string, named: Reference, suffix: string): string {
   return (named.tag === undefined ? bare : bare.slice(0, bare.lastIndexOf(":"))) + suffix;
 }
 
-async function importImage({ images }: ServerOptions, { query, body, signal }: ApiRequest): Promise<Answer> {
+async function importImage({ images }: ServerOptions, { query, body, signal, version }: ApiRequest): Promise<Answer> {
   const repository = query.text("repo");
   const tagText = query.text("tag");
-  const platform = parsePlatform(query.text("platform"));
+  const platform = platformSince132(query, version);
   if (platform !== undefined && platform.os !== "linux")
     throw new Fault("invalid", "operating system is not supported");
   const reference =
@@ -122,6 +132,11 @@ async function importImage({ images }: ServerOptions, { query, body, signal }: A
     signal,
   );
   return progressStream(once(progressLine({ status: id })));
+}
+
+/** Older clients have no such parameter. */
+function platformSince132(query: Parameters, version: ApiVersion): Platform | undefined {
+  return version >= apiVersion("1.32") ? parsePlatform(query.text("platform")) : undefined;
 }
 
 function load({ images }: ServerOptions, { query, body, signal }: ApiRequest): Answer {

@@ -29,7 +29,8 @@ import { shownImageName } from "./containers.ts";
 export function systemRoutes(options: ServerOptions): Route[] {
   return [
     route("GET /_ping", ping),
-    route("HEAD /_ping", ping),
+    // Docker's own says that a HEAD has nothing behind it.
+    route("HEAD /_ping", () => ({ ...ping(), text: "" })),
     route("GET /version", () => ({ kind: "json", status: 200, value: versionAnswer(options) })),
     route("GET /info", () => {
       const value: InfoAnswer = infoAnswer(options);
@@ -41,7 +42,7 @@ export function systemRoutes(options: ServerOptions): Route[] {
   ];
 }
 
-function ping(): Answer {
+function ping(): Extract<Answer, { kind: "text" }> {
   return {
     kind: "text",
     status: 200,

@@ -1,0 +1,77 @@
+import {
+  apiVersion,
+  type ApiVersion,
+  type ContainerCreateRequest,
+  type HostConfig,
+  type MountRequest,
+} from "#api/wire";
+import { Fault } from "#core/fault";
+
+/**
+ * The create request as its API version means it: fields that came later are as good as absent, as older daemons ignored
+ * them. Faults `invalid` where ignoring them would surprise, in Docker's words.
+ */
+export function versionedRequest(request: ContainerCreateRequest, version: ApiVersion): ContainerCreateRequest {
+  const host = request.HostConfig ?? {};
+  const mounts = host.Mounts ?? [];
+  checkNetworks(request, version);
+  for (const mount of mounts) checkMount(mount, version);
+  return { ...request, ...hostConfig(host, mounts, version), ...healthcheck(request, version) };
+}
+
+function hostConfig(
+  { Annotations: annotations, ...rest }: Partial<HostConfig>,
+  mounts: readonly MountRequest[],
+  version: ApiVersion,
+): { readonly HostConfig: Partial<HostConfig> } {
+  return {
+    HostConfig: {
+      ...rest,
+      ...(annotations !== undefined && version >= apiVersion("1.43") && { Annotations: annotations }),
+      ...(mounts.length > 0 && { Mounts: version < apiVersion("1.42") ? mounts.map(olderMount) : mounts }),
+    },
+  };
+}
+
+function healthcheck({ Healthcheck: check }: ContainerCreateRequest, version: ApiVersion) {
+  if (check === undefined || version >= apiVersion("1.44")) return {};
+  const { StartInterval: _later, ...known } = check;
+  return { Healthcheck: known };
+}
+
+function checkNetworks({ NetworkingConfig: networking }: ContainerCreateRequest, version: ApiVersion): void {
+  const names = Object.keys(networking?.EndpointsConfig ?? {});
+  if (names.length < 2 || version >= apiVersion("1.44")) return;
+  throw new Fault("invalid", `Container cannot be created with multiple network endpoints: ${names.join(", ")}`);
+}
+
+function checkMount(mount: MountRequest, version: ApiVersion): void {
+  if (version >= apiVersion("1.42")) {
+    for (const type of ["volume", "bind", "tmpfs"] as const) {
+      const field = optionsOf[type];
+      if (mount[field] === undefined || mount.Type === type) continue;
+      throw new Fault("invalid", `${field} must not be specified on mount type ${JSON.stringify(mount.Type ?? "")}`);
+    }
+  }
+  if (version < apiVersion("1.44") && mount.BindOptions?.ReadOnlyForceRecursive === true) {
+    throw new Fault("invalid", "BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer");
+  }
+}
+
+const optionsOf = { volume: "VolumeOptions", bind: "BindOptions", tmpfs: "TmpfsOptions" } as const;
+
+/** Options that do not belong to the type were ignored, and sources were never made. */
+function olderMount({
+  BindOptions: bind,
+  TmpfsOptions: tmpfs,
+  VolumeOptions: volume,
+  ...rest
+}: MountRequest): MountRequest {
+  const { CreateMountpoint: _later, ...known } = bind ?? {};
+  return {
+    ...rest,
+    ...(bind !== undefined && rest.Type === "bind" && { BindOptions: known }),
+    ...(tmpfs !== undefined && rest.Type === "tmpfs" && { TmpfsOptions: tmpfs }),
+    ...(volume !== undefined && rest.Type === "volume" && { VolumeOptions: volume }),
+  };
+}
