@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, test } from "node:test";
-import { startDaemon, type TestDaemon } from "#fixtures/daemon";
+import { slipwayProgram, startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { busyboxArchive } from "#fixtures/images";
 import { startRegistry, type TestRegistry } from "#fixtures/registry";
 
@@ -148,6 +151,34 @@ test("slipway login: config.json is made for its owner alone; a link to it stays
   await symlink(elsewhere, join(config, "config.json"));
   assert.equal((await login()).code, 0);
   assert.equal((await stat(elsewhere)).mode & 0o777, 0o640);
+  assert.deepEqual((await authsIn(config))[registry.address], stored);
+});
+
+test("slipway login on a terminal: asks for name and password, shows no password, gives the terminal back", async () => {
+  const config = await configFolder();
+  const script = `before=$(stty -g); ${slipwayProgram.join(" ")} login ${registry.address}; echo "code $?"; [ "$(stty -g)" = "$before" ] && echo restored`;
+  const env = { ...process.env, DOCKER_CONFIG: config, SLIPWAY_HOST: `unix://${daemon.socket}` };
+  const terminal = spawn("script", ["-qec", script, "/dev/null"], { env, stdio: "pipe" });
+  const ended = once(terminal, "exit");
+  let shown = "";
+  terminal.stdout.on("data", (bytes: Buffer) => void (shown += bytes.toString()));
+  const until = async (text: string): Promise<void> => {
+    for (let tries = 0; !shown.includes(text); tries++) {
+      assert.ok(tries < 1000, shown);
+      await sleep(10);
+    }
+  };
+  await until("Username: ");
+  terminal.stdin.write("ann\n");
+  await until("Password: ");
+  await sleep(100);
+  terminal.stdin.write(`${ann.password}\n`);
+  await until("code ");
+  await until("restored");
+  terminal.stdin.end();
+  await ended;
+  assert.match(shown, /Login Succeeded\r\ncode 0/);
+  assert.doesNotMatch(shown, /right horse/);
   assert.deepEqual((await authsIn(config))[registry.address], stored);
 });
 

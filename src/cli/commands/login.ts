@@ -11,10 +11,10 @@ export const login = defineCommand({
   usage: "[OPTIONS] [SERVER]",
   summary: "Log in to a registry",
   description:
-    "The engine shows name and password to the registry (Docker Hub when none is named); what it accepts is kept in ~/.docker/config.json or by the credential helper that is set there, where docker and others find it too.",
+    "The engine shows name and password to the registry (Docker Hub when none is named).\nWhat it accepts is kept in ~/.docker/config.json or by the credential helper set there, as docker keeps it.",
   examples: [
     ["slipway login registry.example:5000", "Asks for name and password"],
-    ["pass show registry | slipway login -u ann --password-stdin registry.example", "From a script"],
+    ["pass show reg | slipway login -u ann --password-stdin reg.example", "From a script"],
   ],
   flags: {
     username: text("User name", { short: "u" }),
