@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
 import { type TestDaemon, startDaemon } from "../fixtures/daemon.ts";
@@ -138,6 +142,16 @@ test("several daemons side by side: none sees or touches the other's", async () 
   await docker(one, "rm", "-f", "same");
   assert.equal(await docker(two, "inspect", "-f", "{{.State.Status}}", "same"), "running");
   await docker(two, "rm", "-f", "same");
+});
+
+test("--pidfile: holds the daemon's pid while it runs, and is gone when it stopped", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "slipway-pidfile-"));
+  const path = join(folder, "pid");
+  await using daemon = await startDaemon({ args: ["--pidfile", path] });
+  assert.equal(await readFile(path, "utf8"), String(daemon.pid));
+  await daemon.stop();
+  assert.equal(existsSync(path), false);
+  await rm(folder, { recursive: true });
 });
 
 test("a second daemon on the same roots is refused and the first goes on", async () => {
