@@ -263,4 +263,4 @@ export interface ContainersOptions {
 }
 
 export { openContainers } from "./open.ts";
-export { maskedPaths, readonlyPaths } from "./spec.ts";
+export { maskedPaths, readonlyPaths } from "./config/spec.ts";

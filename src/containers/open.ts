@@ -1,28 +1,28 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { attach, resize } from "./attach.ts";
+import { attach, resize } from "./streams/attach.ts";
 import { Background } from "./background.ts";
 import type { Container, Containers, ContainersOptions } from "./containers.ts";
-import { create } from "./create.ts";
-import { createExec, inspectExec, resizeExec, startExec } from "./exec.ts";
-import { Execs } from "./exec-records.ts";
+import { create } from "./life/create.ts";
+import { createExec, inspectExec, resizeExec, startExec } from "./streams/exec.ts";
+import { Execs } from "./streams/exec-records.ts";
 import { selectContainers } from "./filters.ts";
-import { kill, within } from "./kill.ts";
+import { kill, within } from "./life/kill.ts";
 import { Locks } from "./locks.ts";
-import { logs } from "./logs.ts";
-import { pause, unpause } from "./pause.ts";
-import { reconcile } from "./reconcile.ts";
-import { prune, remove } from "./remove.ts";
-import { rename } from "./rename.ts";
+import { logs } from "./logs/logs.ts";
+import { pause, unpause } from "./life/pause.ts";
+import { reconcile } from "./life/reconcile.ts";
+import { prune, remove } from "./life/remove.ts";
+import { rename } from "./life/rename.ts";
 import type { Room } from "./room.ts";
-import { SeccompPrograms } from "./seccomp-programs.ts";
-import { start } from "./start.ts";
+import { SeccompPrograms } from "./config/seccomp-programs.ts";
+import { start } from "./life/start.ts";
 import { isRunning } from "./state.ts";
-import { restart, stop } from "./stop.ts";
+import { restart, stop } from "./life/stop.ts";
 import { type ContainerRecord, Store } from "./store.ts";
-import { top } from "./top.ts";
-import { Waiters } from "./waiters.ts";
-import { wait } from "./wait.ts";
+import { top } from "./usage/top.ts";
+import { Waiters } from "./life/waiters.ts";
+import { wait } from "./life/wait.ts";
 
 /** Opens the room and reconciles: takes up the containers that run, records the ends of those that do not, cleans up after a crash. */
 export async function openContainers(options: ContainersOptions): Promise<Containers> {

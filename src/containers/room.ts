@@ -1,12 +1,12 @@
 import type { Monitor } from "#host";
 import type { Background } from "./background.ts";
 import type { ContainersOptions } from "./containers.ts";
-import type { Execs } from "./exec-records.ts";
+import type { Execs } from "./streams/exec-records.ts";
 import type { Locks } from "./locks.ts";
-import type { SeccompPrograms } from "./seccomp-programs.ts";
-import type { ContainerSession } from "./session.ts";
+import type { SeccompPrograms } from "./config/seccomp-programs.ts";
+import type { ContainerSession } from "./streams/session.ts";
 import type { Store } from "./store.ts";
-import type { Waiters } from "./waiters.ts";
+import type { Waiters } from "./life/waiters.ts";
 
 /** What the actions of this room share: its records, and what it knows of the containers that run. */
 export interface Room extends ContainersOptions {

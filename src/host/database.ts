@@ -14,7 +14,7 @@ export interface OpenDatabase extends Database {
  * Fault `conflict`, and the lock goes with the process, however it ends.
  */
 export function openDatabase(path: string): OpenDatabase {
-  makePrivate(path);
+  if (path !== ":memory:") makePrivate(path);
   const sqlite = new DatabaseSync(path);
   try {
     // Exclusive before WAL: no shared-memory file, and the lock is this process' own.

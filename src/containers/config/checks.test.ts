@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type FaultKind, isFault } from "#core/fault";
+import { checkSpec, parseExtraHost, parseSize } from "./checks.ts";
+import type { ContainerSpec } from "../containers.ts";
+import { plainSpec } from "../testing/plain-spec.ts";
+
+const bind = { source: "/s", target: "/t", readOnly: false, createSource: true, propagation: "rprivate" as const };
+const port = { protocol: "tcp" as const, containerPort: 80, hostIp: "", hostPort: { first: 0, last: 0 } };
+const limits = { memoryBytes: 0, nanoCpus: 0, pids: 0 };
+
+const cases: [Partial<ContainerSpec>, FaultKind, RegExp][] = [
+  [{ hostname: "-x" }, "invalid", /^invalid hostname format: -x$/],
+  [{ hostname: "a".repeat(64) }, "invalid", /^invalid hostname format/],
+  [{ env: ["=x"] }, "invalid", /^invalid environment variable: =x$/],
+  [{ env: ["A=\0"] }, "invalid", /NUL byte/],
+  [{ command: ["a\0b"] }, "invalid", /NUL byte/],
+  [{ limits: { ...limits, memoryBytes: 1024 } }, "invalid", /^Minimum memory limit allowed is 6MB$/],
+  [
+    { limits: { ...limits, nanoCpus: 3e9 } },
+    "invalid",
+    /range of CPUs is from 0\.01 to 2\.00, as there are only 2 CPUs/,
+  ],
+  [{ binds: [{ ...bind, target: "t" }] }, "invalid", /mount path must be absolute/],
+  [{ binds: [{ ...bind, target: "/x/.." }] }, "invalid", /destination can't be '\/'/],
+  [{ binds: [bind], tmpfs: { "/t/": "" } }, "invalid", /^Duplicate mount point: \/t$/],
+  [{ binds: [{ ...bind, target: "/proc" }] }, "invalid", /^"\/proc" cannot be mounted because it is inside \/proc$/],
+  [{ binds: [{ ...bind, target: "/x/../proc/sys/" }] }, "invalid", /^"\/proc\/sys" cannot be mounted/],
+  [{ tmpfs: { "/proc/": "" } }, "invalid", /inside \/proc/],
+  [{ binds: [{ ...bind, source: "volume" }] }, "unsupported", /named volumes \(volume\) are not supported yet/],
+  [{ tmpfs: { "/t": "size=1m,colour=red" } }, "invalid", /invalid tmpfs option \["colour=red"\]/],
+  [{ securityOptions: ["apparmor=x"] }, "unsupported", /not supported yet/],
+  [{ securityOptions: ["fly"] }, "invalid", /invalid --security-opt/],
+  [{ logging: { driver: "local", options: { "max-size": "x" } } }, "invalid", /invalid value for log opt 'max-size'/],
+  [{ logging: { driver: "local", options: { tag: "x" } } }, "invalid", /^unknown log opt 'tag' for local log driver$/],
+  [{ extraHosts: ["db"] }, "invalid", /^bad format for add-host: "db"$/],
+  [{ extraHosts: ["db:nowhere"] }, "invalid", /^invalid IP address in add-host: "nowhere"$/],
+  [{ annotations: { "run.oci.handler": "krun" } }, "forbidden", /reserved for the OCI runtime/],
+  [{ networkMode: "container:x", hostname: "h" }, "invalid", /^conflicting options: hostname and the network mode$/],
+  [{ networkMode: "container:x", ports: [port] }, "invalid", /port publishing and the container type network mode/],
+  [{ networkMode: "container:x", dns: ["1.1.1.1"] }, "invalid", /^conflicting options: dns and the network mode$/],
+];
+
+for (const [change, kind, message] of cases) {
+  test(`checkSpec: refuses ${JSON.stringify(change).slice(0, 90)}`, () => {
+    assert.throws(
+      () => checkSpec({ ...plainSpec, ...change }, { cpus: 2 }),
+      (error) => isFault(error, kind) && message.test(error.message),
+    );
+  });
+}
+
+test("checkSpec: lets ordinary requests pass, and warns of ports that the host's network makes void", () => {
+  const spec: ContainerSpec = {
+    ...plainSpec,
+    hostname: "web.example",
+    env: ["A=1", "GONE"],
+    limits: { memoryBytes: 6 << 20, nanoCpus: 2e9, pids: -1 },
+    binds: [bind],
+    tmpfs: { "/run": "size=64m,mode=1777,exec", "/x": "" },
+    securityOptions: ["no-new-privileges:true", "seccomp=unconfined"],
+    logging: { driver: "json-file", options: { "max-size": "10m", "max-file": "3" } },
+    extraHosts: ["a:1.2.3.4", "b=::1", "c:[fe80::1]", "d:host-gateway"],
+  };
+  assert.deepEqual(checkSpec(spec, { cpus: 2 }), []);
+  assert.deepEqual(checkSpec({ ...spec, networkMode: "host", ports: [port] }, { cpus: 2 }), [
+    "Published ports are discarded when using host network mode",
+  ]);
+});
+
+test("checkSpec: files of /proc that tools replace may be, and the host's /proc may be shown", () => {
+  for (const target of ["/proc/cpuinfo", "/proc/net/dev", "/process"]) {
+    assert.deepEqual(checkSpec({ ...plainSpec, binds: [{ ...bind, target }] }, { cpus: 2 }), []);
+  }
+  assert.deepEqual(
+    checkSpec({ ...plainSpec, binds: [{ ...bind, source: "/proc", target: "/proc" }] }, { cpus: 2 }),
+    [],
+  );
+});
+
+test("parseExtraHost: names and addresses", () => {
+  assert.deepEqual(parseExtraHost("six:[2001:db8::1]"), { name: "six", ip: "2001:db8::1" });
+  assert.deepEqual(parseExtraHost("six:2001:db8::1"), { name: "six", ip: "2001:db8::1" });
+});
+
+test("parseSize: bytes with and without units", () => {
+  assert.deepEqual(["5", "1k", "1.5m", "2GB", "3 gib", "x", ""].map(parseSize), [
+    5,
+    1024,
+    1.5 * 1024 ** 2,
+    2 * 1024 ** 3,
+    3 * 1024 ** 3,
+    undefined,
+    undefined,
+  ]);
+});

@@ -1,0 +1,154 @@
+import { isAbsolute, normalize } from "node:path";
+import { isIP } from "node:net";
+import type { Machine } from "#host";
+import { Fault } from "#core/fault";
+import type { ContainerSpec } from "../containers.ts";
+import { parseNetworkMode } from "./network-mode.ts";
+import { tmpfsMount } from "./spec-mounts.ts";
+
+/** Checks what can be checked of a request without its image. Faults: `invalid` in Docker's words, `unsupported` for what is still to come. Answers the warnings. */
+export function checkSpec(spec: ContainerSpec, machine: Pick<Machine, "cpus">): string[] {
+  checkNames(spec);
+  checkEnv(spec.env);
+  checkLimits(spec.limits, machine.cpus);
+  checkMounts(spec);
+  checkSecurity(spec.securityOptions);
+  checkLogging(spec.logging);
+  checkAnnotations(spec.annotations);
+  for (const entry of spec.extraHosts) parseExtraHost(entry);
+  return checkNetwork(spec);
+}
+
+/** `host:ip` or `host=ip`; the ip may be `host-gateway` or an IPv6 address with or without brackets. */
+export function parseExtraHost(text: string): { name: string; ip: string } {
+  const [, name = "", address = ""] = /^([^:=]*)[:=](.*)$/s.exec(text) ?? [];
+  const ip = address.replace(/^\[(.*)\]$/, "$1");
+  if (name === "" || /\s/.test(name)) throw new Fault("invalid", `bad format for add-host: ${quote(text)}`);
+  if (ip !== "host-gateway" && isIP(ip) === 0) {
+    throw new Fault("invalid", `invalid IP address in add-host: ${quote(address)}`);
+  }
+  return { name, ip };
+}
+
+/** Bytes of `64m`, `1.5g`, `1024`; undefined when it is no size. */
+export function parseSize(text: string): number | undefined {
+  const [, digits, unit = ""] = /^([0-9]+(?:\.[0-9]+)?)\s?([kmgt]?)(?:i?b)?$/i.exec(text.trim()) ?? [];
+  if (digits === undefined) return undefined;
+  const power = " kmgt".indexOf(unit === "" ? " " : unit.toLowerCase());
+  return Math.floor(Number(digits) * 1024 ** power);
+}
+
+function checkNames(spec: ContainerSpec): void {
+  const { hostname } = spec;
+  if (hostname !== undefined && !/^[a-zA-Z0-9](?:[a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?$/.test(hostname)) {
+    throw new Fault("invalid", `invalid hostname format: ${hostname.slice(0, 100)}`);
+  }
+  const texts = [...(spec.entrypoint ?? []), ...(spec.command ?? []), spec.workingDir ?? "", spec.user ?? ""];
+  if (texts.some((text) => text.includes("\0"))) throw new Fault("invalid", "a NUL byte cannot be part of a command");
+}
+
+function checkEnv(env: readonly string[]): void {
+  for (const entry of env) {
+    if (entry === "" || entry.startsWith("=")) throw new Fault("invalid", `invalid environment variable: ${entry}`);
+    if (entry.includes("\0")) throw new Fault("invalid", "a NUL byte cannot be part of an environment variable");
+  }
+}
+
+function checkLimits(limits: ContainerSpec["limits"], cpus: number): void {
+  if (limits.memoryBytes !== 0 && limits.memoryBytes < 6 * 1024 * 1024) {
+    throw new Fault("invalid", "Minimum memory limit allowed is 6MB");
+  }
+  if (limits.nanoCpus < 0 || limits.nanoCpus > cpus * 1e9 || (limits.nanoCpus > 0 && limits.nanoCpus < 1e7)) {
+    throw new Fault("invalid", `range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
+  }
+}
+
+function checkMounts(spec: ContainerSpec): void {
+  const targets = new Set<string>();
+  for (const target of [...spec.binds.map((bind) => bind.target), ...Object.keys(spec.tmpfs)]) {
+    if (!isAbsolute(target)) throw new Fault("invalid", `invalid mount path: '${target}' mount path must be absolute`);
+    const path = normalize(target).replace(/(?<=.)\/$/, "");
+    if (path === "/") throw new Fault("invalid", "invalid specification: destination can't be '/'");
+    if (targets.has(path)) throw new Fault("invalid", `Duplicate mount point: ${path}`);
+    targets.add(path);
+  }
+  for (const { source, target } of spec.binds) {
+    checkProcTarget(normalize(target).replace(/(?<=.)\/$/, ""), normalize(source));
+    if (isAbsolute(source)) continue;
+    throw new Fault("unsupported", `named volumes (${source}) are not supported yet`, {
+      remedy: "Give the absolute path of a folder on this machine.",
+    });
+  }
+  for (const [target, options] of Object.entries(spec.tmpfs)) {
+    if (normalize(target).replace(/\/$/, "") === "/proc") checkProcTarget("/proc", "");
+    tmpfsMount(target, options);
+  }
+}
+
+/** A false /proc would deceive whatever trusts it, the runtime first; runc refuses it, crun does not. Some files of it may be replaced, as lxcfs does. */
+function checkProcTarget(target: string, source: string): void {
+  if (target !== "/proc" && !target.startsWith("/proc/")) return;
+  if (target === "/proc" ? source === "/proc" : replaceableProcFiles.has(target.slice("/proc/".length))) return;
+  throw new Fault("invalid", `"${target.slice(0, 200)}" cannot be mounted because it is inside /proc`, {
+    remedy: "Choose a target outside of /proc.",
+  });
+}
+
+const replaceableProcFiles = new Set(
+  "cpuinfo diskstats meminfo stat swaps uptime loadavg slabinfo net/dev sys/kernel/ns_last_pid sys/crypto/fips_enabled".split(
+    " ",
+  ),
+);
+
+function checkSecurity(options: readonly string[]): void {
+  for (const option of options) {
+    if (/^no-new-privileges(?:[:=](?:true|false))?$|^seccomp[:=](?:unconfined|builtin)$/.test(option)) continue;
+    if (/^(?:seccomp|apparmor|label|systempaths|no-new-privileges)(?:[:=]|$)/.test(option)) {
+      throw new Fault("unsupported", `--security-opt ${option.slice(0, 100)} is not supported yet`);
+    }
+    throw new Fault("invalid", `invalid --security-opt 2: ${quote(option)}`);
+  }
+}
+
+/** The runtimes' own annotations change how a container is confined (seccomp programs, hooks, handlers): none may come from a request. */
+function checkAnnotations(annotations: ContainerSpec["annotations"]): void {
+  const reserved = Object.keys(annotations).find((name) => /^(?:run\.oci|io\.crun)\./i.test(name));
+  if (reserved === undefined) return;
+  throw new Fault("forbidden", `the annotation ${reserved.slice(0, 100)} is reserved for the OCI runtime`, {
+    remedy: "Choose a name of your own, such as org.example.key.",
+  });
+}
+
+function checkLogging({ driver, options }: ContainerSpec["logging"]): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (driver === "none" || !["max-size", "max-file", "compress"].includes(name)) {
+      throw new Fault("invalid", `unknown log opt '${name}' for ${driver} log driver`);
+    }
+    const wrong =
+      (name === "max-size" && value !== "-1" && !((parseSize(value) ?? 0) > 0)) ||
+      (name === "max-file" && !/^[1-9][0-9]{0,3}$/.test(value));
+    if (wrong) throw new Fault("invalid", `invalid value for log opt '${name}': ${quote(value)}`);
+  }
+}
+
+function checkNetwork(spec: ContainerSpec): string[] {
+  const mode = parseNetworkMode(spec.networkMode);
+  const publishes = spec.ports.length > 0 || spec.publishAll;
+  if (mode.kind === "host" && publishes) return ["Published ports are discarded when using host network mode"];
+  if (mode.kind !== "container") return [];
+  const conflicts: [boolean, string][] = [
+    [mode.containerId === "", "invalid container format container:<name|id>"],
+    [spec.hostname !== undefined, "conflicting options: hostname and the network mode"],
+    [spec.dns.length > 0, "conflicting options: dns and the network mode"],
+    [spec.extraHosts.length > 0, "conflicting options: custom host-to-IP mapping and the network mode"],
+    [publishes, "conflicting options: port publishing and the container type network mode"],
+    [spec.exposedPorts.length > 0, "conflicting options: port exposing and the container type network mode"],
+  ];
+  const conflict = conflicts.find(([applies]) => applies);
+  if (conflict !== undefined) throw new Fault("invalid", conflict[1]);
+  return [];
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 200));
+}

@@ -1,0 +1,183 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Fault } from "#core/fault";
+import { nativePlatform } from "#core/oci";
+import { resolveCapabilities } from "../config/capabilities.ts";
+import { parseExtraHost } from "../config/checks.ts";
+import { hostDevices } from "../config/devices.ts";
+import { hostsText, resolvConfText } from "../config/etc-files.ts";
+import { foldersOf } from "./folders.ts";
+import { parseNetworkMode } from "../config/network-mode.ts";
+import type { Place } from "./place.ts";
+import { processEnv } from "../config/process.ts";
+import type { Room } from "../room.ts";
+import { seccompText } from "../config/seccomp.ts";
+import { bundleText, runtimeSpec } from "../config/spec.ts";
+import { cgroupOf, runtimePathOf } from "./runtime.ts";
+import type { ContainerRecord } from "../store.ts";
+import { resolveUser, type UserFiles } from "../config/user.ts";
+
+/**
+ * Writes what the runtime needs to make the container: `config.json` and the files of /etc. Written straight and without
+ * sync: the exec-root is memory on real machines, and nothing in it is worth more than the run itself.
+ */
+export async function writeBundle(room: Room, record: ContainerRecord, place: Place): Promise<Bundle> {
+  const { paths, machine } = room.host;
+  const folders = foldersOf(paths, record.id);
+  const [users, hostResolvConf, boundFiles] = await Promise.all([
+    readUserFiles(room, record.id),
+    machine.resolvConf(),
+    makeBindSources(record),
+  ]);
+  makeBundleFolder(folders);
+  mkdirSync(folders.log, { recursive: true, mode: 0o700 });
+  const files = writeNetworkFiles(room, record, place, hostResolvConf);
+  const user = resolveUser(record.process.user, record.spec.groupAdd, users);
+  const capabilities = capabilitiesOf(room, record);
+  const profile = isConfined(record) && machine.seccomp ? seccompOf(room, capabilities) : undefined;
+  const spec = runtimeSpec({
+    spec: record.spec,
+    annotations: {
+      ...record.spec.annotations,
+      ...room.seccompPrograms.annotationsFor(runtimePathOf(room, record), profile),
+    },
+    args: record.process.args,
+    env: processEnv({
+      env: record.process.env,
+      hostname: record.hostname,
+      tty: record.spec.tty,
+      home: user.home,
+    }),
+    workingDir: record.process.workingDir,
+    hostname: record.hostname,
+    user,
+    capabilities,
+    devices: record.spec.privileged ? await hostDevices() : [],
+    rootPath: folders.rootfs,
+    cgroupsPath: cgroupOf(room, record.id),
+    networkNamespace: place.networkNamespace,
+    files,
+    boundFiles,
+    shimPath: room.shimPath,
+    facts: {
+      mayLowerOomScore: machine.hasCapability("CAP_SYS_RESOURCE"),
+      throttleFolders: machine.throttleFolders,
+      swapLimit: room.host.cgroups.limitsSwap,
+    },
+  });
+  const written = room.seccompPrograms.writtenFor(runtimePathOf(room, record), profile);
+  writeFileSync(join(folders.bundle, "config.json"), bundleText(spec, written), { mode: 0o600 });
+  return { seccompProfile: profile };
+}
+
+/** The runtime enters it as root; nobody else has to, not even the container's own users. */
+function makeBundleFolder({ bundle, rootfs }: { readonly bundle: string; readonly rootfs: string }): void {
+  try {
+    mkdirSync(bundle, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    rmSync(bundle, { recursive: true }); // of a run that a crash cut off
+    mkdirSync(bundle, { mode: 0o700 });
+  }
+  mkdirSync(rootfs, { mode: 0o711 });
+}
+
+/** What a start still needs to know of its bundle. */
+export interface Bundle {
+  /** As JSON text; undefined when the container runs without. */
+  readonly seccompProfile: string | undefined;
+}
+
+/** The container's bounding set. */
+export function capabilitiesOf(room: Room, { spec }: ContainerRecord): string[] {
+  return resolveCapabilities({ add: spec.capAdd, drop: spec.capDrop, privileged: spec.privileged }, (name) =>
+    room.host.machine.hasCapability(name),
+  );
+}
+
+/** The container's own passwd and group files, as they are now. */
+export async function readUserFiles(room: Pick<Room, "images">, id: string): Promise<UserFiles> {
+  const [passwd, group] = await Promise.all([
+    room.images.readRootFile(id, "etc/passwd"),
+    room.images.readRootFile(id, "etc/group"),
+  ]);
+  return { passwd, group };
+}
+
+function isConfined({ spec }: ContainerRecord): boolean {
+  return !spec.privileged && !spec.securityOptions.some((option) => /^seccomp[:=]unconfined$/.test(option));
+}
+
+function seccompOf({ host }: Room, capabilities: readonly string[]): string {
+  return seccompText({
+    architecture: nativePlatform().architecture,
+    kernelVersion: host.machine.kernelVersion,
+    capabilities,
+  });
+}
+
+/** `-v` makes a folder that is not there; root's, as Docker does. Answers the sources that are no folders. */
+async function makeBindSources({ spec }: ContainerRecord): Promise<ReadonlySet<string>> {
+  const files = new Set<string>();
+  for (const bind of spec.binds) {
+    if ((await stat(bind.source).catch(() => undefined))?.isDirectory() === false) files.add(bind.source);
+    if (!bind.createSource || files.has(bind.source)) continue;
+    try {
+      await mkdir(bind.source, { recursive: true, mode: 0o755 });
+    } catch (error) {
+      throw new Fault(
+        "internal",
+        `error while creating mount source path '${bind.source}': ${(error as Error).message}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+  return files;
+}
+
+/** Writes hosts, hostname and resolv.conf; in `container:` mode they are the other container's. */
+function writeNetworkFiles(
+  room: Room,
+  record: ContainerRecord,
+  place: Place,
+  hostResolvConf: string,
+): { hosts: string; hostname: string; resolvConf: string } {
+  const { spec, hostname } = record;
+  const mode = parseNetworkMode(spec.networkMode);
+  const folders = foldersOf(room.host.paths, mode.kind === "container" ? mode.containerId : record.id);
+  const files = { hosts: folders.hosts, hostname: folders.hostname, resolvConf: folders.resolvConf };
+  if (mode.kind === "container") return files;
+  const hosts = hostsText({
+    hostname,
+    domainname: spec.domainname,
+    ipAddress: place.endpoint?.ipAddress,
+    extraHosts: spec.extraHosts.map((entry) => resolveExtraHost(room, entry, place)),
+    ...(mode.kind === "host" && existsSync("/etc/hosts") && { hostFile: readFileSync("/etc/hosts", "utf8") }),
+  });
+  const resolvConf = resolvConfText({
+    host: hostResolvConf,
+    servers: spec.dns,
+    search: spec.dnsSearch,
+    options: spec.dnsOptions,
+    hostNetwork: mode.kind === "host",
+  });
+  writeFileSync(files.hosts, hosts, { mode: 0o644 });
+  writeFileSync(files.hostname, `${hostname}\n`, { mode: 0o644 });
+  writeFileSync(files.resolvConf, resolvConf, { mode: 0o644 });
+  return files;
+}
+
+function resolveExtraHost(room: Room, entry: string, place: Place): { name: string; ip: string } {
+  const { name, ip } = parseExtraHost(entry);
+  if (ip !== "host-gateway") return { name, ip };
+  const gateway = place.endpoint?.gateway ?? room.networks.find("bridge").gateway;
+  if (gateway === undefined || gateway === "") {
+    throw new Fault("invalid", "unable to derive the IP value for host-gateway", {
+      remedy: "Give the address itself: --add-host NAME:IP.",
+    });
+  }
+  return { name, ip: gateway };
+}

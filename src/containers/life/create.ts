@@ -1,0 +1,99 @@
+import { stat } from "node:fs/promises";
+import { Fault, isFault } from "#core/fault";
+import { newId, shortId } from "#core/ids";
+import { announce } from "../announce.ts";
+import { resolveCapabilities } from "../config/capabilities.ts";
+import { checkSpec } from "../config/checks.ts";
+import type { ContainerSpec } from "../containers.ts";
+import { foldersOf } from "./folders.ts";
+import { generateName, parseName } from "../config/name.ts";
+import { parseNetworkMode } from "../config/network-mode.ts";
+import { resolveProcess } from "../config/process.ts";
+import type { Room } from "../room.ts";
+import type { ContainerRecord } from "../store.ts";
+
+/** Makes a container: its record and its writable layer, or (if anything is wrong) nothing. */
+export async function create(
+  room: Room,
+  request: ContainerSpec,
+  signal: AbortSignal,
+): Promise<{ readonly id: string; readonly warnings: readonly string[] }> {
+  const warnings = checkSpec(request, room.host.machine);
+  const image = room.images.find(request.image, request.platform);
+  checkRuntime(room, request.runtime);
+  resolveCapabilities({ add: request.capAdd, drop: request.capDrop, privileged: request.privileged }, (name) =>
+    room.host.machine.hasCapability(name),
+  );
+  await checkBindSources(request);
+  const spec = joinNetwork(room, request);
+  const resolved = resolveProcess(spec, image.config.config ?? {});
+  signal.throwIfAborted();
+  const id = newId();
+  // The writable layer comes first: one without a record is collected, a record without one would be broken.
+  await room.images.createRoot(image.id, id);
+  try {
+    const { log, hosts, hostname, resolvConf } = foldersOf(room.host.paths, id);
+    const record: ContainerRecord = {
+      id,
+      name: chooseName(room, spec.name),
+      createdNs: room.clock.now(),
+      spec,
+      imageId: image.id,
+      process: resolved,
+      hostname: hostnameOf(room, spec, id),
+      state: { status: "created" },
+      restartCount: 0,
+      logPath: spec.logging.driver === "none" ? "" : log,
+      files: { hosts, hostname, resolvConf },
+    };
+    room.store.insert(record);
+    announce(room, record, "create");
+  } catch (error) {
+    await room.images.dropRoot(id);
+    throw error;
+  }
+  return { id, warnings };
+}
+
+function chooseName(room: Room, wanted: string | undefined): string {
+  return wanted === undefined ? generateName((name) => room.store.byName(name) !== undefined) : parseName(wanted);
+}
+
+function checkRuntime({ host }: Room, name: string | undefined): void {
+  if (name !== undefined && host.runtimes.paths[name] === undefined) {
+    throw new Fault("invalid", `unknown or invalid runtime name: ${name.slice(0, 100)}`, {
+      remedy: `Known runtimes: ${Object.keys(host.runtimes.paths).join(", ")}.`,
+    });
+  }
+}
+
+/** `--mount` wants the source to be there already; `-v` makes it at the start. */
+async function checkBindSources(spec: ContainerSpec): Promise<void> {
+  for (const bind of spec.binds) {
+    if (bind.createSource) continue;
+    const found = await stat(bind.source).catch(() => undefined);
+    if (found !== undefined) continue;
+    throw new Fault("invalid", `invalid mount config for type "bind": bind source path does not exist: ${bind.source}`);
+  }
+}
+
+/** In `container:` mode the other container's id is kept, so that a rename does not change whose network it is. */
+function joinNetwork(room: Room, spec: ContainerSpec): ContainerSpec {
+  const mode = parseNetworkMode(spec.networkMode);
+  if (mode.kind !== "container") return spec;
+  try {
+    return { ...spec, networkMode: `container:${room.store.find(mode.containerId).id}` };
+  } catch (error) {
+    if (!isFault(error, "notFound")) throw error;
+    throw new Fault("invalid", `joining network namespace of container: ${error.message}`, { cause: error });
+  }
+}
+
+/** The given one, else the short id; the host's own in its network, and the other container's in `container:` mode. */
+function hostnameOf(room: Room, spec: ContainerSpec, id: string): string {
+  if (spec.hostname !== undefined) return spec.hostname;
+  const mode = parseNetworkMode(spec.networkMode);
+  if (mode.kind === "host") return room.host.machine.hostname;
+  if (mode.kind === "container") return room.store.find(mode.containerId).hostname;
+  return shortId(id);
+}

@@ -1,0 +1,27 @@
+import { rm } from "node:fs/promises";
+import { announce } from "../announce.ts";
+import { foldersOf } from "./folders.ts";
+import type { Room } from "../room.ts";
+import { lastExitCode } from "../state.ts";
+
+/**
+ * Removes a container that does not run; the caller holds its lock. The record goes first: what a crash leaves then
+ * belongs to nobody, and the next start cleans it. A record without its root would be a broken container.
+ */
+export async function erase(room: Room, id: string): Promise<void> {
+  const record = room.store.get(id);
+  if (record === undefined) return;
+  room.store.delete(id);
+  room.execs.containerRemoved(id);
+  for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
+  room.waitingSessions.delete(id);
+  try {
+    await room.images.dropRoot(id);
+    await room.background.add(
+      async () => await rm(foldersOf(room.host.paths, id).data, { recursive: true, force: true }),
+    );
+  } finally {
+    announce(room, record, "destroy");
+    room.waiters.removed(id, { exitCode: lastExitCode(record.state) });
+  }
+}

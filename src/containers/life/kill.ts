@@ -1,0 +1,59 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Fault, isFault } from "#core/fault";
+import { announce } from "../announce.ts";
+import type { Room } from "../room.ts";
+import { killSignal, parseSignal } from "../config/signals.ts";
+import { cgroupOf } from "./runtime.ts";
+import { isRunning } from "../state.ts";
+
+/** Sends a signal to the container's first process; with KILL, waits for the end. */
+export async function kill(room: Room, nameOrId: string, signalText: string | undefined): Promise<void> {
+  const record = room.store.find(nameOrId);
+  const signal = parseSignal(signalText === undefined || signalText === "" ? "KILL" : signalText);
+  if (!isRunning(record.state)) {
+    throw new Fault("conflict", `cannot kill container: ${nameOrId}: container ${record.id} is not running`);
+  }
+  if (signal === killSignal) await killAndWait(room, record.id);
+  else await sendSignal(room, record.id, signal);
+}
+
+/** Kills a running container and waits until its end is in the store. */
+export async function killAndWait(room: Room, id: string): Promise<void> {
+  const live = room.live.get(id);
+  if (live === undefined) return;
+  await sendSignal(room, id, killSignal);
+  if (await within(live.ended, killTimeMs)) return;
+  throw new Fault("internal", "tried to kill container, but did not receive an exit event", {
+    remedy: "A process of it hangs in the kernel; look for state D in `ps`.",
+  });
+}
+
+/** Sends a signal; a paused container is woken, as it could not act on it otherwise. An end that came first is no failure. */
+export async function sendSignal(room: Room, id: string, signal: number): Promise<void> {
+  const live = room.live.get(id);
+  const record = room.store.get(id);
+  if (live === undefined || record === undefined) return;
+  try {
+    await live.monitor.signal(signal);
+  } catch (error) {
+    if (!isFault(error, "conflict")) throw error;
+  }
+  announce(room, record, "kill", { signal: String(signal) });
+  if (record.state.status !== "paused") return;
+  await room.host.cgroups.thaw(cgroupOf(room, id));
+  const { state } = room.store.get(id) ?? record;
+  if (state.status === "paused") room.store.transition(id, { ...state, status: "running" });
+}
+
+/** Whether the promise settled in time. */
+export async function within(promise: Promise<void>, timeMs: number): Promise<boolean> {
+  const stop = new AbortController();
+  const timeout = sleep(timeMs, false, { signal: stop.signal, ref: false }).catch(() => false);
+  try {
+    return await Promise.race([promise.then(() => true), timeout]);
+  } finally {
+    stop.abort();
+  }
+}
+
+const killTimeMs = 30_000;

@@ -1,0 +1,29 @@
+import { Fault } from "#core/fault";
+import { announce } from "../announce.ts";
+import type { Room } from "../room.ts";
+import { cgroupOf } from "./runtime.ts";
+
+/** Freezes all processes of a running container. */
+export async function pause(room: Room, nameOrId: string): Promise<void> {
+  const { id } = room.store.find(nameOrId);
+  using _lock = await room.locks.take(id);
+  const record = room.store.find(id);
+  const { state } = record;
+  if (state.status === "paused") throw new Fault("conflict", `Container ${id} is already paused`);
+  if (state.status !== "running") throw new Fault("conflict", `Container ${id} is not running`);
+  await room.host.cgroups.freeze(cgroupOf(room, id));
+  room.store.transition(id, { ...state, status: "paused" });
+  announce(room, record, "pause");
+}
+
+/** Lets them go on. */
+export async function unpause(room: Room, nameOrId: string): Promise<void> {
+  const { id } = room.store.find(nameOrId);
+  using _lock = await room.locks.take(id);
+  const record = room.store.find(id);
+  const { state } = record;
+  if (state.status !== "paused") throw new Fault("conflict", `Container ${id} is not paused`);
+  await room.host.cgroups.thaw(cgroupOf(room, id));
+  room.store.transition(id, { ...state, status: "running" });
+  announce(room, record, "unpause");
+}

@@ -1,0 +1,120 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { MonitorStart, Monitor } from "#host";
+import { Fault } from "#core/fault";
+import { announce } from "../announce.ts";
+import { writeBundle } from "./bundle.ts";
+import { readRuntimeWords, startFailure } from "./failure.ts";
+import { foldersOf } from "./folders.ts";
+import { killSignal } from "../config/signals.ts";
+import { logOptions } from "../logs/log-options.ts";
+import { takePlace } from "./place.ts";
+import { erase } from "./erase.ts";
+import { attempt, type Room } from "../room.ts";
+import { cgroupOf, runtimeArgv, runtimePathOf } from "./runtime.ts";
+import { mustBeStartable } from "../state.ts";
+import type { ContainerRecord } from "../store.ts";
+import { supervise } from "./supervise.ts";
+
+/** Starts a container: all of it, or (if any step fails) none of it, the reason kept in its state. */
+export async function start(room: Room, id: string): Promise<void> {
+  using _lock = await room.locks.take(id);
+  const record = room.store.get(id);
+  if (record === undefined) throw new Fault("notFound", `No such container: ${id}`);
+  mustBeStartable(record);
+  room.store.note(id, { status: "starting" });
+  try {
+    await launch(room, record);
+  } catch (error) {
+    throw await recordFailure(room, record, error);
+  }
+}
+
+async function launch(room: Room, record: ContainerRecord): Promise<void> {
+  const { id } = record;
+  await room.departing.get(id);
+  await using undo = new AsyncDisposableStack();
+  const place = undo.use(await takePlace(room, record));
+  const bundle = await writeBundle(room, record, place);
+  // Kept before it runs: a crash in between leaves something that reconcile knows of.
+  place.keep();
+  undo.defer(async () => await room.networks.release(id));
+  // Only clients that wait are worth a halt before the first byte.
+  const started = await place.slot.start(
+    monitorStart(room, record),
+    room.waitingSessions.has(id) ? async (monitor) => await connectWaiting(room, id, monitor) : undefined,
+  );
+  undo.move(); // from here on its end undoes it
+  supervise(room, id, started.monitor, started.pid);
+  try {
+    room.store.transition(id, { status: "running", pid: started.pid, startedNs: started.startedNs });
+  } catch (error) {
+    await started.monitor.signal(killSignal);
+    throw error;
+  }
+  announce(room, record, "start");
+  // Clients that came while the runtime worked.
+  await connectWaiting(room, id, started.monitor);
+  await room.seccompPrograms.learn(room, runtimePathOf(room, record), bundle.seccompProfile, id);
+}
+
+/** Connects the clients that attached before the start. One that cannot be connected ends; the container starts all the same. */
+export async function connectWaiting(room: Room, id: string, monitor: Monitor): Promise<void> {
+  const sessions = room.waitingSessions.get(id);
+  if (sessions === undefined) return;
+  room.waitingSessions.delete(id);
+  const connecting = [...sessions].map(async (session) => {
+    try {
+      await session.connect(monitor);
+    } catch {
+      session.abandon();
+    }
+  });
+  await Promise.all(connecting);
+}
+
+function monitorStart(room: Room, record: ContainerRecord): MonitorStart {
+  const { id, spec } = record;
+  const folders = foldersOf(room.host.paths, id);
+  const oomFile = room.host.cgroups.oomFileOf(cgroupOf(room, id));
+  return {
+    id,
+    dir: folders.bundle,
+    log: { dir: folders.log, ...logOptions(spec.logging) },
+    tty: spec.tty,
+    stdinOpen: spec.stdinOpen,
+    stdinOnce: spec.stdinOnce,
+    mounts: [
+      ...room.images.openRoot(id).mountsAt(folders.rootfs),
+      // runc before 1.2 follows a symlink at /dev out of the root and writes there: it must be a folder.
+      { op: "mkdir", path: join(folders.rootfs, "dev"), mode: 0o755 },
+    ],
+    runtimeArgv: runtimeArgv(room, record, folders.runtimeLog, [
+      "run",
+      "--detach",
+      "--bundle",
+      folders.bundle,
+      "--pid-file",
+      folders.pidFile,
+      id,
+    ]),
+    deleteArgv: runtimeArgv(room, record, folders.runtimeLog, ["delete", "--force", id]),
+    pidFile: folders.pidFile,
+    ...(oomFile !== undefined && { oomFile }),
+  };
+}
+
+/** Keeps why the start failed; an earlier end stays otherwise as it was. Answers the fault to throw. */
+async function recordFailure(room: Room, record: ContainerRecord, error: unknown): Promise<Fault> {
+  const { id, state } = record;
+  const folders = foldersOf(room.host.paths, id);
+  const words = await readRuntimeWords(folders.runtimeLog);
+  const { fault, exitCode } = startFailure(error, words, record.process.args);
+  await rm(folders.bundle, { recursive: true, force: true });
+  const before = state.status === "exited" ? state : ({ status: "created" } as const);
+  attempt(room, () => room.store.transition(id, { ...before, error: fault.message, exitCode }));
+  for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
+  room.waitingSessions.delete(id);
+  if (record.spec.autoRemove) await erase(room, id);
+  return fault;
+}
