@@ -2,7 +2,8 @@
 import type { Clock } from "#core/clock";
 import type { Digest } from "#core/digest";
 import type { EventSink } from "#core/event";
-import type { Healthcheck, Platform } from "#core/oci";
+import type { ContainerDefaults, Healthcheck, Platform } from "#core/oci";
+import type { Reference } from "#core/reference";
 import type { Host, OutputChunk, StreamName, TerminalSize } from "#host";
 import type { Images } from "#images";
 import type { Endpoint, Networks, PortRequest } from "#networks";
@@ -52,26 +53,125 @@ export interface ContainerSpec {
   readonly privileged: boolean;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
-  /** Only `no-new-privileges[:bool]`, `seccomp=unconfined` and `seccomp=builtin` so far. */
+  /** As typed, but for `seccomp=`, which carries the profile itself (the client has read the file). */
   readonly securityOptions: readonly string[];
-  readonly limits: {
-    /** 0: no limit. */
-    readonly memoryBytes: number;
-    /** CPUs × 10⁹; 0: no limit. */
-    readonly nanoCpus: number;
-    /** 0 or less: no limit. */
-    readonly pids: number;
-  };
+  /** Undefined: Docker's list. An empty list masks nothing (`systempaths=unconfined`). */
+  readonly maskedPaths?: readonly string[];
+  readonly readonlyPaths?: readonly string[];
+  readonly namespaces: NamespaceModes;
+  readonly limits: Limits;
+  readonly ulimits: readonly Ulimit[];
+  /** −1000 to 1000. */
+  readonly oomScoreAdj: number;
+  /** Path of the parent group; absent: the daemon's. */
+  readonly cgroupParent?: string;
+  readonly devices: readonly DeviceRequest[];
+  /** `c 1:3 rwm`. */
+  readonly deviceRules: readonly string[];
+  /** `--gpus`, and CDI devices by their qualified names. */
+  readonly deviceRequests: readonly DeviceCapabilityRequest[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly storageOptions: Readonly<Record<string, string>>;
   readonly shmSizeBytes: number;
   readonly logging: {
-    readonly driver: "local" | "json-file" | "none";
+    readonly driver: LogDriver;
     readonly options: Readonly<Record<string, string>>;
   };
+  readonly restart: RestartPolicy;
   /** Name of an OCI runtime; absent: the daemon's default. */
   readonly runtime?: string;
   readonly annotations: Readonly<Record<string, string>>;
-  /** Carried for inspect; health checks run from a later version on. */
+  /** What the request says of the health check; what it leaves out is the image's. */
   readonly healthcheck?: Healthcheck;
+}
+
+/** Docker's words for each namespace; empty: the default (`private` for ipc, pid, uts and cgroup; the daemon's for user). */
+export interface NamespaceModes {
+  /** `private`, `shareable`, `none`, `host`, `container:ID`. */
+  readonly ipc: string;
+  /** `private`, `host`, `container:ID`. */
+  readonly pid: string;
+  /** `private`, `host`. */
+  readonly uts: string;
+  /** `private`, `host`. */
+  readonly cgroup: string;
+  /** `host`: none although the daemon remaps; `auto[:size=N]`: a range of its own. */
+  readonly user: string;
+}
+
+/** Limits on what a container uses; `update` changes them while it runs. 0 (and an empty text) is no limit but where said. */
+export interface Limits {
+  readonly memoryBytes: number;
+  /** Memory and swap together; −1: as much swap as there is; 0: twice the memory. */
+  readonly memorySwapBytes: number;
+  readonly memoryReservationBytes: number;
+  /** 0–100; absent: the kernel's. */
+  readonly memorySwappiness?: number;
+  readonly oomKillDisable: boolean;
+  /** CPUs × 10⁹. */
+  readonly nanoCpus: number;
+  readonly cpuShares: number;
+  /** Microseconds; −1: none. */
+  readonly cpuQuota: number;
+  /** Microseconds; 0: 100,000. */
+  readonly cpuPeriod: number;
+  /** Microseconds. */
+  readonly cpuRealtimePeriod: number;
+  readonly cpuRealtimeRuntime: number;
+  /** `0-3,5`. */
+  readonly cpusetCpus: string;
+  readonly cpusetMems: string;
+  /** 0 or less: no limit. */
+  readonly pids: number;
+  /** 10–1000. */
+  readonly blkioWeight: number;
+  readonly blkioWeightDevice: readonly { readonly path: string; readonly weight: number }[];
+  /** Bytes per second. */
+  readonly readBps: readonly DeviceRate[];
+  readonly writeBps: readonly DeviceRate[];
+  /** Operations per second. */
+  readonly readIops: readonly DeviceRate[];
+  readonly writeIops: readonly DeviceRate[];
+}
+
+export interface DeviceRate {
+  readonly path: string;
+  readonly rate: number;
+}
+
+/** `--ulimit`; −1: unlimited. */
+export interface Ulimit {
+  /** `nofile`, without `RLIMIT_`. */
+  readonly name: string;
+  readonly soft: number;
+  readonly hard: number;
+}
+
+/** `--device`. */
+export interface DeviceRequest {
+  readonly hostPath: string;
+  readonly containerPath: string;
+  /** Of `rwm`. */
+  readonly permissions: string;
+}
+
+/** `--gpus`, or `--device vendor.com/class=name` (driver `cdi`). */
+export interface DeviceCapabilityRequest {
+  readonly driver: string;
+  /** −1: all. */
+  readonly count: number;
+  readonly deviceIds: readonly string[];
+  /** OR of ANDs. */
+  readonly capabilities: readonly (readonly string[])[];
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export type LogDriver = "local" | "json-file" | "none" | "syslog" | "fluentd";
+
+export interface RestartPolicy {
+  readonly name: "no" | "always" | "unless-stopped" | "on-failure";
+  /** Of `on-failure`; 0: no bound. */
+  readonly maximumRetries: number;
 }
 
 /** A folder or file of the host that is shown in the container. */
@@ -102,8 +202,34 @@ export type ContainerState =
       readonly finishedNs: bigint;
       readonly error: string;
     }
+  | {
+      /** It ended, and its restart policy starts it again after a while. */
+      readonly status: "restarting";
+      readonly exitCode: number;
+      readonly oomKilled: boolean;
+      readonly startedNs: bigint;
+      readonly finishedNs: bigint;
+      readonly error: string;
+    }
   | { readonly status: "removing" }
   | { readonly status: "dead" };
+
+/** What its health check says of a running container. */
+export interface Health {
+  readonly status: "starting" | "healthy" | "unhealthy";
+  readonly failingStreak: number;
+  /** The last five, oldest first. */
+  readonly log: readonly HealthResult[];
+}
+
+export interface HealthResult {
+  readonly startedNs: bigint;
+  readonly endedNs: bigint;
+  /** 0 healthy; −1 when the check did not end in time or could not run. */
+  readonly exitCode: number;
+  /** At most 4,096 bytes. */
+  readonly output: string;
+}
 
 /** A container as the store knows it. */
 export interface Container {
@@ -124,10 +250,16 @@ export interface Container {
     /** Labels of image and request merged. */
     readonly labels: Readonly<Record<string, string>>;
     readonly exposedPorts: readonly string[];
+    /** Request and image merged; absent or `NONE`: no check. */
+    readonly healthcheck?: Healthcheck;
   };
   readonly hostname: string;
   readonly state: ContainerState;
   readonly restartCount: number;
+  /** Stopped by a person: `unless-stopped` leaves it so when the daemon starts. */
+  readonly stoppedByHand: boolean;
+  /** Present when it has a check and has run. */
+  readonly health?: Health;
   /** Present while it runs on a network with an address. */
   readonly endpoint?: Endpoint;
   readonly execIds: readonly string[];
@@ -199,6 +331,96 @@ export interface Exec {
     | { readonly status: "exited"; readonly exitCode: number; readonly pid: number };
 }
 
+/** One reading of a container's counters. */
+export interface Usage {
+  readonly timeNs: bigint;
+  readonly cpu: {
+    readonly totalNs: bigint;
+    readonly userNs: bigint;
+    readonly systemNs: bigint;
+    /** v1 only; empty elsewhere. */
+    readonly perCpuNs: readonly bigint[];
+    readonly periods: number;
+    readonly throttledPeriods: number;
+    readonly throttledNs: bigint;
+    /** Of the whole machine, in the same unit as Docker's `system_cpu_usage`. */
+    readonly machineNs: bigint;
+    readonly onlineCpus: number;
+  };
+  readonly memory: {
+    readonly usageBytes: number;
+    readonly maxUsageBytes: number;
+    /** The machine's memory where there is no limit. */
+    readonly limitBytes: number;
+    readonly failures: number;
+    /** The kernel's own counters: memory.stat. */
+    readonly counters: Readonly<Record<string, number>>;
+  };
+  readonly pids: { readonly current: number; readonly limit: number };
+  readonly blockIo: readonly {
+    readonly major: number;
+    readonly minor: number;
+    readonly op: string;
+    readonly bytes: number;
+    readonly operations: number;
+  }[];
+  /** By interface name; absent in the host's network. */
+  readonly networks?: Readonly<Record<string, InterfaceCounters>>;
+}
+
+export interface InterfaceCounters {
+  readonly rxBytes: number;
+  readonly rxPackets: number;
+  readonly rxErrors: number;
+  readonly rxDropped: number;
+  readonly txBytes: number;
+  readonly txPackets: number;
+  readonly txErrors: number;
+  readonly txDropped: number;
+}
+
+/** A reading and the one before it; both absent when the container does not run. */
+export interface UsageSample {
+  readonly id: string;
+  readonly name: string;
+  readonly usage?: Usage;
+  readonly before?: Usage;
+}
+
+/** One path of the writable layer that differs from the image. */
+export interface RootChange {
+  readonly path: string;
+  readonly kind: "modified" | "added" | "deleted";
+}
+
+/** A path in a container, as `GET /containers/{id}/archive` tells it. */
+export interface PathFacts {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** As from stat(2), with the type's bits. */
+  readonly mode: number;
+  readonly modifiedNs: bigint;
+  /** Resolved inside the container's root; empty when it is no symlink. */
+  readonly linkTarget: string;
+}
+
+/** What `update` changes; what is absent stays. */
+export interface ContainerUpdate {
+  readonly limits: Partial<Limits>;
+  readonly restart?: RestartPolicy;
+}
+
+export interface CommitRequest {
+  readonly reference?: Reference;
+  readonly author: string;
+  readonly message: string;
+  readonly pause: boolean;
+  /** Dockerfile instructions, as `import` takes them. */
+  readonly changes: readonly string[];
+  /** Takes the place of the container's own configuration. */
+  readonly config?: Partial<ContainerDefaults>;
+}
+
 export type WaitCondition = "not-running" | "next-exit" | "removed";
 
 export interface Containers {
@@ -242,6 +464,36 @@ export interface Containers {
   ): Promise<Session | undefined>;
   inspectExec(execId: string): Exec;
   resizeExec(execId: string, size: TerminalSize): Promise<void>;
+  /** Faults: `invalid` in Docker's words, `conflict` when it cannot be changed now. Answers the warnings. */
+  update(nameOrId: string, changes: ContainerUpdate): Promise<readonly string[]>;
+  /** Readings, one a second, until the signal; with `once` a single one (`oneShot`: without waiting for a second reading to compare it with). */
+  stats(
+    nameOrId: string,
+    options: { readonly once: boolean; readonly oneShot: boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<UsageSample>;
+  /** What differs from the image, sorted by path. */
+  changes(nameOrId: string): Promise<readonly RootChange[]>;
+  /** Faults `notFound`: `Could not find the file PATH in container X`. */
+  statPath(nameOrId: string, path: string): Promise<PathFacts>;
+  /** A tar of the path, named by its last part. */
+  readArchive(
+    nameOrId: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly facts: PathFacts; readonly archive: AsyncIterable<Uint8Array> }>;
+  /** Unpacks a tar (or one packed with gzip, bzip2, xz, zstd) into a folder of the container. */
+  writeArchive(
+    nameOrId: string,
+    path: string,
+    archive: AsyncIterable<Uint8Array>,
+    options: { readonly noOverwriteDirNonDir: boolean; readonly copyUidGid: boolean },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** A tar of the whole root filesystem, without mounts. */
+  exportRoot(nameOrId: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** Makes an image of the container's root filesystem. */
+  commit(nameOrId: string, request: CommitRequest, signal: AbortSignal): Promise<Digest>;
   /** Bytes of the writable layer, and with the image's layers, for `ps -s`. */
   sizes(nameOrId: string): Promise<{ readonly writableBytes: number; readonly rootBytes: number }>;
   /** Ends the room. `stopContainers` is the daemon's `--stop-containers-on-exit`; otherwise they run on. */
@@ -258,9 +510,14 @@ export interface ContainersOptions {
   readonly shimPath: string;
   /** Parent of the containers' cgroups; derived from the instance when undefined. */
   readonly cgroupParent?: string;
+  /** Limits that containers have which ask for none by that name: `--default-ulimit`. */
+  readonly defaultUlimits?: readonly Ulimit[];
+  /** `--userns-remap`: `default`, `user`, `user:group`, `uid:gid`; absent: none. */
+  readonly usernsRemap?: string;
   /** Told of failures that no caller waits for, such as cleaning that did not work. */
   readonly onUnexpected?: (error: unknown) => void;
 }
 
 export { openContainers } from "./open.ts";
 export { maskedPaths, readonlyPaths } from "./config/spec.ts";
+export { blankSpec, noLimits } from "./config/blank-spec.ts";

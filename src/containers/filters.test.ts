@@ -44,6 +44,7 @@ function record(
     hostname: name,
     state,
     restartCount: 0,
+    stoppedByHand: false,
     logPath: "",
     files: { hosts: "", hostname: "", resolvConf: "" },
   };

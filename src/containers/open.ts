@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { attach, resize } from "./streams/attach.ts";
 import { Background } from "./background.ts";
+import { Fault } from "#core/fault";
 import type { Container, Containers, ContainersOptions } from "./containers.ts";
 import { create } from "./life/create.ts";
 import { createExec, inspectExec, resizeExec, startExec } from "./streams/exec.ts";
@@ -78,9 +79,21 @@ function containersOf(room: Room): Containers {
     startExec: async (execId, options) => await startExec(room, execId, options),
     inspectExec: (execId) => inspectExec(room, execId),
     resizeExec: async (execId, size) => await resizeExec(room, execId, size),
+    update: async () => notYet("update"),
+    stats: () => notYet("stats"),
+    changes: async () => notYet("diff"),
+    statPath: async () => notYet("cp"),
+    readArchive: async () => notYet("cp"),
+    writeArchive: async () => notYet("cp"),
+    exportRoot: () => notYet("export"),
+    commit: async () => notYet("commit"),
     sizes: async (nameOrId) => await sizes(room, nameOrId),
     close: async (options) => await close(room, options),
   };
+}
+
+function notYet(what: string): never {
+  throw new Fault("unsupported", `${what} is not supported yet`);
 }
 
 /** The record with what other rooms know of it. */

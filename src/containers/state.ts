@@ -24,6 +24,7 @@ export function mustBeStartable({ id, state }: ContainerRecord): void {
       return;
     case "starting":
     case "running":
+    case "restarting":
       throw new Fault("notModified", `container ${id} is already running`);
     case "paused":
       throw new Fault("conflict", "cannot start a paused container, try unpause instead");

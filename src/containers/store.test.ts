@@ -30,6 +30,7 @@ function record(id: string, name: string): ContainerRecord {
     hostname: "h",
     state: { status: "created" },
     restartCount: 0,
+    stoppedByHand: false,
     logPath: "",
     files: { hosts: "", hostname: "", resolvConf: "" },
   };

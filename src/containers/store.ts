@@ -1,10 +1,11 @@
 import type { Database } from "#host";
 import { Fault } from "#core/fault";
 import { shortId } from "#core/ids";
-import type { Container, ContainerState } from "./containers.ts";
+import { blankSpec, noLimits } from "./config/blank-spec.ts";
+import type { Container, ContainerSpec, ContainerState } from "./containers.ts";
 
 /** What is kept of a container; its endpoint and execs are known elsewhere. */
-export type ContainerRecord = Omit<Container, "endpoint" | "execIds">;
+export type ContainerRecord = Omit<Container, "endpoint" | "execIds" | "health">;
 
 /**
  * The containers of this daemon: all in memory, every change in the database too. A record is a few kilobytes, and
@@ -27,8 +28,9 @@ export class Store {
         restarts INTEGER NOT NULL,
         record TEXT NOT NULL
       ) STRICT`,
+      "ALTER TABLE containers ADD COLUMN stopped_by_hand INTEGER NOT NULL DEFAULT 0",
     ]);
-    for (const row of database.all<Row>("SELECT name, state, restarts, record FROM containers"))
+    for (const row of database.all<Row>("SELECT name, state, restarts, stopped_by_hand, record FROM containers"))
       this.#remember(fromRow(row));
   }
 
@@ -64,15 +66,16 @@ export class Store {
   /** Adds a container. Fault `conflict` in Docker's words when its name is taken. */
   insert(record: ContainerRecord): void {
     this.#checkName(record.name);
-    const { name, state, restartCount, ...rest } = record;
+    const { name, state, restartCount, stoppedByHand, ...rest } = record;
     this.#database.run(
-      "INSERT INTO containers (id, name, image_id, status, state, restarts, record) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO containers (id, name, image_id, status, state, restarts, stopped_by_hand, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
       record.id,
       name,
       record.imageId,
       state.status,
       encode(state),
       restartCount,
+      stoppedByHand ? 1 : 0,
       encode(rest),
     );
     this.#remember(record);
@@ -91,6 +94,21 @@ export class Store {
       id,
     );
     return changed;
+  }
+
+  /** Whether a person stopped it, for `unless-stopped`. */
+  markStoppedByHand(id: string, stoppedByHand: boolean): void {
+    const record = this.#known(id);
+    if (record.stoppedByHand === stoppedByHand) return;
+    this.#remember({ ...record, stoppedByHand });
+    this.#database.run("UPDATE containers SET stopped_by_hand = ? WHERE id = ?", stoppedByHand ? 1 : 0, id);
+  }
+
+  /** Changes what was asked for, as `update` does. */
+  respecify(id: string, spec: ContainerSpec): ContainerRecord {
+    const { name, state, restartCount, stoppedByHand, ...rest } = { ...this.#known(id), spec };
+    this.#database.run("UPDATE containers SET record = ? WHERE id = ?", encode(rest), id);
+    return this.#remember({ ...rest, name, state, restartCount, stoppedByHand });
   }
 
   /** A state that a crash may forget: `starting` shows by itself in the monitor's folder. */
@@ -140,12 +158,29 @@ interface Row {
   readonly name: string;
   readonly state: string;
   readonly restarts: number;
+  readonly stopped_by_hand: number;
   readonly record: string;
 }
 
 function fromRow(row: Row): ContainerRecord {
-  const rest = decode(row.record) as Omit<ContainerRecord, "name" | "state" | "restartCount">;
-  return { ...rest, name: row.name, state: decode(row.state) as ContainerState, restartCount: row.restarts };
+  const rest = decode(row.record) as Omit<ContainerRecord, "name" | "state" | "restartCount" | "stoppedByHand">;
+  return {
+    ...rest,
+    spec: completed(rest.spec),
+    name: row.name,
+    state: decode(row.state) as ContainerState,
+    restartCount: row.restarts,
+    stoppedByHand: row.stopped_by_hand === 1,
+  };
+}
+
+/** Records of earlier versions lack what those could not be asked for. */
+function completed(spec: Partial<ContainerSpec>): ContainerSpec {
+  return {
+    ...blankSpec,
+    ...(spec as ContainerSpec),
+    limits: { ...noLimits, ...spec.limits },
+  };
 }
 
 /** JSON with times: a bigint becomes a list under `$ns`, which no request can bring, as its maps hold texts alone. */

@@ -76,8 +76,78 @@ export interface MountRequest {
   readonly ClusterOptions?: object;
 }
 
+export interface WeightDevice {
+  readonly Path: string;
+  readonly Weight: number;
+}
+
+export interface ThrottleDevice {
+  readonly Path: string;
+  /** Per second: bytes or operations. */
+  readonly Rate: number;
+}
+
+export interface DeviceMapping {
+  readonly PathOnHost: string;
+  readonly PathInContainer: string;
+  readonly CgroupPermissions: string;
+}
+
+/** `--gpus`, CDI devices. */
+export interface DeviceRequest {
+  readonly Driver: string;
+  /** −1: all. */
+  readonly Count: number;
+  readonly DeviceIDs: readonly string[] | null;
+  readonly Capabilities: readonly (readonly string[])[] | null;
+  readonly Options: Readonly<Record<string, string>> | null;
+}
+
+export interface Ulimit {
+  readonly Name: string;
+  readonly Soft: number;
+  readonly Hard: number;
+}
+
+/** What a container may use; also the body of `POST /containers/{id}/update`. */
+export interface Resources {
+  readonly CpuShares: number;
+  readonly Memory: number;
+  readonly NanoCpus: number;
+  readonly CgroupParent: string;
+  readonly BlkioWeight: number;
+  readonly BlkioWeightDevice: readonly WeightDevice[] | null;
+  readonly BlkioDeviceReadBps: readonly ThrottleDevice[] | null;
+  readonly BlkioDeviceWriteBps: readonly ThrottleDevice[] | null;
+  readonly BlkioDeviceReadIOps: readonly ThrottleDevice[] | null;
+  readonly BlkioDeviceWriteIOps: readonly ThrottleDevice[] | null;
+  readonly CpuPeriod: number;
+  readonly CpuQuota: number;
+  readonly CpuRealtimePeriod: number;
+  readonly CpuRealtimeRuntime: number;
+  readonly CpusetCpus: string;
+  readonly CpusetMems: string;
+  readonly Devices: readonly DeviceMapping[] | null;
+  readonly DeviceCgroupRules: readonly string[] | null;
+  readonly DeviceRequests: readonly DeviceRequest[] | null;
+  /** Answered before API 1.44 only. */
+  readonly KernelMemory?: number;
+  readonly KernelMemoryTCP?: number;
+  readonly MemoryReservation: number;
+  readonly MemorySwap: number;
+  /** −1 or null: the kernel's default. */
+  readonly MemorySwappiness: number | null;
+  readonly OomKillDisable: boolean | null;
+  readonly PidsLimit: number | null;
+  readonly Ulimits: readonly Ulimit[] | null;
+  readonly CpuCount: number;
+  readonly CpuPercent: number;
+  readonly IOMaximumIOps: number;
+  readonly IOMaximumBandwidth: number;
+}
+
 /** What belongs to the machine that runs the container (`HostConfig` of create and inspect). Optional fields are absent when empty, as Docker has it. */
-export interface HostConfig {
+export interface HostConfig extends Resources {
   readonly Binds: readonly string[] | null;
   readonly ContainerIDFile: string;
   readonly LogConfig: LogConfig;
@@ -115,39 +185,6 @@ export interface HostConfig {
   readonly Sysctls?: Readonly<Record<string, string>>;
   readonly Runtime: string;
   readonly Isolation: string;
-  readonly CpuShares: number;
-  readonly Memory: number;
-  readonly NanoCpus: number;
-  readonly CgroupParent: string;
-  readonly BlkioWeight: number;
-  readonly BlkioWeightDevice: readonly object[] | null;
-  readonly BlkioDeviceReadBps: readonly object[] | null;
-  readonly BlkioDeviceWriteBps: readonly object[] | null;
-  readonly BlkioDeviceReadIOps: readonly object[] | null;
-  readonly BlkioDeviceWriteIOps: readonly object[] | null;
-  readonly CpuPeriod: number;
-  readonly CpuQuota: number;
-  readonly CpuRealtimePeriod: number;
-  readonly CpuRealtimeRuntime: number;
-  readonly CpusetCpus: string;
-  readonly CpusetMems: string;
-  readonly Devices: readonly object[] | null;
-  readonly DeviceCgroupRules: readonly string[] | null;
-  readonly DeviceRequests: readonly object[] | null;
-  /** Answered before API 1.44 only. */
-  readonly KernelMemory?: number;
-  readonly KernelMemoryTCP?: number;
-  readonly MemoryReservation: number;
-  readonly MemorySwap: number;
-  /** −1 or null: the kernel's default. */
-  readonly MemorySwappiness: number | null;
-  readonly OomKillDisable: boolean | null;
-  readonly PidsLimit: number | null;
-  readonly Ulimits: readonly object[] | null;
-  readonly CpuCount: number;
-  readonly CpuPercent: number;
-  readonly IOMaximumIOps: number;
-  readonly IOMaximumBandwidth: number;
   readonly Mounts?: readonly MountRequest[];
   readonly MaskedPaths: readonly string[] | null;
   readonly ReadonlyPaths: readonly string[] | null;
@@ -189,4 +226,9 @@ export interface ContainerCreateRequest extends Partial<ContainerConfig> {
 export interface ContainerCreateAnswer {
   readonly Id: string;
   readonly Warnings: readonly string[];
+}
+
+/** Body of `POST /containers/{id}/update`. */
+export interface ContainerUpdateRequest extends Partial<Resources> {
+  readonly RestartPolicy?: RestartPolicy;
 }

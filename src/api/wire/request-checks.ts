@@ -1,15 +1,34 @@
 import { Fault } from "#core/fault";
 import type { Healthcheck } from "#core/oci";
-import { anyObject, type Check, flag, integer, list, map, nullable, object, text, words } from "./check.ts";
+import {
+  anyObject,
+  type Check,
+  type FieldChecks,
+  flag,
+  integer,
+  list,
+  map,
+  nullable,
+  object,
+  text,
+  words,
+} from "./check.ts";
 import type {
   ContainerConfig,
   ContainerCreateRequest,
+  ContainerUpdateRequest,
+  DeviceMapping,
+  DeviceRequest,
   EndpointSettings,
   HostConfig,
   LogConfig,
   MountRequest,
   PortBinding,
+  Resources,
   RestartPolicy,
+  ThrottleDevice,
+  Ulimit,
+  WeightDevice,
 } from "./container-config.ts";
 import type { ExecCreateRequest, ExecStartRequest } from "./container-types.ts";
 import type { RegistryAuthHeader } from "./image-types.ts";
@@ -20,6 +39,11 @@ export function checkContainerCreate(body: unknown): ContainerCreateRequest {
     throw new Fault("invalid", "config cannot be empty in order to create a container");
   }
   return createRequest(body, "");
+}
+
+/** Checks the body of `POST /containers/{id}/update`. */
+export function checkContainerUpdate(body: unknown): ContainerUpdateRequest {
+  return updateRequest(body ?? {}, "");
 }
 
 /** Checks the body of `POST /containers/{id}/exec`. */
@@ -39,7 +63,6 @@ export function checkRegistryAuth(document: unknown): RegistryAuthHeader {
 
 const texts = list(text);
 const textMap = map(text);
-const objects = list(anyObject);
 
 const healthcheck = object<Healthcheck>({
   Test: texts,
@@ -119,6 +142,81 @@ const logConfig: Check<LogConfig> = (value, place) => ({
   ...object<LogConfig>({ Type: text, Config: textMap })(value, place),
 });
 
+const weightDevice: Check<WeightDevice> = (value, place) => ({
+  Path: "",
+  Weight: 0,
+  ...object<WeightDevice>({ Path: text, Weight: integer })(value, place),
+});
+
+const throttleDevice: Check<ThrottleDevice> = (value, place) => ({
+  Path: "",
+  Rate: 0,
+  ...object<ThrottleDevice>({ Path: text, Rate: integer })(value, place),
+});
+
+const deviceMapping: Check<DeviceMapping> = (value, place) => ({
+  PathOnHost: "",
+  PathInContainer: "",
+  CgroupPermissions: "",
+  ...object<DeviceMapping>({ PathOnHost: text, PathInContainer: text, CgroupPermissions: text })(value, place),
+});
+
+const deviceRequest: Check<DeviceRequest> = (value, place) => ({
+  Driver: "",
+  Count: 0,
+  DeviceIDs: null,
+  Capabilities: null,
+  Options: null,
+  ...object<DeviceRequest>({
+    Driver: text,
+    Count: integer,
+    DeviceIDs: texts,
+    Capabilities: list(texts),
+    Options: textMap,
+  })(value, place),
+});
+
+const ulimit: Check<Ulimit> = (value, place) => ({
+  Name: "",
+  Soft: 0,
+  Hard: 0,
+  ...object<Ulimit>({ Name: text, Soft: integer, Hard: integer })(value, place),
+});
+
+const resources = {
+  CpuShares: integer,
+  Memory: integer,
+  NanoCpus: integer,
+  CgroupParent: text,
+  BlkioWeight: integer,
+  BlkioWeightDevice: list(weightDevice),
+  BlkioDeviceReadBps: list(throttleDevice),
+  BlkioDeviceWriteBps: list(throttleDevice),
+  BlkioDeviceReadIOps: list(throttleDevice),
+  BlkioDeviceWriteIOps: list(throttleDevice),
+  CpuPeriod: integer,
+  CpuQuota: integer,
+  CpuRealtimePeriod: integer,
+  CpuRealtimeRuntime: integer,
+  CpusetCpus: text,
+  CpusetMems: text,
+  Devices: list(deviceMapping),
+  DeviceCgroupRules: texts,
+  DeviceRequests: list(deviceRequest),
+  KernelMemory: integer,
+  KernelMemoryTCP: integer,
+  MemoryReservation: integer,
+  MemorySwap: integer,
+  MemorySwappiness: integer,
+  OomKillDisable: flag,
+  PidsLimit: integer,
+  Ulimits: list(ulimit),
+  CpuCount: integer,
+  CpuPercent: integer,
+  IOMaximumIOps: integer,
+  IOMaximumBandwidth: integer,
+} satisfies FieldChecks<Resources>;
+
 const hostConfig = object<HostConfig>({
   Binds: texts,
   ContainerIDFile: text,
@@ -156,37 +254,7 @@ const hostConfig = object<HostConfig>({
   Sysctls: textMap,
   Runtime: text,
   Isolation: text,
-  CpuShares: integer,
-  Memory: integer,
-  NanoCpus: integer,
-  CgroupParent: text,
-  BlkioWeight: integer,
-  BlkioWeightDevice: objects,
-  BlkioDeviceReadBps: objects,
-  BlkioDeviceWriteBps: objects,
-  BlkioDeviceReadIOps: objects,
-  BlkioDeviceWriteIOps: objects,
-  CpuPeriod: integer,
-  CpuQuota: integer,
-  CpuRealtimePeriod: integer,
-  CpuRealtimeRuntime: integer,
-  CpusetCpus: text,
-  CpusetMems: text,
-  Devices: objects,
-  DeviceCgroupRules: texts,
-  DeviceRequests: objects,
-  KernelMemory: integer,
-  KernelMemoryTCP: integer,
-  MemoryReservation: integer,
-  MemorySwap: integer,
-  MemorySwappiness: integer,
-  OomKillDisable: flag,
-  PidsLimit: integer,
-  Ulimits: objects,
-  CpuCount: integer,
-  CpuPercent: integer,
-  IOMaximumIOps: integer,
-  IOMaximumBandwidth: integer,
+  ...resources,
   Mounts: list(mount),
   MaskedPaths: texts,
   ReadonlyPaths: texts,
@@ -222,6 +290,8 @@ const createRequest = object<ContainerCreateRequest>({
     EndpointsConfig: map(nullable(endpoint)),
   }),
 });
+
+const updateRequest = object<ContainerUpdateRequest>({ ...resources, RestartPolicy: restartPolicy });
 
 const execCreate = object<ExecCreateRequest>({
   User: text,

@@ -19,4 +19,10 @@ export { formatTime, parseDuration, parseTime } from "./times.ts";
 export { encodeFrame, type Frame, FrameDecoder, type FrameStream } from "./frames.ts";
 export { parseJson, toJson } from "./json.ts";
 export { errorLine, type ProgressMessage, progressLine } from "./progress.ts";
-export { checkContainerCreate, checkExecCreate, checkExecStart, checkRegistryAuth } from "./request-checks.ts";
+export {
+  checkContainerCreate,
+  checkContainerUpdate,
+  checkExecCreate,
+  checkExecStart,
+  checkRegistryAuth,
+} from "./request-checks.ts";

@@ -1,5 +1,12 @@
 import { readFileSync } from "node:fs";
-import type { ContainerCreateRequest, EndpointSettings, HostConfig } from "#api/client";
+import type {
+  ContainerCreateRequest,
+  DeviceMapping,
+  DeviceRequest,
+  EndpointSettings,
+  HostConfig,
+  ThrottleDevice,
+} from "#api/client";
 import { ExitStatus } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { parseSize } from "../output/size.ts";
@@ -106,11 +113,14 @@ function resources(flags: ContainerFlags, changed: ReadonlySet<string>): Partial
     Memory: flags.memory,
     NanoCpus: flags.cpus,
     BlkioWeight: flags["blkio-weight"],
-    BlkioWeightDevice: flags["blkio-weight-device"].map((item) => deviceSetting(item, "Weight", Number)),
-    BlkioDeviceReadBps: flags["device-read-bps"].map((item) => deviceSetting(item, "Rate", parseSize)),
-    BlkioDeviceWriteBps: flags["device-write-bps"].map((item) => deviceSetting(item, "Rate", parseSize)),
-    BlkioDeviceReadIOps: flags["device-read-iops"].map((item) => deviceSetting(item, "Rate", Number)),
-    BlkioDeviceWriteIOps: flags["device-write-iops"].map((item) => deviceSetting(item, "Rate", Number)),
+    BlkioWeightDevice: flags["blkio-weight-device"].map((item) => ({
+      Path: devicePath(item),
+      Weight: deviceNumber(item, Number),
+    })),
+    BlkioDeviceReadBps: flags["device-read-bps"].map((item) => throttle(item, parseSize)),
+    BlkioDeviceWriteBps: flags["device-write-bps"].map((item) => throttle(item, parseSize)),
+    BlkioDeviceReadIOps: flags["device-read-iops"].map((item) => throttle(item, Number)),
+    BlkioDeviceWriteIOps: flags["device-write-iops"].map((item) => throttle(item, Number)),
     CpuPeriod: flags["cpu-period"],
     CpuQuota: flags["cpu-quota"],
     CpuRealtimePeriod: flags["cpu-rt-period"],
@@ -251,7 +261,7 @@ function reasonOf(error: unknown, path: string): string {
   return code === "ENOENT" ? `open ${path}: no such file or directory` : message;
 }
 
-function readDevice(item: string): object {
+function readDevice(item: string): DeviceMapping {
   const [host = "", second, third] = item.split(":");
   const isMode = (text: string | undefined): boolean => text !== undefined && /^[rwm]{1,3}$/.test(text);
   if (item.split(":").length > 3) throw new Error(`bad format for path: ${item}`);
@@ -264,7 +274,7 @@ function readDevice(item: string): object {
   };
 }
 
-function readGpus(item: string): object {
+function readGpus(item: string): DeviceRequest {
   const count = item === "all" ? -1 : Number(/^(?:count=)?(\d+)$/.exec(item)?.[1] ?? Number.NaN);
   const devices = /^"?device=(.+?)"?$/.exec(item)?.[1];
   if (devices === undefined && Number.isNaN(count)) throw new Error(`invalid --gpus: ${item}`);
@@ -277,11 +287,21 @@ function readGpus(item: string): object {
   };
 }
 
-function deviceSetting(item: string, key: string, read: (text: string) => number): object {
-  const colon = item.lastIndexOf(":");
-  const value = colon < 0 ? Number.NaN : read(item.slice(colon + 1));
-  if (!item.startsWith("/dev/") || !Number.isSafeInteger(value) || value < 0) throw new Error(`bad format: ${item}`);
-  return { Path: item.slice(0, colon), [key]: value };
+/** `/dev/sda:1mb` */
+function throttle(item: string, read: (text: string) => number): ThrottleDevice {
+  return { Path: devicePath(item), Rate: deviceNumber(item, read) };
+}
+
+function devicePath(item: string): string {
+  const path = item.slice(0, Math.max(0, item.lastIndexOf(":")));
+  if (!path.startsWith("/dev/")) throw new Error(`bad format for device path: ${item}`);
+  return path;
+}
+
+function deviceNumber(item: string, read: (text: string) => number): number {
+  const value = read(item.slice(item.lastIndexOf(":") + 1));
+  if (!Number.isSafeInteger(value) || value < 0) throw new Error(`invalid rate or weight for device: ${item}`);
+  return value;
 }
 
 function orNull<Item>(items: readonly Item[]): readonly Item[] | null {

@@ -1,5 +1,7 @@
+import type { Ulimit } from "#api/wire";
+
 /** Reads `--ulimit NAME=SOFT[:HARD]`; throws an Error in Docker's words. */
-export function readUlimit(item: string): object {
+export function readUlimit(item: string): Ulimit {
   const [, name, soft, hard] = /^([a-z]+)=(-?\d+|unlimited)(?::(-?\d+|unlimited))?$/.exec(item) ?? [];
   if (name === undefined || soft === undefined) throw new Error(`invalid ulimit argument: ${item}`);
   const number = (text: string): number => (text === "unlimited" ? -1 : Number(text));

@@ -4,10 +4,11 @@ import { type FaultKind, isFault } from "#core/fault";
 import { checkSpec, parseExtraHost, parseSize } from "./checks.ts";
 import type { ContainerSpec } from "../containers.ts";
 import { plainSpec } from "../testing/plain-spec.ts";
+import { noLimits } from "./blank-spec.ts";
 
 const bind = { source: "/s", target: "/t", readOnly: false, createSource: true, propagation: "rprivate" as const };
 const port = { protocol: "tcp" as const, containerPort: 80, hostIp: "", hostPort: { first: 0, last: 0 } };
-const limits = { memoryBytes: 0, nanoCpus: 0, pids: 0 };
+const limits = noLimits;
 
 const cases: [Partial<ContainerSpec>, FaultKind, RegExp][] = [
   [{ hostname: "-x" }, "invalid", /^invalid hostname format: -x$/],
@@ -55,7 +56,7 @@ test("checkSpec: lets ordinary requests pass, and warns of ports that the host's
     ...plainSpec,
     hostname: "web.example",
     env: ["A=1", "GONE"],
-    limits: { memoryBytes: 6 << 20, nanoCpus: 2e9, pids: -1 },
+    limits: { ...noLimits, memoryBytes: 6 << 20, nanoCpus: 2e9, pids: -1 },
     binds: [bind],
     tmpfs: { "/run": "size=64m,mode=1777,exec", "/x": "" },
     securityOptions: ["no-new-privileges:true", "seccomp=unconfined"],

@@ -4,10 +4,12 @@ import type { Machine } from "#host";
 import { Fault } from "#core/fault";
 import type { ContainerSpec } from "../containers.ts";
 import { parseNetworkMode } from "./network-mode.ts";
+import { refuseNotYet } from "./not-yet.ts";
 import { tmpfsMount } from "./spec-mounts.ts";
 
 /** Checks what can be checked of a request without its image. Faults: `invalid` in Docker's words, `unsupported` for what is still to come. Answers the warnings. */
 export function checkSpec(spec: ContainerSpec, machine: Pick<Machine, "cpus">): string[] {
+  refuseNotYet(spec);
   checkNames(spec);
   checkEnv(spec.env);
   checkLimits(spec.limits, machine.cpus);

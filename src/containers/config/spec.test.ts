@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { defaultCapabilities } from "./capabilities.ts";
 import { bundleText, runtimeSpec, type SpecInputs } from "./spec.ts";
 import { plainSpec } from "../testing/plain-spec.ts";
+import { noLimits } from "./blank-spec.ts";
 
 const inputs: SpecInputs = {
   spec: plainSpec,
@@ -44,7 +45,7 @@ const cases: Record<string, SpecInputs> = {
       readOnlyRoot: true,
       domainname: "example.org",
       securityOptions: ["no-new-privileges"],
-      limits: { memoryBytes: 64 << 20, nanoCpus: 1_500_000_000, pids: 100 },
+      limits: { ...noLimits, memoryBytes: 64 << 20, nanoCpus: 1_500_000_000, pids: 100 },
       tmpfs: { "/data/cache": "size=1m,exec", "/dev/shm": "mode=700" },
       binds: [
         { source: "/srv/data", target: "/data", readOnly: true, createSource: true, propagation: "rslave" },

@@ -43,6 +43,7 @@ export async function create(
       hostname: hostnameOf(room, spec, id),
       state: { status: "created" },
       restartCount: 0,
+      stoppedByHand: false,
       logPath: spec.logging.driver === "none" ? "" : log,
       files: { hosts, hostname, resolvConf },
     };

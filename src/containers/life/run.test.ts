@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { isFault, type FaultKind } from "#core/fault";
 import { type Bed, openBed } from "../testing/bed.ts";
+import { noLimits } from "../config/blank-spec.ts";
 
 let bed: Bed;
 before(async () => {
@@ -201,7 +202,7 @@ test("containers: limits hold, and an OOM kill is told", async () => {
   bed.events.length = 0;
   const { id, exitCode } = await bed.run({
     command: ["tail", "/dev/zero"],
-    limits: { memoryBytes: 16 << 20, nanoCpus: 5e8, pids: 30 },
+    limits: { ...noLimits, memoryBytes: 16 << 20, nanoCpus: 5e8, pids: 30 },
   });
   assert.equal(exitCode, 137);
   const { state } = bed.containers.find(id);

@@ -1,34 +1,10 @@
+import { blankSpec } from "../config/blank-spec.ts";
 import type { ContainerSpec } from "../containers.ts";
 
-/** What the API makes of an empty request. */
+/** A container without a network, as most tests want it. */
 export const plainSpec: ContainerSpec = {
+  ...blankSpec,
   image: "busybox",
-  groupAdd: [],
-  env: [],
-  labels: {},
-  tty: false,
-  stdinOpen: false,
-  stdinOnce: false,
   attach: { stdin: false, stdout: true, stderr: true },
-  exposedPorts: [],
-  publishAll: false,
-  ports: [],
   networkMode: "none",
-  dns: [],
-  dnsOptions: [],
-  dnsSearch: [],
-  extraHosts: [],
-  binds: [],
-  tmpfs: {},
-  readOnlyRoot: false,
-  init: false,
-  autoRemove: false,
-  privileged: false,
-  capAdd: [],
-  capDrop: [],
-  securityOptions: [],
-  limits: { memoryBytes: 0, nanoCpus: 0, pids: 0 },
-  shmSizeBytes: 64 * 1024 * 1024,
-  logging: { driver: "local", options: {} },
-  annotations: {},
 };

@@ -10,21 +10,22 @@ export function statusWord(state: ContainerState): StatusWord {
 /** `State` of inspect. */
 export function stateAnswer({ state }: Container): ContainerStateAnswer {
   const isUp = state.status === "running" || state.status === "paused";
-  const exited = state.status === "exited" ? state : undefined;
+  const ended = state.status === "exited" || state.status === "restarting" ? state : undefined;
   const created = state.status === "created" ? state : undefined;
   const startedNs = "startedNs" in state ? state.startedNs : undefined;
   return {
     Status: statusWord(state),
-    Running: isUp,
+    // Docker counts one that waits for its restart as running.
+    Running: isUp || state.status === "restarting",
     Paused: state.status === "paused",
-    Restarting: false,
-    OOMKilled: exited?.oomKilled ?? false,
+    Restarting: state.status === "restarting",
+    OOMKilled: ended?.oomKilled ?? false,
     Dead: state.status === "dead",
     Pid: isUp ? state.pid : 0,
-    ExitCode: exited?.exitCode ?? created?.exitCode ?? 0,
-    Error: exited?.error ?? created?.error ?? "",
+    ExitCode: ended?.exitCode ?? created?.exitCode ?? 0,
+    Error: ended?.error ?? created?.error ?? "",
     StartedAt: startedNs === undefined ? zeroTime : rfc3339Nano(startedNs),
-    FinishedAt: exited === undefined ? zeroTime : rfc3339Nano(exited.finishedNs),
+    FinishedAt: ended === undefined ? zeroTime : rfc3339Nano(ended.finishedNs),
   };
 }
 
@@ -40,6 +41,8 @@ export function statusText(state: ContainerState, nowNs: bigint): string {
       return `Up ${ageText(nowNs - state.startedNs)} (Paused)`;
     case "exited":
       return `Exited (${state.exitCode}) ${ageText(nowNs - state.finishedNs)} ago`;
+    case "restarting":
+      return `Restarting (${state.exitCode}) ${ageText(nowNs - state.finishedNs)} ago`;
     case "removing":
       return "Removal In Progress";
     case "dead":

@@ -1,5 +1,20 @@
-import type { ApiVersion, HostConfig, MountRequest, PortBinding, PortMap } from "#api/wire";
-import { type ContainerSpec, maskedPaths, readonlyPaths } from "#containers";
+import type {
+  ApiVersion,
+  DeviceRequest,
+  HostConfig,
+  MountRequest,
+  PortBinding,
+  PortMap,
+  Resources,
+  ThrottleDevice,
+} from "#api/wire";
+import {
+  type ContainerSpec,
+  type DeviceCapabilityRequest,
+  type DeviceRate,
+  maskedPaths,
+  readonlyPaths,
+} from "#containers";
 import type { PortRequest } from "#networks";
 import { apiVersion } from "#api/wire";
 import { shownNetworkMode } from "./container-network.ts";
@@ -20,7 +35,7 @@ export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, machi
     LogConfig: { Type: spec.logging.driver, Config: spec.logging.options },
     NetworkMode: shownNetworkMode(spec.networkMode),
     PortBindings: portBindings(spec.ports),
-    RestartPolicy: { Name: "no", MaximumRetryCount: 0 },
+    RestartPolicy: { Name: spec.restart.name, MaximumRetryCount: spec.restart.maximumRetries },
     AutoRemove: spec.autoRemove,
     VolumeDriver: "",
     VolumesFrom: null,
@@ -28,66 +43,91 @@ export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, machi
     ...(Object.keys(spec.annotations).length > 0 && { Annotations: spec.annotations }),
     CapAdd: orNull(spec.capAdd),
     CapDrop: orNull(spec.capDrop),
-    CgroupnsMode: "private",
+    CgroupnsMode: spec.namespaces.cgroup === "" ? "private" : spec.namespaces.cgroup,
     Dns: spec.dns,
     DnsOptions: spec.dnsOptions,
     DnsSearch: spec.dnsSearch,
     ExtraHosts: orNull(spec.extraHosts),
     GroupAdd: orNull(spec.groupAdd),
-    IpcMode: "private",
+    IpcMode: spec.namespaces.ipc === "" ? "private" : spec.namespaces.ipc,
     Cgroup: "",
     Links: null,
-    OomScoreAdj: 0,
-    PidMode: "",
+    OomScoreAdj: spec.oomScoreAdj,
+    PidMode: spec.namespaces.pid,
     Privileged: spec.privileged,
     PublishAllPorts: spec.publishAll,
     ReadonlyRootfs: spec.readOnlyRoot,
     SecurityOpt: orNull(spec.securityOptions),
-    UTSMode: "",
-    UsernsMode: "",
+    ...(Object.keys(spec.storageOptions).length > 0 && { StorageOpt: spec.storageOptions }),
+    UTSMode: spec.namespaces.uts,
+    UsernsMode: spec.namespaces.user,
     ShmSize: spec.shmSizeBytes,
+    ...(Object.keys(spec.sysctls).length > 0 && { Sysctls: spec.sysctls }),
     Runtime: spec.runtime ?? machine.defaultRuntime,
     Isolation: "",
     ...resources(spec, machine),
     ...(version < apiVersion("1.44") && { KernelMemory: 0, KernelMemoryTCP: 0 }),
-    MaskedPaths: spec.privileged ? null : [...maskedPaths, ...machine.throttleFolders],
-    ReadonlyPaths: spec.privileged ? null : readonlyPaths,
+    MaskedPaths: spec.maskedPaths ?? (spec.privileged ? null : [...maskedPaths, ...machine.throttleFolders]),
+    ReadonlyPaths: spec.readonlyPaths ?? (spec.privileged ? null : readonlyPaths),
     ...(spec.init && { Init: true }),
   };
 }
 
-function resources({ limits }: ContainerSpec, { limitsSwap }: MachineFacts) {
+function resources(spec: ContainerSpec, { limitsSwap }: MachineFacts): Resources {
+  const { limits } = spec;
   return {
-    CpuShares: 0,
+    CpuShares: limits.cpuShares,
     Memory: limits.memoryBytes,
     NanoCpus: limits.nanoCpus,
-    CgroupParent: "",
-    BlkioWeight: 0,
-    BlkioWeightDevice: [],
-    BlkioDeviceReadBps: [],
-    BlkioDeviceWriteBps: [],
-    BlkioDeviceReadIOps: [],
-    BlkioDeviceWriteIOps: [],
-    CpuPeriod: 0,
-    CpuQuota: 0,
-    CpuRealtimePeriod: 0,
-    CpuRealtimeRuntime: 0,
-    CpusetCpus: "",
-    CpusetMems: "",
-    Devices: [],
-    DeviceCgroupRules: null,
-    DeviceRequests: null,
-    MemoryReservation: 0,
-    // As Docker has it, a memory limit alone allows as much swap again.
-    MemorySwap: limitsSwap || limits.memoryBytes === 0 ? limits.memoryBytes * 2 : -1,
-    MemorySwappiness: null,
-    OomKillDisable: null,
+    CgroupParent: spec.cgroupParent ?? "",
+    BlkioWeight: limits.blkioWeight,
+    BlkioWeightDevice: limits.blkioWeightDevice.map(({ path, weight }) => ({ Path: path, Weight: weight })),
+    BlkioDeviceReadBps: limits.readBps.map(throttle),
+    BlkioDeviceWriteBps: limits.writeBps.map(throttle),
+    BlkioDeviceReadIOps: limits.readIops.map(throttle),
+    BlkioDeviceWriteIOps: limits.writeIops.map(throttle),
+    CpuPeriod: limits.cpuPeriod,
+    CpuQuota: limits.cpuQuota,
+    CpuRealtimePeriod: limits.cpuRealtimePeriod,
+    CpuRealtimeRuntime: limits.cpuRealtimeRuntime,
+    CpusetCpus: limits.cpusetCpus,
+    CpusetMems: limits.cpusetMems,
+    Devices: spec.devices.map((device) => ({
+      PathOnHost: device.hostPath,
+      PathInContainer: device.containerPath,
+      CgroupPermissions: device.permissions,
+    })),
+    DeviceCgroupRules: orNull(spec.deviceRules),
+    DeviceRequests: spec.deviceRequests.length === 0 ? null : spec.deviceRequests.map(deviceRequest),
+    MemoryReservation: limits.memoryReservationBytes,
+    MemorySwap: limits.memorySwapBytes === 0 ? defaultSwap(limits.memoryBytes, limitsSwap) : limits.memorySwapBytes,
+    MemorySwappiness: limits.memorySwappiness ?? null,
+    OomKillDisable: limits.oomKillDisable ? true : null,
     PidsLimit: limits.pids > 0 ? limits.pids : null,
-    Ulimits: [],
+    Ulimits: spec.ulimits.map(({ name, soft, hard }) => ({ Name: name, Hard: hard, Soft: soft })),
     CpuCount: 0,
     CpuPercent: 0,
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
+  };
+}
+
+/** As Docker has it, a memory limit alone allows as much swap again. */
+function defaultSwap(memoryBytes: number, limitsSwap: boolean): number {
+  return limitsSwap || memoryBytes === 0 ? memoryBytes * 2 : -1;
+}
+
+function throttle({ path, rate }: DeviceRate): ThrottleDevice {
+  return { Path: path, Rate: rate };
+}
+
+function deviceRequest(request: DeviceCapabilityRequest): DeviceRequest {
+  return {
+    Driver: request.driver,
+    Count: request.count,
+    DeviceIDs: orNull(request.deviceIds),
+    Capabilities: request.capabilities,
+    Options: request.options,
   };
 }
 

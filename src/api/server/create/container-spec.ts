@@ -1,7 +1,9 @@
 import type { ContainerCreateRequest, HostConfig } from "#api/wire";
-import type { BindRequest, ContainerSpec } from "#containers";
+import type { BindRequest, ContainerSpec, LogDriver } from "#containers";
 import { Fault } from "#core/fault";
 import type { Platform } from "#core/oci";
+import { readIsolation } from "./isolation.ts";
+import { readLimits, readRestartPolicy } from "./limits.ts";
 import { checkTarget, readBind, readMounts } from "./mounts.ts";
 import { readExposedPorts, readPortBindings } from "./ports.ts";
 import { refuseUnsupported } from "./unsupported-fields.ts";
@@ -17,7 +19,8 @@ export interface SpecDefaults {
 }
 
 /** Drivers that Docker has built in and Slipway does not have yet; all other names would be plugins. */
-const dockersDrivers = new Set(["awslogs", "etwlogs", "fluentd", "gcplogs", "gelf", "journald", "splunk", "syslog"]);
+const dockersDrivers = new Set(["awslogs", "etwlogs", "gcplogs", "gelf", "journald", "splunk"]);
+const ourDrivers = ["local", "json-file", "none", "syslog", "fluentd"] as const satisfies readonly LogDriver[];
 
 const defaultShmSizeBytes = 64 * 1024 * 1024;
 
@@ -50,20 +53,15 @@ export function containerSpec(request: ContainerCreateRequest, defaults: SpecDef
     extraHosts: host.ExtraHosts ?? [],
     binds: readBinds([...(host.Binds ?? []).map(readBind), ...mounts.binds], defaults),
     tmpfs: { ...readTmpfs(host.Tmpfs ?? {}), ...mounts.tmpfs },
-    readOnlyRoot: host.ReadonlyRootfs ?? false,
     init: host.Init ?? false,
     autoRemove: host.AutoRemove ?? false,
-    privileged: host.Privileged ?? false,
-    capAdd: host.CapAdd ?? [],
-    capDrop: host.CapDrop ?? [],
-    securityOptions: host.SecurityOpt ?? [],
-    limits: {
-      memoryBytes: host.Memory ?? 0,
-      nanoCpus: host.NanoCpus ?? 0,
-      pids: Math.max(host.PidsLimit ?? 0, 0),
-    },
+    ...readIsolation(host),
+    limits: readLimits(host),
+    ...(isFilled(host.CgroupParent) && { cgroupParent: host.CgroupParent }),
+    storageOptions: host.StorageOpt ?? {},
     shmSizeBytes: shmSize(host.ShmSize),
     logging: logging(host.LogConfig, defaults),
+    restart: readRestartPolicy(host.RestartPolicy),
     ...(isFilled(host.Runtime) && { runtime: host.Runtime }),
     annotations: host.Annotations ?? {},
     ...(request.Healthcheck !== undefined && { healthcheck: request.Healthcheck }),
@@ -126,15 +124,18 @@ function shmSize(wanted: number | undefined): number {
 function logging(wanted: HostConfig["LogConfig"] | undefined, defaults: SpecDefaults): ContainerSpec["logging"] {
   const type = wanted?.Type ?? "";
   if (type === "") return { driver: defaults.logDriver, options: { ...defaults.logOptions, ...wanted?.Config } };
-  if (type === "local" || type === "json-file" || type === "none")
-    return { driver: type, options: wanted?.Config ?? {} };
+  if (isOurs(type)) return { driver: type, options: wanted?.Config ?? {} };
   const shown = type.slice(0, 50);
   if (!dockersDrivers.has(type)) {
     throw new Fault("invalid", `error looking up logging plugin ${shown}: plugin "${shown}" not found`);
   }
-  throw new Fault("unsupported", `--log-driver ${shown} is not supported yet (HostConfig.LogConfig)`, {
-    remedy: "Use local, json-file or none.",
+  throw new Fault("unsupported", `--log-driver ${shown} is not supported (HostConfig.LogConfig)`, {
+    remedy: `Use ${ourDrivers.join(", ")}.`,
   });
+}
+
+function isOurs(name: string): name is LogDriver {
+  return (ourDrivers as readonly string[]).includes(name);
 }
 
 function readTmpfs(wanted: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

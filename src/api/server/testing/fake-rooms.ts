@@ -1,4 +1,4 @@
-import type { Container, Containers, Exec, Session } from "#containers";
+import { blankSpec, type Container, type Containers, type Exec, type Session } from "#containers";
 import { systemClock } from "#core/clock";
 import type { Digest } from "#core/digest";
 import type { Event } from "#core/event";
@@ -281,35 +281,13 @@ function fakeContainer(): Container {
     createdNs: 1_700_000_000_000_000_000n,
     imageId: fakeImageId,
     spec: {
+      ...blankSpec,
       image: "busybox",
-      groupAdd: [],
-      env: [],
-      labels: {},
-      tty: false,
       stdinOpen: true,
       stdinOnce: true,
       attach: { stdin: true, stdout: true, stderr: true },
       exposedPorts: ["80/tcp"],
-      publishAll: false,
       ports: [{ protocol: "tcp", containerPort: 8080, hostIp: "", hostPort: { first: 0, last: 0 } }],
-      networkMode: "default",
-      dns: [],
-      dnsOptions: [],
-      dnsSearch: [],
-      extraHosts: [],
-      binds: [],
-      tmpfs: {},
-      readOnlyRoot: false,
-      init: false,
-      autoRemove: false,
-      privileged: false,
-      capAdd: [],
-      capDrop: [],
-      securityOptions: [],
-      limits: { memoryBytes: 0, nanoCpus: 0, pids: 0 },
-      shmSizeBytes: 67_108_864,
-      logging: { driver: "local", options: {} },
-      annotations: {},
     },
     process: {
       args: ["sh", "-c", "echo hello"],
@@ -325,6 +303,7 @@ function fakeContainer(): Container {
     hostname: "abababababab",
     state: { status: "running", pid: 42, startedNs: systemClock.now() - 3_200_000_000n },
     restartCount: 0,
+    stoppedByHand: false,
     endpoint: {
       id: "e1".repeat(32),
       networkId: "b1".repeat(32),
