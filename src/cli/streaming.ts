@@ -1,5 +1,5 @@
 import type { Connection, OutputPiece } from "#api/client";
-import { DetachWatch } from "./detach-keys.ts";
+import { DetachScanner } from "#core/detach-keys";
 import { type Surroundings, write } from "./surroundings.ts";
 import { enterRawMode } from "./terminal.ts";
 
@@ -51,13 +51,13 @@ async function carryInput(
   options: SessionOptions,
   signal: AbortSignal,
 ): Promise<SessionEnd> {
-  const watch = options.tty ? new DetachWatch(options.detachKeys) : undefined;
+  const scanner = options.tty ? new DetachScanner(options.detachKeys) : undefined;
   const { stdin } = around;
   try {
     for await (const chunk of stdin.iterator({ destroyOnReturn: false, signal } as { destroyOnReturn: boolean })) {
       if (signal.aborted) return "ended";
       const bytes = typeof chunk === "string" ? Buffer.from(chunk) : (chunk as Uint8Array);
-      const { detached, send } = watch?.feed(bytes) ?? { send: bytes, detached: false };
+      const { detached, pass: send } = scanner?.scan(bytes) ?? { pass: bytes, detached: false };
       if (send.length > 0) await connection.write(send);
       if (detached) return "detached";
     }

@@ -1,43 +1,9 @@
+import { defaultDetachKeys, detachKeyBytes } from "#core/detach-keys";
 import { Fault } from "#core/fault";
 
 /** The bytes of `ctrl-p,ctrl-q` or `a,b`; undefined gives Docker's default, an empty text no keys. Fault `invalid` for what is no key. */
 export function parseDetachKeys(text: string | undefined): Uint8Array {
-  if (text === "") return new Uint8Array();
-  return Uint8Array.from((text ?? "ctrl-p,ctrl-q").split(","), (key) => {
-    const code = keyCode(key);
-    if (code === undefined) throw new Fault("invalid", `Invalid detach keys (${(text ?? "").slice(0, 100)}) provided`);
-    return code;
-  });
-}
-
-/** Looks for the detach keys in what a person types; the bytes of a sequence that turns out to be another go on unchanged. */
-export class DetachScanner {
-  readonly #keys: Uint8Array;
-  #matched = 0;
-
-  constructor(keys: Uint8Array) {
-    this.#keys = keys;
-  }
-
-  /** The bytes that go on to the container, and whether the keys came. */
-  scan(bytes: Uint8Array): { readonly pass: Uint8Array; readonly detached: boolean } {
-    if (this.#keys.length === 0) return { pass: bytes, detached: false };
-    if (this.#matched === 0 && !bytes.includes(this.#keys[0] ?? -1)) return { pass: bytes, detached: false };
-    const pass: number[] = [];
-    for (const byte of bytes) {
-      if (byte !== this.#keys[this.#matched]) {
-        pass.push(...this.#keys.subarray(0, this.#matched));
-        this.#matched = 0;
-      }
-      if (byte !== this.#keys[this.#matched]) pass.push(byte);
-      else if (++this.#matched === this.#keys.length) return { pass: Uint8Array.from(pass), detached: true };
-    }
-    return { pass: Uint8Array.from(pass), detached: false };
-  }
-}
-
-function keyCode(key: string): number | undefined {
-  if (key.length === 1 && key.charCodeAt(0) < 128) return key.charCodeAt(0);
-  const [, letter] = /^ctrl-([a-zA-Z@[\\\]^_])$/.exec(key) ?? [];
-  return letter === undefined ? undefined : letter.toUpperCase().charCodeAt(0) & 0x1f;
+  const bytes = detachKeyBytes(text ?? defaultDetachKeys);
+  if (bytes === undefined) throw new Fault("invalid", `Invalid detach keys (${(text ?? "").slice(0, 100)}) provided`);
+  return bytes;
 }

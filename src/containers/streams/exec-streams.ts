@@ -1,6 +1,7 @@
 import type { ExecSession, OutputChunk } from "#host";
 import type { ExecSpec, Session } from "../containers.ts";
-import { DetachScanner, parseDetachKeys } from "./detach-keys.ts";
+import { DetachScanner } from "#core/detach-keys";
+import { parseDetachKeys } from "./detach-keys.ts";
 
 /** A client's connection to an exec. Its output ends after the exit code is known, so that an inspect right behind it has it. */
 export class ExecStreams implements Session {

@@ -1,6 +1,6 @@
 import type { Attachment, LogPosition, Monitor, OutputChunk, StreamName } from "#host";
 import type { Session } from "../containers.ts";
-import { DetachScanner } from "./detach-keys.ts";
+import { DetachScanner } from "#core/detach-keys";
 
 type SessionItem = OutputChunk | { readonly stream: "systemerr"; readonly text: string };
 
