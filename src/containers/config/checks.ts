@@ -17,6 +17,7 @@ export function checkSpec(spec: ContainerSpec, machine: Pick<Machine, "cpus">): 
   checkSecurity(spec.securityOptions);
   checkLogging(spec.logging);
   checkAnnotations(spec.annotations);
+  checkResolver(spec);
   for (const entry of spec.extraHosts) parseExtraHost(entry);
   return checkNetwork(spec);
 }
@@ -114,11 +115,24 @@ function checkSecurity(options: readonly string[]): void {
 
 /** The runtimes' own annotations change how a container is confined (seccomp programs, hooks, handlers): none may come from a request. */
 function checkAnnotations(annotations: ContainerSpec["annotations"]): void {
+  if (Object.hasOwn(annotations, "")) {
+    throw new Fault("invalid", "invalid Annotation: the empty string is not permitted as an annotation key");
+  }
   const reserved = Object.keys(annotations).find((name) => /^(?:run\.oci|io\.crun)\./i.test(name));
   if (reserved === undefined) return;
   throw new Fault("forbidden", `the annotation ${reserved.slice(0, 100)} is reserved for the OCI runtime`, {
     remedy: "Choose a name of your own, such as org.example.key.",
   });
+}
+
+/** What goes into /etc/resolv.conf and /etc/hosts stays on its line. */
+function checkResolver({ dns, dnsOptions, dnsSearch, domainname = "" }: ContainerSpec): void {
+  const address = dns.find((server) => isIP(server) === 0);
+  if (address !== undefined) {
+    throw new Fault("invalid", `bad nameserver address: ParseAddr(${quote(address)}): unable to parse IP`);
+  }
+  const broken = [...dnsOptions, ...dnsSearch, domainname].find((text) => /[\0-\x1f]/.test(text));
+  if (broken !== undefined) throw new Fault("invalid", `bad DNS option or domain: ${quote(broken)}`);
 }
 
 function checkLogging({ driver, options }: ContainerSpec["logging"]): void {
