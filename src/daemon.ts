@@ -4,7 +4,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Fault } from "#core/fault";
 import { type Log, type LogLevel, openLog } from "#core/log";
-import { openContainers } from "#containers";
+import { openContainers, type Ulimit } from "#containers";
 import { openHost } from "#host";
 import { openImages } from "#images";
 import { openNetworks } from "#networks";
@@ -32,6 +32,10 @@ export interface DaemonOptions {
   readonly bip?: string;
   readonly mtu: number;
   readonly cgroupParent?: string;
+  /** `--default-ulimit`. */
+  readonly defaultUlimits: readonly Ulimit[];
+  /** `--cdi-spec-dir`: folders of CDI specifications. */
+  readonly cdiFolders: readonly string[];
   readonly logDriver: "local" | "json-file" | "none";
   readonly logOptions: Readonly<Record<string, string>>;
   /** `--label key=value` of the daemon, shown by `info`. */
@@ -98,6 +102,8 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     events: host.journal,
     shimPath: asset("build/shim/slipway-shim"),
     onUnexpected: (error) => log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+    defaultUlimits: options.defaultUlimits,
+    cdiFolders: options.cdiFolders,
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
   });
   const server = openServer({ ...options, host, images, networks, containers, log });

@@ -9,17 +9,19 @@ export const defaultConfigFile = "/etc/slipway/daemon.json";
 export interface Directive {
   /** The flag's name, where it differs from the key. */
   readonly flag?: string;
-  readonly kind: "text" | "number" | "boolean" | "texts" | "map" | "runtimes";
+  readonly kind: "text" | "number" | "boolean" | "texts" | "map" | "runtimes" | "ulimits";
 }
 
 /** The keys of dockerd's config file that we know. */
 export const directives: Readonly<Record<string, Directive>> = {
   bip: { kind: "text" },
   bridge: { kind: "text" },
+  "cdi-spec-dirs": { flag: "cdi-spec-dir", kind: "texts" },
   "cgroup-parent": { kind: "text" },
   "data-root": { kind: "text" },
   debug: { kind: "boolean" },
   "default-runtime": { kind: "text" },
+  "default-ulimits": { flag: "default-ulimit", kind: "ulimits" },
   "exec-root": { kind: "text" },
   group: { kind: "text" },
   hosts: { flag: "host", kind: "texts" },
@@ -126,11 +128,19 @@ function itemsOf({ kind }: Directive, value: unknown): readonly string[] | undef
       return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
     case "map":
       return isObject ? Object.entries(value).map(([name, item]) => `${name}=${String(item)}`) : undefined;
+    case "ulimits":
+      return isObject ? Object.entries(value).map(ulimitText) : undefined;
     default:
       return isObject
         ? Object.entries(value).map(([name, item]) => `${name}=${(item as { path?: string } | null)?.path ?? ""}`)
         : undefined;
   }
+}
+
+/** `"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 4096}` */
+function ulimitText([name, value]: [string, unknown]): string {
+  const { Name: named = name, Soft: soft, Hard: hard } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  return `${String(named)}=${String(soft)}:${String(hard)}`;
 }
 
 function applied(

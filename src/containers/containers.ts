@@ -106,7 +106,7 @@ export interface Limits {
   readonly memorySwapBytes: number;
   readonly memoryReservationBytes: number;
   /** 0–100; absent: the kernel's. */
-  readonly memorySwappiness?: number;
+  readonly memorySwappiness?: number | undefined;
   readonly oomKillDisable: boolean;
   /** CPUs × 10⁹. */
   readonly nanoCpus: number;
@@ -512,6 +512,8 @@ export interface ContainersOptions {
   readonly cgroupParent?: string;
   /** Limits that containers have which ask for none by that name: `--default-ulimit`. */
   readonly defaultUlimits?: readonly Ulimit[];
+  /** Folders of CDI specifications; `/etc/cdi` and `/var/run/cdi` when absent. */
+  readonly cdiFolders?: readonly string[];
   /** `--userns-remap`: `default`, `user`, `user:group`, `uid:gid`; absent: none. */
   readonly usernsRemap?: string;
   /** Told of failures that no caller waits for, such as cleaning that did not work. */

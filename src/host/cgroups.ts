@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "#core/fault";
-import type { Cgroups } from "./host.ts";
+import { machineFiles, readCgroupLimits } from "./cgroup-limits.ts";
+import type { CgroupLimits, Cgroups } from "./host.ts";
 
 /** Where the machine's cgroup controllers are mounted. */
 export interface CgroupLayout {
@@ -69,23 +70,20 @@ export function machineCgroupLayout(): CgroupLayout {
 
 /** Opens the cgroups of one daemon instance; its containers live under `/<instance>/`. */
 export function openCgroups(layout: CgroupLayout, instance: string): Cgroups {
-  return new CgroupFiles(layout, instance);
+  return new CgroupTree(layout, instance);
 }
 
-class CgroupFiles implements Cgroups {
+class CgroupTree implements Cgroups {
   readonly version: 1 | 2;
   readonly controllers: ReadonlySet<string>;
-  readonly limitsSwap: boolean;
+  readonly limits: CgroupLimits;
   readonly #layout: CgroupLayout;
   readonly #instance: string;
 
   constructor(layout: CgroupLayout, instance: string) {
     this.version = layout.version;
     this.controllers = new Set(layout.mounts.keys());
-    // v1 kernels have it as a boot option; v2 shows its file in groups only, and every kernel with v2 and swap has it.
-    const memory = layout.mounts.get("memory");
-    this.limitsSwap =
-      memory !== undefined && (layout.version === 2 || existsSync(join(memory, "memory.memsw.limit_in_bytes")));
+    this.limits = readCgroupLimits(layout, machineFiles);
     this.#layout = layout;
     this.#instance = instance;
   }
@@ -99,6 +97,13 @@ class CgroupFiles implements Cgroups {
     return mount === undefined
       ? undefined
       : join(mount, path, this.version === 1 ? "memory.oom_control" : "memory.events");
+  }
+
+  async lift(path: string, limit: "cpuQuota" | "pids"): Promise<void> {
+    const folder = join(this.#mountOf(limit === "pids" ? "pids" : "cpu"), path);
+    if (limit === "pids") await writeFile(join(folder, "pids.max"), "max");
+    else if (this.version === 1) await writeFile(join(folder, "cpu.cfs_quota_us"), "-1");
+    else await writeFile(join(folder, "cpu.max"), "max"); // the period stays
   }
 
   async freeze(path: string): Promise<void> {

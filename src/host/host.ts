@@ -60,12 +60,13 @@ export interface Journal extends EventSink {
 export interface Cgroups {
   readonly version: 1 | 2;
   readonly controllers: ReadonlySet<string>;
-  /** Whether a limit on swap can be set beside the one on memory. */
-  readonly limitsSwap: boolean;
+  readonly limits: CgroupLimits;
   /** The `cgroupsPath` of the OCI spec for a container. */
   pathOf(containerId: string, parent?: string): string;
   /** The file in which the kernel counts OOM kills, absolute. */
   oomFileOf(path: string): string | undefined;
+  /** Takes a limit away from a group that exists: crun 1.8 cannot be asked to. */
+  lift(path: string, limit: "cpuQuota" | "pids"): Promise<void>;
   freeze(path: string): Promise<void>;
   thaw(path: string): Promise<void>;
   /** All pids in the group and below. */
@@ -76,6 +77,30 @@ export interface Cgroups {
   leave(): Promise<void>;
   /** All container groups of this instance that exist, as relative paths; for the leak check and reconcile. */
   list(): Promise<string[]>;
+}
+
+/** Which limits this machine's kernel can set on a group. */
+export interface CgroupLimits {
+  readonly memory: boolean;
+  /** On swap, beside the one on memory. */
+  readonly swap: boolean;
+  readonly memoryReservation: boolean;
+  readonly swappiness: boolean;
+  readonly oomKillDisable: boolean;
+  readonly cpuShares: boolean;
+  readonly cpuQuota: boolean;
+  readonly cpuRealtime: boolean;
+  readonly cpuset: boolean;
+  readonly pids: boolean;
+  readonly blkioWeight: boolean;
+  readonly blkioWeightDevice: boolean;
+  readonly readBps: boolean;
+  readonly writeBps: boolean;
+  readonly readIops: boolean;
+  readonly writeIops: boolean;
+  /** What `--cpuset-cpus` and `--cpuset-mems` may choose from: `0-3`; empty when the kernel does not say. */
+  readonly cpus: string;
+  readonly memoryNodes: string;
 }
 
 /** Facts of the machine for `/info`, `/version` and `doctor`. */
@@ -89,6 +114,10 @@ export interface Machine {
   readonly hostname: string;
   /** Whether the daemon has that capability, such as `CAP_SYS_RESOURCE`. */
   hasCapability(name: string): boolean;
+  /** The hard limit of the daemon, and so of all that it starts, by the name that `--ulimit` has for it; Infinity: none. */
+  hardLimit(name: string): number;
+  /** Least OOM score that a container can be given: without CAP_SYS_RESOURCE the daemon's own. */
+  readonly lowestOomScore: number;
   readonly seccomp: boolean;
   readonly apparmor: boolean;
   readonly userNamespaces: boolean;

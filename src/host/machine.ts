@@ -10,6 +10,7 @@ import { findProgram } from "./runtimes.ts";
 export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
   const osRelease = parseOsRelease(readIfThere("/etc/os-release") ?? readIfThere("/usr/lib/os-release") ?? "");
   const capabilities = effectiveCapabilities(readFileSync("/proc/self/status", "utf8"));
+  const hardLimits = parseHardLimits(readFileSync("/proc/self/limits", "utf8"));
   return {
     kernelVersion: release(),
     operatingSystem: osRelease["PRETTY_NAME"] ?? "Linux",
@@ -19,6 +20,10 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     memoryBytes: totalmem(),
     hostname: hostname(),
     hasCapability: (name) => capabilities.has(name),
+    hardLimit: (name) => hardLimits.get(name) ?? Number.POSITIVE_INFINITY,
+    lowestOomScore: capabilities.has("CAP_SYS_RESOURCE")
+      ? -1000
+      : Number(readFileSync("/proc/self/oom_score_adj", "utf8")),
     seccomp: existsSync("/proc/sys/kernel/seccomp/actions_avail"),
     apparmor: readIfThere("/sys/module/apparmor/parameters/enabled")?.trim() === "Y",
     userNamespaces: existsSync("/proc/self/ns/user"),
@@ -88,6 +93,35 @@ async function readResolvConf(): Promise<string> {
   if (servers.length !== 1 || servers[0] !== "127.0.0.53") return own;
   return await readFile("/run/systemd/resolve/resolv.conf", "utf8").catch(() => own);
 }
+
+/** The hard limits of `/proc/<pid>/limits`, by the names that `--ulimit` has for them; Infinity for `unlimited`. */
+export function parseHardLimits(text: string): ReadonlyMap<string, number> {
+  const limits = new Map<string, number>();
+  for (const [name, title] of Object.entries(limitTitles)) {
+    const line = text.split("\n").find((candidate) => candidate.startsWith(title));
+    const hard = line?.slice(title.length).trim().split(/\s+/)[1];
+    if (hard !== undefined) limits.set(name, hard === "unlimited" ? Number.POSITIVE_INFINITY : Number(hard));
+  }
+  return limits;
+}
+
+const limitTitles: Readonly<Record<string, string>> = {
+  core: "Max core file size",
+  cpu: "Max cpu time",
+  data: "Max data size",
+  fsize: "Max file size",
+  locks: "Max file locks",
+  memlock: "Max locked memory",
+  msgqueue: "Max msgqueue size",
+  nice: "Max nice priority",
+  nofile: "Max open files",
+  nproc: "Max processes",
+  rss: "Max resident set",
+  rtprio: "Max realtime priority",
+  rttime: "Max realtime timeout",
+  sigpending: "Max pending signals",
+  stack: "Max stack size",
+};
 
 /** Names of the bits in CapEff (capability.h's order). */
 export function effectiveCapabilities(status: string): ReadonlySet<string> {

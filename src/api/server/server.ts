@@ -23,6 +23,8 @@ export interface ServerOptions {
   /** Of containers that ask for none. */
   readonly logDriver: "local" | "json-file" | "none";
   readonly logOptions: Readonly<Record<string, string>>;
+  /** Folders of CDI specifications. */
+  readonly cdiFolders: readonly string[];
   /** Group of the unix sockets; absent: `docker` if there is one. */
   readonly group?: string;
   /** Needed for `tcp://`, with `verify`. */

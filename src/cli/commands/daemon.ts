@@ -6,6 +6,7 @@ import { defaultConfigFile, mergeConfigFile } from "../daemon-config.ts";
 import { choice, type FlagValues, integer, list, text, toggle } from "../flags/flag.ts";
 import { print } from "../surroundings.ts";
 import { pairsOf } from "../request/env.ts";
+import { checkUlimit, readUlimit } from "../request/ulimit.ts";
 
 const network = { group: "Network" };
 const registry = { group: "Registry" };
@@ -15,11 +16,13 @@ export const daemonFlags = {
   "add-runtime": list("OCI runtime to offer: NAME=PATH", { check: checkRuntime }),
   bip: text("Address and prefix of the default bridge, such as 172.30.0.1/16", network),
   bridge: text("Name of the default bridge", { ...network, short: "b" }),
+  "cdi-spec-dir": list("Folder of CDI specifications; /etc/cdi and /var/run/cdi when not given"),
   "cgroup-parent": text("Parent of the containers' cgroups"),
   "config-file": text("JSON file with the same settings", { initial: defaultConfigFile }),
   "data-root": text("Folder of the durable state", { short: "g", initial: "/var/lib/slipway" }),
   debug: toggle("The same as --log-level debug", { short: "D" }),
   "default-runtime": text("OCI runtime for containers that name none"),
+  "default-ulimit": list("Ulimit of containers that name none of its kind: NAME=SOFT[:HARD]", { check: checkUlimit }),
   "exec-root": text("Folder of the state that a restart of the machine may forget", { initial: "/run/slipway" }),
   group: text("Group that may use the unix sockets", { short: "G" }),
   host: list("Where to listen: unix:///path or, with TLS, tcp://host:port", { short: "H" }),
@@ -107,6 +110,11 @@ export function daemonOptions(values: FlagValues<typeof daemonFlags>): DaemonOpt
     ...(values.bridge !== "" && { bridge: values.bridge }),
     ...(values.bip !== "" && { bip: values.bip }),
     mtu: positive("mtu", values.mtu),
+    defaultUlimits: values["default-ulimit"]
+      .map(readUlimit)
+      .map(({ Name: name, Soft: soft, Hard: hard }) => ({ name, soft, hard })),
+    cdiFolders:
+      values["cdi-spec-dir"].length > 0 ? values["cdi-spec-dir"].map((path) => resolve(path)) : defaultCdiFolders,
     ...(values["cgroup-parent"] !== "" && { cgroupParent: values["cgroup-parent"] }),
     logDriver: values["log-driver"] as DaemonOptions["logDriver"],
     logOptions: pairsOf(values["log-opt"]),
@@ -137,6 +145,8 @@ function positive(name: string, value: number): number {
   if (value < 1) throw new Fault("invalid", `invalid ${name}: ${value}`);
   return value;
 }
+
+const defaultCdiFolders = ["/etc/cdi", "/var/run/cdi"];
 
 function checkRuntime(item: string): string {
   if (!/^[^=]+=\/.+$/.test(item)) throw new Error(`invalid runtime argument: ${item}: use NAME=/absolute/path`);

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import * as flag from "../flags/flag.ts";
 import { checkEnv } from "./env.ts";
 import { readMount } from "./mounts.ts";
-import { readUlimit } from "./ulimit.ts";
+import { checkUlimit } from "./ulimit.ts";
 
 const network = { group: "Network" };
 const storage = { group: "Storage" };
@@ -155,11 +155,6 @@ function checkHost(item: string): string {
   if (address !== "host-gateway" && isIP(address) === 0)
     throw new Error(`invalid IP address in add-host: ${JSON.stringify(given)}`);
   return `${name}:${address}`;
-}
-
-function checkUlimit(item: string): string {
-  readUlimit(item);
-  return item;
 }
 
 function checkMount(item: string): string {

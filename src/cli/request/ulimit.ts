@@ -11,3 +11,9 @@ export function readUlimit(item: string): Ulimit {
   }
   return limits;
 }
+
+/** The item as it is; throws an Error as `readUlimit` does. */
+export function checkUlimit(item: string): string {
+  readUlimit(item);
+  return item;
+}

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type FaultKind, isFault } from "#core/fault";
-import { checkSpec, parseExtraHost, parseSize } from "./checks.ts";
+import { type CheckFacts, checkSpec, parseExtraHost, parseSize } from "./checks.ts";
 import type { ContainerSpec } from "../containers.ts";
 import { plainSpec } from "../testing/plain-spec.ts";
-import { noLimits } from "./blank-spec.ts";
 
 const bind = { source: "/s", target: "/t", readOnly: false, createSource: true, propagation: "rprivate" as const };
 const port = { protocol: "tcp" as const, containerPort: 80, hostIp: "", hostPort: { first: 0, last: 0 } };
-const limits = noLimits;
+const facts: CheckFacts = { hardLimit: () => 100, hasCapability: () => false, lowestOomScore: 0 };
 
 const cases: [Partial<ContainerSpec>, FaultKind, RegExp][] = [
   [{ hostname: "-x" }, "invalid", /^invalid hostname format: -x$/],
@@ -16,12 +15,12 @@ const cases: [Partial<ContainerSpec>, FaultKind, RegExp][] = [
   [{ env: ["=x"] }, "invalid", /^invalid environment variable: =x$/],
   [{ env: ["A=\0"] }, "invalid", /NUL byte/],
   [{ command: ["a\0b"] }, "invalid", /NUL byte/],
-  [{ limits: { ...limits, memoryBytes: 1024 } }, "invalid", /^Minimum memory limit allowed is 6MB$/],
-  [
-    { limits: { ...limits, nanoCpus: 3e9 } },
-    "invalid",
-    /range of CPUs is from 0\.01 to 2\.00, as there are only 2 CPUs/,
-  ],
+  [{ oomScoreAdj: -1001 }, "invalid", /^Invalid value -1001, range for oom score adj is \[-1000, 1000\]$/],
+  [{ oomScoreAdj: 1001 }, "invalid", /^Invalid value 1001/],
+  [{ deviceRules: ["c 1:x r"] }, "invalid", /^invalid device cgroup rule format: 'c 1:x r'$/],
+  [{ storageOptions: { size: "1g" } }, "unsupported", /overlay over xfs with 'pquota'/],
+  [{ ulimits: [{ name: "files", soft: 1, hard: 1 }] }, "invalid", /^invalid ulimit type: files$/],
+  [{ sysctls: { "kernel.panic": "1" } }, "invalid", /^sysctl "kernel.panic" is not in a separate kernel namespace$/],
   [{ binds: [{ ...bind, target: "t" }] }, "invalid", /mount path must be absolute/],
   [{ binds: [{ ...bind, target: "/x/.." }] }, "invalid", /destination can't be '\/'/],
   [{ binds: [bind], tmpfs: { "/t/": "" } }, "invalid", /^Duplicate mount point: \/t$/],
@@ -48,7 +47,7 @@ const cases: [Partial<ContainerSpec>, FaultKind, RegExp][] = [
 for (const [change, kind, message] of cases) {
   test(`checkSpec: refuses ${JSON.stringify(change).slice(0, 90)}`, () => {
     assert.throws(
-      () => checkSpec({ ...plainSpec, ...change }, { cpus: 2 }),
+      () => checkSpec({ ...plainSpec, ...change }, facts),
       (error) => isFault(error, kind) && message.test(error.message),
     );
   });
@@ -59,27 +58,36 @@ test("checkSpec: lets ordinary requests pass, and warns of ports that the host's
     ...plainSpec,
     hostname: "web.example",
     env: ["A=1", "GONE"],
-    limits: { ...noLimits, memoryBytes: 6 << 20, nanoCpus: 2e9, pids: -1 },
+    ulimits: [{ name: "nofile", soft: 50, hard: 100 }],
+    sysctls: { "kernel.msgmax": "10" },
+    deviceRules: ["c 1:* rw"],
+    oomScoreAdj: 500,
     binds: [bind],
     tmpfs: { "/run": "size=64m,mode=1777,exec", "/x": "" },
     securityOptions: ["no-new-privileges:true", "seccomp=unconfined"],
     logging: { driver: "json-file", options: { "max-size": "10m", "max-file": "3" } },
     extraHosts: ["a:1.2.3.4", "b=::1", "c:[fe80::1]", "d:host-gateway"],
   };
-  assert.deepEqual(checkSpec(spec, { cpus: 2 }), []);
-  assert.deepEqual(checkSpec({ ...spec, networkMode: "host", ports: [port] }, { cpus: 2 }), [
+  assert.deepEqual(checkSpec(spec, facts), []);
+  assert.deepEqual(checkSpec({ ...spec, networkMode: "host", ports: [port] }, facts), [
     "Published ports are discarded when using host network mode",
   ]);
 });
 
+test("checkSpec: warns of what the daemon may not give, when it lacks CAP_SYS_RESOURCE", () => {
+  const spec = { ...plainSpec, oomScoreAdj: -5, ulimits: [{ name: "nofile", soft: 50, hard: -1 }] };
+  assert.deepEqual(checkSpec(spec, facts), [
+    "The daemon may not lower the OOM score below its own 0 (it lacks CAP_SYS_RESOURCE). That is used.",
+    "The daemon may not raise ulimit nofile above its own 100 (it lacks CAP_SYS_RESOURCE). That is used.",
+  ]);
+  assert.deepEqual(checkSpec(spec, { ...facts, hasCapability: () => true, lowestOomScore: -1000 }), []);
+});
+
 test("checkSpec: files of /proc that tools replace may be, and the host's /proc may be shown", () => {
   for (const target of ["/proc/cpuinfo", "/proc/net/dev", "/process"]) {
-    assert.deepEqual(checkSpec({ ...plainSpec, binds: [{ ...bind, target }] }, { cpus: 2 }), []);
+    assert.deepEqual(checkSpec({ ...plainSpec, binds: [{ ...bind, target }] }, facts), []);
   }
-  assert.deepEqual(
-    checkSpec({ ...plainSpec, binds: [{ ...bind, source: "/proc", target: "/proc" }] }, { cpus: 2 }),
-    [],
-  );
+  assert.deepEqual(checkSpec({ ...plainSpec, binds: [{ ...bind, source: "/proc", target: "/proc" }] }, facts), []);
 });
 
 test("parseExtraHost: names and addresses", () => {

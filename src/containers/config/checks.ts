@@ -1,25 +1,33 @@
 import { isAbsolute, normalize } from "node:path";
 import { isIP } from "node:net";
-import type { Machine } from "#host";
 import { Fault } from "#core/fault";
+import type { Machine } from "#host";
 import type { ContainerSpec } from "../containers.ts";
+import { parseDeviceRule } from "./devices.ts";
 import { parseNetworkMode } from "./network-mode.ts";
 import { refuseNotYet } from "./not-yet.ts";
 import { tmpfsMount } from "./spec-mounts.ts";
+import { checkSysctls } from "./sysctls.ts";
+import { checkUlimits, type UlimitFacts } from "./ulimits.ts";
 
-/** Checks what can be checked of a request without its image. Faults: `invalid` in Docker's words, `unsupported` for what is still to come. Answers the warnings. */
-export function checkSpec(spec: ContainerSpec, machine: Pick<Machine, "cpus">): string[] {
+/** What the checks take from the machine. */
+export type CheckFacts = UlimitFacts & Pick<Machine, "lowestOomScore">;
+
+/** Checks what can be checked of a request without its image; its limits are `settleLimits`' work. Faults: `invalid` in Docker's words, `unsupported` for what is still to come. Answers the warnings. */
+export function checkSpec(spec: ContainerSpec, machine: CheckFacts): string[] {
   refuseNotYet(spec);
   checkNames(spec);
   checkEnv(spec.env);
-  checkLimits(spec.limits, machine.cpus);
   checkMounts(spec);
   checkSecurity(spec.securityOptions);
   checkLogging(spec.logging);
   checkAnnotations(spec.annotations);
   checkResolver(spec);
+  checkSysctls(spec);
+  checkStorage(spec.storageOptions);
+  for (const rule of spec.deviceRules) parseDeviceRule(rule);
   for (const entry of spec.extraHosts) parseExtraHost(entry);
-  return checkNetwork(spec);
+  return [...checkOomScore(spec, machine), ...checkUlimits(spec.ulimits, machine), ...checkNetwork(spec)];
 }
 
 /** `host:ip` or `host=ip`; the ip may be `host-gateway` or an IPv6 address with or without brackets. */
@@ -57,13 +65,23 @@ function checkEnv(env: readonly string[]): void {
   }
 }
 
-function checkLimits(limits: ContainerSpec["limits"], cpus: number): void {
-  if (limits.memoryBytes !== 0 && limits.memoryBytes < 6 * 1024 * 1024) {
-    throw new Fault("invalid", "Minimum memory limit allowed is 6MB");
+function checkOomScore({ oomScoreAdj }: ContainerSpec, { lowestOomScore }: CheckFacts): string[] {
+  if (oomScoreAdj < -1000 || oomScoreAdj > 1000) {
+    throw new Fault("invalid", `Invalid value ${oomScoreAdj}, range for oom score adj is [-1000, 1000]`);
   }
-  if (limits.nanoCpus < 0 || limits.nanoCpus > cpus * 1e9 || (limits.nanoCpus > 0 && limits.nanoCpus < 1e7)) {
-    throw new Fault("invalid", `range of CPUs is from 0.01 to ${cpus}.00, as there are only ${cpus} CPUs available`);
-  }
+  if (oomScoreAdj === 0 || oomScoreAdj >= lowestOomScore) return [];
+  return [
+    `The daemon may not lower the OOM score below its own ${lowestOomScore} (it lacks CAP_SYS_RESOURCE). That is used.`,
+  ];
+}
+
+/** Docker's overlay driver has `size` on xfs with project quotas alone. */
+function checkStorage(options: ContainerSpec["storageOptions"]): void {
+  if (Object.keys(options).length === 0) return;
+  throw new Fault("unsupported", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option", {
+    remedy:
+      "Slipway sets no quotas on root filesystems yet. A tmpfs or volume of a fixed size bounds what is written to it.",
+  });
 }
 
 function checkMounts(spec: ContainerSpec): void {

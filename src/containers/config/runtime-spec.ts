@@ -6,7 +6,19 @@ export interface RuntimeSpec {
   readonly hostname?: string;
   readonly mounts: readonly RuntimeMount[];
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly hooks?: RuntimeHooks;
   readonly linux: RuntimeLinux;
+}
+
+/** Programs of the host that the runtime runs at points of a container's life, by point (config.md#posix-platform-hooks). */
+export type RuntimeHooks = Readonly<Record<string, readonly RuntimeHook[]>>;
+
+export interface RuntimeHook {
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
 }
 
 /** config.md#process; also the document of `exec --process`. */
@@ -23,7 +35,15 @@ export interface RuntimeProcess {
   };
   readonly noNewPrivileges: boolean;
   readonly oomScoreAdj?: number;
+  readonly rlimits?: readonly RuntimeRlimit[];
   readonly consoleSize?: { readonly height: number; readonly width: number };
+}
+
+/** `RLIMIT_NOFILE`; no limit is a number that JavaScript cannot hold, as raw JSON. */
+export interface RuntimeRlimit {
+  readonly type: string;
+  readonly soft: number | object;
+  readonly hard: number | object;
 }
 
 export interface RuntimeMount {
@@ -56,9 +76,45 @@ export interface RuntimeDevice {
 
 export interface RuntimeResources {
   readonly devices: readonly DeviceRule[];
-  readonly memory?: { readonly limit: number; readonly swap?: number };
-  readonly cpu?: { readonly quota: number; readonly period: number };
+  readonly memory?: RuntimeMemory;
+  readonly cpu?: RuntimeCpu;
   readonly pids?: { readonly limit: number };
+  readonly blockIO?: {
+    readonly weight?: number;
+    readonly weightDevice?: readonly { readonly major: number; readonly minor: number; readonly weight: number }[];
+    readonly throttleReadBpsDevice?: readonly DeviceThrottle[];
+    readonly throttleWriteBpsDevice?: readonly DeviceThrottle[];
+    readonly throttleReadIOPSDevice?: readonly DeviceThrottle[];
+    readonly throttleWriteIOPSDevice?: readonly DeviceThrottle[];
+  };
+}
+
+/** Bytes; −1: no limit. */
+export interface RuntimeMemory {
+  readonly limit?: number;
+  /** Memory and swap together. */
+  readonly swap?: number;
+  readonly reservation?: number;
+  readonly swappiness?: number;
+  readonly disableOOMKiller?: boolean;
+}
+
+/** Microseconds. */
+export interface RuntimeCpu {
+  readonly shares?: number;
+  readonly quota?: number;
+  readonly period?: number;
+  readonly realtimeRuntime?: number;
+  readonly realtimePeriod?: number;
+  readonly cpus?: string;
+  readonly mems?: string;
+}
+
+export interface DeviceThrottle {
+  readonly major: number;
+  readonly minor: number;
+  /** Per second. */
+  readonly rate: number;
 }
 
 export interface DeviceRule {

@@ -3,9 +3,22 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { defaultCapabilities } from "./capabilities.ts";
+import type { ContainerDevices } from "./device-access.ts";
+import { defaultDeviceRules, privilegedDeviceRules } from "./devices.ts";
 import { bundleText, runtimeSpec, type SpecInputs } from "./spec.ts";
 import { plainSpec } from "../testing/plain-spec.ts";
 import { noLimits } from "./blank-spec.ts";
+import { runtimeRlimits } from "./ulimits.ts";
+
+const noDevices: ContainerDevices = {
+  nodes: [],
+  rules: defaultDeviceRules,
+  mounts: [],
+  env: [],
+  hooks: {},
+  groups: [],
+  blockDevices: new Map(),
+};
 
 const inputs: SpecInputs = {
   spec: plainSpec,
@@ -16,14 +29,15 @@ const inputs: SpecInputs = {
   hostname: "abc",
   user: { ids: { uid: 0, gid: 0, additionalGids: [0] }, home: "/root" },
   capabilities: defaultCapabilities,
-  devices: [],
+  devices: noDevices,
+  rlimits: [],
   rootPath: "/run/x/rootfs",
   cgroupsPath: "/slipway/abc",
   networkNamespace: "/proc/77/ns/net",
   files: { hosts: "/run/x/hosts", hostname: "/run/x/hostname", resolvConf: "/run/x/resolv.conf" },
   boundFiles: new Set(["/srv/hosts", "/srv/key"]),
   shimPath: "/usr/lib/slipway/shim",
-  facts: { mayLowerOomScore: true, throttleFolders: [], swapLimit: true },
+  facts: { lowestOomScore: -1000, throttleFolders: [] },
 };
 
 const cases: Record<string, SpecInputs> = {
@@ -34,9 +48,8 @@ const cases: Record<string, SpecInputs> = {
     user: { ids: { uid: 1000, gid: 77, additionalGids: [77, 10] }, home: "/home/ana" },
     networkNamespace: undefined,
     facts: {
-      mayLowerOomScore: false,
+      lowestOomScore: 1,
       throttleFolders: ["/sys/devices/system/cpu/cpu0/thermal_throttle"],
-      swapLimit: false,
     },
     spec: {
       ...plainSpec,
@@ -54,7 +67,54 @@ const cases: Record<string, SpecInputs> = {
       ],
     },
   },
-  privileged: { ...inputs, spec: { ...plainSpec, privileged: true, networkMode: "container:abc" } },
+  limited: {
+    ...inputs,
+    rlimits: runtimeRlimits([{ name: "nofile", soft: 1024, hard: -1 }], [{ name: "core", soft: 0, hard: 0 }], {
+      hardLimit: () => 0,
+      hasCapability: () => true,
+    }),
+    devices: {
+      nodes: [{ path: "/dev/x", type: "c", major: 10, minor: 200, fileMode: 0o660, uid: 0, gid: 5 }],
+      rules: [...defaultDeviceRules, { allow: true, type: "c", major: 10, minor: 200, access: "rw" }],
+      mounts: [{ destination: "/usr/lib/gpu", type: "bind", source: "/opt/gpu", options: ["ro", "rbind"] }],
+      env: ["GPU=0"],
+      hooks: { createContainer: [{ path: "/usr/bin/hook", args: ["hook", "x"] }] },
+      groups: [44],
+      blockDevices: new Map([["/dev/sda", { major: 8, minor: 0 }]]),
+    },
+    spec: {
+      ...plainSpec,
+      oomScoreAdj: 500,
+      sysctls: { "net.core.somaxconn": "512" },
+      limits: {
+        memoryBytes: 64 << 20,
+        memorySwapBytes: 128 << 20,
+        memoryReservationBytes: 32 << 20,
+        memorySwappiness: 0,
+        oomKillDisable: true,
+        nanoCpus: 0,
+        cpuShares: 512,
+        cpuQuota: 50_000,
+        cpuPeriod: 200_000,
+        cpuRealtimePeriod: 1_000_000,
+        cpuRealtimeRuntime: 950_000,
+        cpusetCpus: "0-1",
+        cpusetMems: "0",
+        pids: 50,
+        blkioWeight: 300,
+        blkioWeightDevice: [{ path: "/dev/sda", weight: 200 }],
+        readBps: [{ path: "/dev/sda", rate: 1_048_576 }],
+        writeBps: [{ path: "/dev/sda", rate: 2_097_152 }],
+        readIops: [{ path: "/dev/sda", rate: 100 }],
+        writeIops: [{ path: "/dev/sda", rate: 200 }],
+      },
+    },
+  },
+  privileged: {
+    ...inputs,
+    devices: { ...noDevices, rules: privilegedDeviceRules },
+    spec: { ...plainSpec, privileged: true, networkMode: "container:abc" },
+  },
 };
 
 for (const [name, value] of Object.entries(cases)) {

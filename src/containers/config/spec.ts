@@ -1,7 +1,8 @@
-import { defaultDeviceRules, privilegedDeviceRules } from "./devices.ts";
+import type { ContainerDevices } from "./device-access.ts";
+import { runtimeResources } from "./resources.ts";
 import { bindMount, defaultMounts, fileMounts, sortMounts, tmpfsMount } from "./spec-mounts.ts";
 import type { ContainerSpec } from "../containers.ts";
-import type { RuntimeDevice, RuntimeLinux, RuntimeProcess, RuntimeResources, RuntimeSpec } from "./runtime-spec.ts";
+import type { RuntimeLinux, RuntimeProcess, RuntimeRlimit, RuntimeSpec } from "./runtime-spec.ts";
 import type { ResolvedUser } from "./user.ts";
 
 /** All that decides a container's `config.json`; no more is read while it is made. */
@@ -15,8 +16,9 @@ export interface SpecInputs {
   readonly hostname: string;
   readonly user: ResolvedUser;
   readonly capabilities: readonly string[];
-  /** Device nodes beside those that every container has. */
-  readonly devices: readonly RuntimeDevice[];
+  /** Device nodes beside those that every container has, and what comes with them. */
+  readonly devices: ContainerDevices;
+  readonly rlimits: readonly RuntimeRlimit[];
   /** Where the monitor mounts the root filesystem. */
   readonly rootPath: string;
   readonly cgroupsPath: string;
@@ -29,12 +31,10 @@ export interface SpecInputs {
   /** The shim's binary, for `--init`. */
   readonly shimPath: string;
   readonly facts: {
-    /** Whether OOM scores may be lowered (CAP_SYS_RESOURCE). */
-    readonly mayLowerOomScore: boolean;
+    /** Least OOM score that may be given. */
+    readonly lowestOomScore: number;
     /** The processors' throttle counters, to be masked. */
     readonly throttleFolders: readonly string[];
-    /** Whether the kernel limits swap by cgroup. */
-    readonly swapLimit: boolean;
   };
 }
 
@@ -51,8 +51,10 @@ export function runtimeSpec(inputs: SpecInputs): RuntimeSpec {
       ...fileMounts(inputs.files, spec),
       ...spec.binds.map((bind) => bindMount(bind, !inputs.boundFiles.has(bind.source))),
       ...Object.entries(spec.tmpfs).map(([target, options]) => tmpfsMount(target, options)),
+      ...inputs.devices.mounts,
       ...(spec.init ? [initMount(inputs.shimPath)] : []),
     ]),
+    ...(Object.keys(inputs.devices.hooks).length > 0 && { hooks: inputs.devices.hooks }),
     ...(Object.keys(inputs.annotations).length > 0 && { annotations: inputs.annotations }),
     linux: linuxPart(inputs),
   };
@@ -72,14 +74,27 @@ function containerProcess(inputs: SpecInputs): RuntimeProcess {
   const { spec, facts } = inputs;
   return {
     terminal: spec.tty,
-    user: inputs.user.ids,
+    user: withGroups(inputs.user.ids, inputs.devices.groups),
     args: spec.init ? [initPath, "init", "--", ...inputs.args] : inputs.args,
-    env: inputs.env,
+    env: [...inputs.env, ...inputs.devices.env],
     cwd: inputs.workingDir,
     capabilities: processCapabilities(inputs.capabilities, inputs.user.ids.uid),
     noNewPrivileges: noNewPrivileges(spec.securityOptions),
-    ...(facts.mayLowerOomScore && { oomScoreAdj: 0 }),
+    ...oomScore(spec, facts),
+    ...(inputs.rlimits.length > 0 && { rlimits: inputs.rlimits }),
   };
+}
+
+/** An OOM score that may not be set is left as the daemon's own. */
+function oomScore(
+  { oomScoreAdj }: Pick<ContainerSpec, "oomScoreAdj">,
+  { lowestOomScore }: { readonly lowestOomScore: number },
+): Pick<RuntimeProcess, "oomScoreAdj"> {
+  return oomScoreAdj >= lowestOomScore ? { oomScoreAdj } : {};
+}
+
+function withGroups(user: RuntimeProcess["user"], groups: readonly number[]): RuntimeProcess["user"] {
+  return { ...user, additionalGids: [...new Set([...user.additionalGids, ...groups])] };
 }
 
 /** What execve would leave: a user other than root has the bounding set alone. */
@@ -99,30 +114,19 @@ function linuxPart(inputs: SpecInputs): RuntimeLinux {
   return {
     cgroupsPath: inputs.cgroupsPath,
     namespaces: networkNamespace === undefined ? own : [...own, { type: "network", path: networkNamespace }],
-    resources: resources(spec, inputs.facts.swapLimit),
+    resources: runtimeResources(spec.limits, inputs.devices.blockDevices, inputs.devices.rules),
     ...sysctls(inputs),
-    ...(inputs.devices.length > 0 && { devices: inputs.devices }),
+    ...(inputs.devices.nodes.length > 0 && { devices: inputs.devices.nodes }),
     maskedPaths: spec.privileged ? [] : [...maskedPaths, ...inputs.facts.throttleFolders],
     readonlyPaths: spec.privileged ? [] : readonlyPaths,
     rootfsPropagation: rootPropagation(spec),
   };
 }
 
-/** Runtimes before OCI 1.1 have no field for the domain name. What a network of its own wants set is set when it is made. */
+/** Runtimes before OCI 1.1 have no field for the domain name. What a network of its own wants set is set when it is made; a request's own come later. */
 function sysctls({ spec }: SpecInputs): Pick<RuntimeLinux, "sysctl"> {
-  return spec.domainname === undefined ? {} : { sysctl: { "kernel.domainname": spec.domainname } };
-}
-
-function resources({ privileged, limits }: ContainerSpec, swapLimit: boolean): RuntimeResources {
-  return {
-    devices: privileged ? privilegedDeviceRules : defaultDeviceRules,
-    ...(limits.memoryBytes > 0 && {
-      // Memory and swap together: as much swap again as memory, Docker's rule.
-      memory: { limit: limits.memoryBytes, ...(swapLimit && { swap: limits.memoryBytes * 2 }) },
-    }),
-    ...(limits.nanoCpus > 0 && { cpu: { quota: Math.floor(limits.nanoCpus / 10_000), period: 100_000 } }),
-    ...(limits.pids > 0 && { pids: { limit: limits.pids } }),
-  };
+  const sysctl = { ...(spec.domainname !== undefined && { "kernel.domainname": spec.domainname }), ...spec.sysctls };
+  return Object.keys(sysctl).length === 0 ? {} : { sysctl };
 }
 
 /** A bind that shares its mounts with the host can only do so when the root does not cut them off. */

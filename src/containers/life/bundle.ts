@@ -5,7 +5,8 @@ import { Fault } from "#core/fault";
 import { nativePlatform } from "#core/oci";
 import { resolveCapabilities } from "../config/capabilities.ts";
 import { parseExtraHost } from "../config/checks.ts";
-import { hostDevices } from "../config/devices.ts";
+import { defaultCdiFolders } from "../config/cdi.ts";
+import { containerDevices } from "../config/device-access.ts";
 import { hostsText, resolvConfText } from "../config/etc-files.ts";
 import { foldersOf } from "./folders.ts";
 import { parseNetworkMode } from "../config/network-mode.ts";
@@ -14,6 +15,7 @@ import { processEnv } from "../config/process.ts";
 import type { Room } from "../room.ts";
 import { seccompText } from "../config/seccomp.ts";
 import { bundleText, runtimeSpec } from "../config/spec.ts";
+import { runtimeRlimits } from "../config/ulimits.ts";
 import { cgroupOf, runtimePathOf } from "./runtime.ts";
 import type { ContainerRecord } from "../store.ts";
 import { resolveUser, type UserFiles } from "../config/user.ts";
@@ -25,10 +27,11 @@ import { resolveUser, type UserFiles } from "../config/user.ts";
 export async function writeBundle(room: Room, record: ContainerRecord, place: Place): Promise<Bundle> {
   const { paths, machine } = room.host;
   const folders = foldersOf(paths, record.id);
-  const [users, hostResolvConf, boundFiles] = await Promise.all([
+  const [users, hostResolvConf, boundFiles, devices] = await Promise.all([
     readUserFiles(room, record.id),
     machine.resolvConf(),
     makeBindSources(record),
+    containerDevices(record.spec, room.cdiFolders ?? defaultCdiFolders),
   ]);
   makeBundleFolder(folders);
   mkdirSync(folders.log, { recursive: true, mode: 0o700 });
@@ -53,7 +56,8 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
     hostname: record.hostname,
     user,
     capabilities,
-    devices: record.spec.privileged ? await hostDevices() : [],
+    devices,
+    rlimits: runtimeRlimits(record.spec.ulimits, room.defaultUlimits ?? [], machine),
     rootPath: folders.rootfs,
     cgroupsPath: cgroupOf(room, record.id),
     networkNamespace: place.networkNamespace,
@@ -61,9 +65,8 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
     boundFiles,
     shimPath: room.shimPath,
     facts: {
-      mayLowerOomScore: machine.hasCapability("CAP_SYS_RESOURCE"),
+      lowestOomScore: machine.lowestOomScore,
       throttleFolders: machine.throttleFolders,
-      swapLimit: room.host.cgroups.limitsSwap,
     },
   });
   const written = room.seccompPrograms.writtenFor(runtimePathOf(room, record), profile);

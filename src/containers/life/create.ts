@@ -6,6 +6,7 @@ import { resolveCapabilities } from "../config/capabilities.ts";
 import { checkSpec } from "../config/checks.ts";
 import type { ContainerSpec } from "../containers.ts";
 import { foldersOf } from "./folders.ts";
+import { settleLimits, withDefaultSwap } from "../config/limits.ts";
 import { generateName, parseName } from "../config/name.ts";
 import { parseNetworkMode } from "../config/network-mode.ts";
 import { resolveProcess } from "../config/process.ts";
@@ -18,14 +19,17 @@ export async function create(
   request: ContainerSpec,
   signal: AbortSignal,
 ): Promise<{ readonly id: string; readonly warnings: readonly string[] }> {
-  const warnings = checkSpec(request, room.host.machine);
+  const { machine, cgroups } = room.host;
+  const checked = checkSpec(request, machine);
+  const settled = settleLimits(request.limits, { cgroups: cgroups.limits, cpus: machine.cpus }, "create");
+  const warnings = [...settled.warnings, ...checked];
   const image = room.images.find(request.image, request.platform);
   checkRuntime(room, request.runtime);
   resolveCapabilities({ add: request.capAdd, drop: request.capDrop, privileged: request.privileged }, (name) =>
-    room.host.machine.hasCapability(name),
+    machine.hasCapability(name),
   );
   await checkBindSources(request);
-  const spec = joinNetwork(room, request);
+  const spec = joinNetwork(room, { ...request, limits: withDefaultSwap(settled.limits) });
   const resolved = resolveProcess(spec, image.config.config ?? {});
   signal.throwIfAborted();
   const id = newId();

@@ -28,7 +28,7 @@ export function isCrun(runtimePath: string): boolean {
   return basename(runtimePath) === "crun";
 }
 
-/** The cgroup of a container, relative to the controllers' mounts. */
-export function cgroupOf(room: Pick<Room, "host" | "cgroupParent">, id: string): string {
-  return room.host.cgroups.pathOf(id, room.cgroupParent);
+/** The cgroup of a container, relative to the controllers' mounts: in its own parent, else the daemon's. */
+export function cgroupOf(room: Pick<Room, "host" | "cgroupParent" | "store">, id: string): string {
+  return room.host.cgroups.pathOf(id, room.store.get(id)?.spec.cgroupParent ?? room.cgroupParent);
 }

@@ -18,6 +18,7 @@ import type { Room } from "../room.ts";
 import { runtimeArgv } from "../life/runtime.ts";
 import type { RuntimeProcess } from "../config/runtime-spec.ts";
 import { noNewPrivileges, processCapabilities } from "../config/spec.ts";
+import { runtimeRlimits } from "../config/ulimits.ts";
 import { mustRun } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 import { resolveUser } from "../config/user.ts";
@@ -140,8 +141,15 @@ async function processDocument(
     cwd: spec.workingDir === "" ? record.process.workingDir : spec.workingDir,
     capabilities: processCapabilities(capabilities, resolved.ids.uid),
     noNewPrivileges: noNewPrivileges(record.spec.securityOptions),
+    ...rlimitsOf(room, record),
     ...(size !== undefined && spec.tty && { consoleSize: { height: size.rows, width: size.columns } }),
   };
+}
+
+/** The runtime gives an exec the daemon's own, where the document is silent. */
+function rlimitsOf({ host, defaultUlimits = [] }: Room, { spec }: ContainerRecord): Pick<RuntimeProcess, "rlimits"> {
+  const rlimits = runtimeRlimits(spec.ulimits, defaultUlimits, host.machine);
+  return rlimits.length === 0 ? {} : { rlimits };
 }
 
 function execFiles({ host }: Room, exec: ExecRecord): { document: string; pid: string; log: string } {

@@ -22,7 +22,6 @@ import { shownNetworkMode } from "./container-network.ts";
 /** What the answer takes from the machine. */
 export interface MachineFacts {
   readonly defaultRuntime: string;
-  readonly limitsSwap: boolean;
   /** Folders of /sys that are masked where the machine has them. */
   readonly throttleFolders: readonly string[];
 }
@@ -65,7 +64,7 @@ export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, machi
     ...(Object.keys(spec.sysctls).length > 0 && { Sysctls: spec.sysctls }),
     Runtime: spec.runtime ?? machine.defaultRuntime,
     Isolation: "",
-    ...resources(spec, machine),
+    ...resources(spec),
     ...(version < apiVersion("1.44") && { KernelMemory: 0, KernelMemoryTCP: 0 }),
     MaskedPaths: spec.maskedPaths ?? (spec.privileged ? null : [...maskedPaths, ...machine.throttleFolders]),
     ReadonlyPaths: spec.readonlyPaths ?? (spec.privileged ? null : readonlyPaths),
@@ -73,7 +72,7 @@ export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, machi
   };
 }
 
-function resources(spec: ContainerSpec, { limitsSwap }: MachineFacts): Resources {
+function resources(spec: ContainerSpec): Resources {
   const { limits } = spec;
   return {
     CpuShares: limits.cpuShares,
@@ -100,7 +99,7 @@ function resources(spec: ContainerSpec, { limitsSwap }: MachineFacts): Resources
     DeviceCgroupRules: orNull(spec.deviceRules),
     DeviceRequests: spec.deviceRequests.length === 0 ? null : spec.deviceRequests.map(deviceRequest),
     MemoryReservation: limits.memoryReservationBytes,
-    MemorySwap: limits.memorySwapBytes === 0 ? defaultSwap(limits.memoryBytes, limitsSwap) : limits.memorySwapBytes,
+    MemorySwap: limits.memorySwapBytes,
     MemorySwappiness: limits.memorySwappiness ?? null,
     OomKillDisable: limits.oomKillDisable ? true : null,
     PidsLimit: limits.pids > 0 ? limits.pids : null,
@@ -110,11 +109,6 @@ function resources(spec: ContainerSpec, { limitsSwap }: MachineFacts): Resources
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
   };
-}
-
-/** As Docker has it, a memory limit alone allows as much swap again. */
-function defaultSwap(memoryBytes: number, limitsSwap: boolean): number {
-  return limitsSwap || memoryBytes === 0 ? memoryBytes * 2 : -1;
 }
 
 function throttle({ path, rate }: DeviceRate): ThrottleDevice {

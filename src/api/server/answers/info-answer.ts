@@ -69,7 +69,7 @@ export function infoAnswer(options: ServerOptions): InfoAnswer {
     RuncCommit: { ID: "" },
     InitCommit: { ID: productVersion },
     SecurityOptions: securityOptions(options),
-    CDISpecDirs: [],
+    CDISpecDirs: options.cdiFolders,
     Warnings: warnings(options),
   };
 }
@@ -87,16 +87,16 @@ function containerCounts({ containers }: ServerOptions) {
 }
 
 function controls({ host: { cgroups, machine } }: ServerOptions) {
-  const has = (name: string): boolean => cgroups.controllers.has(name);
+  const { limits } = cgroups;
   return {
-    MemoryLimit: has("memory"),
-    SwapLimit: cgroups.limitsSwap,
-    CpuCfsPeriod: has("cpu"),
-    CpuCfsQuota: has("cpu"),
-    CPUShares: has("cpu"),
-    CPUSet: has("cpuset"),
-    PidsLimit: has("pids"),
-    OomKillDisable: cgroups.version === 1 && has("memory"),
+    MemoryLimit: limits.memory,
+    SwapLimit: limits.swap,
+    CpuCfsPeriod: limits.cpuQuota,
+    CpuCfsQuota: limits.cpuQuota,
+    CPUShares: limits.cpuShares,
+    CPUSet: limits.cpuset,
+    PidsLimit: limits.pids,
+    OomKillDisable: limits.oomKillDisable,
     IPv4Forwarding: machine.ipv4Forwarding,
     BridgeNfIptables: false,
     BridgeNfIp6tables: false,
@@ -127,11 +127,38 @@ function securityOptions({ host: { machine, cgroups } }: ServerOptions): string[
 
 function warnings({ host: { cgroups, machine } }: ServerOptions): string[] | null {
   const missing = [
-    ...(cgroups.controllers.has("memory") ? [] : ["WARNING: No memory limit support"]),
-    ...(cgroups.controllers.has("cpu") ? [] : ["WARNING: No cpu cfs quota support"]),
-    ...(cgroups.controllers.has("pids") ? [] : ["WARNING: No pids limit support"]),
-    ...(cgroups.limitsSwap ? [] : ["WARNING: No swap limit support"]),
+    ...limitWarnings(cgroups),
     ...(machine.ipv4Forwarding ? [] : ["WARNING: IPv4 forwarding is disabled"]),
   ];
   return missing.length === 0 ? null : missing;
 }
+
+/** What the kernel lacks, in Docker's words and order. */
+function limitWarnings({ version, limits }: ServerOptions["host"]["cgroups"]): string[] {
+  const rates = version === 1 ? v1Rates : v2Rates;
+  const facts: [boolean, string][] = [
+    [limits.memory, "memory limit"],
+    [limits.swap, "swap limit"],
+    [limits.oomKillDisable || version === 2, "oom kill disable"],
+    [limits.cpuQuota, "cpu cfs quota"],
+    [limits.cpuQuota, "cpu cfs period"],
+    [limits.cpuShares, "cpu shares"],
+    [limits.cpuset, "cpuset"],
+    [limits.pids, "pids limit"],
+    [limits.blkioWeight, version === 1 ? "blkio weight" : "io.weight"],
+    [limits.blkioWeightDevice, version === 1 ? "blkio weight_device" : "io.weight (per device)"],
+    [limits.readBps, rates[0]],
+    [limits.writeBps, rates[1]],
+    [limits.readIops, rates[2]],
+    [limits.writeIops, rates[3]],
+  ];
+  return facts.filter(([has]) => !has).map(([, what]) => `WARNING: No ${what} support`);
+}
+
+const v1Rates = [
+  "blkio throttle.read_bps_device",
+  "blkio throttle.write_bps_device",
+  "blkio throttle.read_iops_device",
+  "blkio throttle.write_iops_device",
+] as const;
+const v2Rates = ["io.max (rbps)", "io.max (wbps)", "io.max (riops)", "io.max (wiops)"] as const;

@@ -155,7 +155,6 @@ async function inspect(options: ServerOptions, request: ApiRequest): Promise<Ans
     version: request.version,
     machine: {
       defaultRuntime: host.runtimes.default,
-      limitsSwap: host.cgroups.limitsSwap,
       throttleFolders: host.machine.throttleFolders,
     },
     ...(sizes !== undefined && { sizes }),

@@ -94,6 +94,7 @@ export function fakeRooms(
     labels: [],
     insecureRegistries: [],
     registryMirrors: [],
+    cdiFolders: [],
     logDriver: "local",
     logOptions: {},
   };
@@ -199,7 +200,7 @@ function fakeHost(): ServerOptions["host"] {
     cgroups: {
       version: 2,
       controllers: new Set(["memory", "cpu", "pids"]),
-      limitsSwap: true,
+      limits: { memory: true, swap: true, cpuQuota: true, cpuShares: true, pids: true },
     } as unknown as Host["cgroups"],
     machine: {
       kernelVersion: "6.1.0",

@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { readFile, rmdir } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { type TestDaemon, startDaemon } from "../fixtures/daemon.ts";
+
+let daemon: TestDaemon;
+before(async () => {
+  daemon = await startDaemon({ busybox: true, args: ["--default-ulimit", "core=0:0"] });
+});
+after(async () => {
+  await daemon[Symbol.asyncDispose]();
+});
+
+const v2 = existsSync("/sys/fs/cgroup/cgroup.controllers");
+
+/** The container's id, started with these flags and sleeping. */
+async function sleeper(...flags: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await daemon.docker("run", "-d", ...flags, "busybox", "sleep", "600");
+  assert.equal(code, 0, stderr);
+  return stdout.trim();
+}
+
+async function output(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await daemon.docker(...args);
+  assert.equal(code, 0, stderr);
+  return stdout.trim();
+}
+
+/** A file of the container's cgroup, as the host sees it. */
+async function groupFile(id: string, controller: string, name: string, parent = daemon.instance): Promise<string> {
+  const group = v2 ? join("/sys/fs/cgroup", parent, id) : join("/sys/fs/cgroup", controller, parent, id);
+  return (await readFile(join(group, name), "utf8")).trim();
+}
+
+/** The same file as the container sees it. */
+async function groupFileInside(id: string, controller: string, name: string): Promise<string> {
+  return await output("exec", id, "cat", v2 ? `/sys/fs/cgroup/${name}` : `/sys/fs/cgroup/${controller}/${name}`);
+}
+
+/** What each flag comes to: controller and file of v1 and their text, file of v2 and its text. */
+const flags: [flags: readonly string[], controller: string, v1: [string, string], v2: [string, string]][] = [
+  [["--memory", "64m"], "memory", ["memory.limit_in_bytes", "67108864"], ["memory.max", "67108864"]],
+  [["--memory", "64m"], "memory", ["memory.memsw.limit_in_bytes", "134217728"], ["memory.swap.max", "67108864"]],
+  [
+    ["--memory", "64m", "--memory-swap", "96m"],
+    "memory",
+    ["memory.memsw.limit_in_bytes", "100663296"],
+    ["memory.swap.max", "33554432"],
+  ],
+  [["--memory-reservation", "32m"], "memory", ["memory.soft_limit_in_bytes", "33554432"], ["memory.low", "33554432"]],
+  [["--cpus", "0.5"], "cpu", ["cpu.cfs_quota_us", "50000"], ["cpu.max", "50000 100000"]],
+  [
+    ["--cpu-quota", "20000", "--cpu-period", "50000"],
+    "cpu",
+    ["cpu.cfs_period_us", "50000"],
+    ["cpu.max", "20000 50000"],
+  ],
+  [["--cpu-shares", "512"], "cpu", ["cpu.shares", "512"], ["cpu.weight", "20"]],
+  [["--cpuset-cpus", "0"], "cpuset", ["cpuset.cpus", "0"], ["cpuset.cpus", "0"]],
+  [["--cpuset-mems", "0"], "cpuset", ["cpuset.mems", "0"], ["cpuset.mems", "0"]],
+  [["--pids-limit", "50"], "pids", ["pids.max", "50"], ["pids.max", "50"]],
+];
+
+for (const [given, controller, ...files] of flags) {
+  const [name, text] = files[v2 ? 1 : 0] ?? ["", ""];
+  test(`docker run ${given.join(" ")}: ${name} is ${text}, outside and inside`, async () => {
+    const id = await sleeper(...given);
+    assert.equal(await groupFile(id, controller, name), text);
+    assert.equal(await groupFileInside(id, controller, name), text);
+  });
+}
+
+/** A disk of this machine; undefined where there is none. */
+async function findDisk(): Promise<{ readonly path: string; readonly number: string } | undefined> {
+  const partitions = await readFile("/proc/partitions", "utf8");
+  for (const [, major, minor, name] of partitions.matchAll(/^ +(\d+) +(\d+) +\d+ (\w+)$/gm)) {
+    if (existsSync(`/dev/${name}`) && !name?.startsWith("zram"))
+      return { path: `/dev/${name}`, number: `${major}:${minor}` };
+  }
+  return undefined;
+}
+
+test("docker run --device-read-bps, --device-write-iops: the rates are set for the device's number", async (context) => {
+  const disk = await findDisk();
+  if (disk === undefined) return context.skip("no disk");
+  const { path, number } = disk;
+  const id = await sleeper("--device-read-bps", `${path}:1mb`, "--device-write-iops", `${path}:100`);
+  if (v2) assert.match(await groupFile(id, "", "io.max"), new RegExp(`${number} rbps=1048576 .*wiops=100`));
+  else {
+    assert.equal(await groupFile(id, "blkio", "blkio.throttle.read_bps_device"), `${number} 1048576`);
+    assert.equal(await groupFile(id, "blkio", "blkio.throttle.write_iops_device"), `${number} 100`);
+  }
+});
+
+test("docker run --memory-swappiness, --oom-kill-disable, --blkio-weight: set, or warned of where the kernel lacks it", async () => {
+  const { body: info } = await daemon.api("GET", "/info");
+  const { stderr, stdout, code } = await daemon.docker(
+    ...["run", "-d", "-m", "64m", "--memory-swappiness", "10", "--oom-kill-disable", "--blkio-weight", "300"],
+    ...["busybox", "sleep", "600"],
+  );
+  assert.equal(code, 0, stderr);
+  const id = stdout.trim();
+  if (info.OomKillDisable === true) {
+    assert.equal(await groupFile(id, "memory", "memory.swappiness"), "10");
+    assert.match(await groupFile(id, "memory", "memory.oom_control"), /^oom_kill_disable 1$/m);
+  } else {
+    assert.match(stderr, /Your kernel does not support OomKillDisable/);
+    assert.match(stderr, /Your kernel does not support memory swappiness/);
+  }
+  const lacksWeight = info.Warnings.some((text: string) => /No (blkio weight|io\.weight) support/.test(text));
+  assert.equal(/does not support Block I\/O weight or the cgroup is not mounted/.test(stderr), lacksWeight, stderr);
+  const weight = await output("inspect", "-f", "{{.HostConfig.BlkioWeight}}", id);
+  assert.equal(weight, lacksWeight ? "0" : "300", "what is discarded is not shown as if it were set");
+});
+
+test("docker run --ulimit and --default-ulimit: of the program, and of what exec starts", async () => {
+  const id = await sleeper("--ulimit", "nofile=100:200", "--ulimit", "nproc=64");
+  const expected = { nofile: "100 200", core: "0 0", nproc: "64 64" };
+  for (const pid of ["1", "self"]) {
+    const limits = await output("exec", id, "cat", `/proc/${pid}/limits`);
+    const of = (title: string) => new RegExp(`^${title} +(\\S+) +(\\S+)`, "m").exec(limits)?.slice(1).join(" ");
+    assert.deepEqual(
+      { nofile: of("Max open files"), core: of("Max core file size"), nproc: of("Max processes") },
+      expected,
+    );
+  }
+});
+
+test("docker run --ulimit above what the daemon may give: warned of and clamped without CAP_SYS_RESOURCE", async () => {
+  const { code, stdout, stderr } = await daemon.docker(
+    ...["run", "--rm", "--ulimit", "nice=40:40", "busybox", "grep", "nice", "/proc/self/limits"],
+  );
+  assert.equal(code, 0, stderr);
+  if (stderr.includes("lacks CAP_SYS_RESOURCE")) assert.match(stdout, /^Max nice priority +0 +0/);
+  else assert.match(stdout, /^Max nice priority +40 +40/);
+});
+
+test("docker run --shm-size, --oom-score-adj: /dev/shm is so large, the score is so high", async () => {
+  const id = await sleeper("--shm-size", "8m", "--oom-score-adj", "300");
+  assert.match(await output("exec", id, "df", "-k", "/dev/shm"), /shm +8192 /);
+  assert.equal(await output("exec", id, "cat", "/proc/1/oom_score_adj"), "300");
+});
+
+test("docker run --sysctl: set in the container's own namespaces, and nowhere else", async () => {
+  const before = await readFile("/proc/sys/kernel/shmmax", "utf8");
+  const id = await sleeper(
+    ...["--sysctl", "kernel.shmmax=1234567", "--sysctl", "net.ipv4.ip_unprivileged_port_start=500"],
+    ...["--sysctl", "net.core.somaxconn=77"],
+  );
+  assert.equal(
+    await output(
+      "exec",
+      id,
+      "sh",
+      "-c",
+      "cd /proc/sys; cat kernel/shmmax net/ipv4/ip_unprivileged_port_start net/core/somaxconn",
+    ),
+    "1234567\n500\n77",
+  );
+  assert.equal(await readFile("/proc/sys/kernel/shmmax", "utf8"), before);
+  const refused = await daemon.api("POST", "/containers/create", {
+    Image: "busybox",
+    HostConfig: { Sysctls: { "kernel.panic": "9" } },
+  });
+  assert.equal(refused.status, 400);
+  assert.match(refused.body.message, /^sysctl "kernel.panic" is not in a separate kernel namespace/);
+});
+
+test("docker run --device: the node is there with what was allowed and no more; a folder brings all of it", async () => {
+  const read = "head -c 1 /dev/mine | wc -c; echo x 2>/dev/null >/dev/mine || echo refused";
+  assert.equal(
+    await output("run", "--rm", "--device", "/dev/zero:/dev/mine:r", "busybox", "sh", "-c", "ls /dev/mine; true"),
+    "/dev/mine",
+  );
+  const kmsg = "--device=/dev/kmsg:/dev/mine:r";
+  assert.match(await output("run", "--rm", kmsg, "busybox", "sh", "-c", read), /refused$/);
+  const { code, stderr } = await daemon.docker("run", "--rm", "--device", "/dev/no-such", "busybox", "true");
+  assert.equal(code, 127, "as docker reads these words");
+  assert.match(
+    stderr,
+    /error gathering device information while adding custom device "\/dev\/no-such": no such file or directory/,
+  );
+});
+
+test("docker run --device-cgroup-rule: opens devices by number", async (context) => {
+  if (!existsSync("/dev/loop-control")) return context.skip("the kernel has no loop devices");
+  const script = "mknod /dev/l c 10 237 && (: </dev/l) 2>/dev/null && echo opened || echo refused";
+  assert.equal(await output("run", "--rm", "busybox", "sh", "-c", script), "refused");
+  const rule = ["--device-cgroup-rule", "c 10:237 r"];
+  assert.equal(await output("run", "--rm", ...rule, "busybox", "sh", "-c", script), "opened");
+});
+
+test("docker run --cgroup-parent: the group lies there", async () => {
+  const parent = `${daemon.instance}-parent`;
+  const id = await sleeper("--cgroup-parent", `/${parent}`, "--pids-limit", "20");
+  assert.equal(await groupFile(id, "pids", "pids.max", parent), "20");
+  assert.match(await output("top", id), /sleep 600/);
+  await output("rm", "-f", id);
+  const controllers = v2
+    ? [""]
+    : ["blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "hugetlb", "memory", "pids", "systemd", "unified"];
+  for (const controller of controllers) await rmdir(join("/sys/fs/cgroup", controller, parent)).catch(() => undefined);
+});
+
+test("docker run --gpus: Docker's words where nothing describes GPUs", async () => {
+  const { code, stderr } = await daemon.docker("run", "--rm", "--gpus", "all", "busybox", "true");
+  assert.equal(code, 125);
+  assert.match(stderr, /could not select device driver "" with capabilities: \[\[gpu\]\]/);
+});
+
+test("docker info: says what the kernel lacks, as the cgroup files show it", async () => {
+  const { body } = await daemon.api("GET", "/info");
+  assert.equal(
+    body.MemoryLimit,
+    existsSync(v2 ? "/sys/fs/cgroup/memory.stat" : "/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+  );
+  if (!v2) {
+    assert.equal(body.SwapLimit, existsSync("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"));
+    assert.equal(
+      body.Warnings.includes("WARNING: No blkio weight support"),
+      !existsSync("/sys/fs/cgroup/blkio/blkio.weight"),
+    );
+  }
+});
