@@ -2,6 +2,7 @@
 import type { Clock } from "#core/clock";
 import type { Digest } from "#core/digest";
 import type { EventSink } from "#core/event";
+import type { Log } from "#core/log";
 import type { ContainerDefaults, Healthcheck, Platform } from "#core/oci";
 import type { Reference } from "#core/reference";
 import type { Host, OutputChunk, StreamName, TerminalSize } from "#host";
@@ -516,6 +517,8 @@ export interface ContainersOptions {
   readonly cdiFolders?: readonly string[];
   /** `--userns-remap`: `default`, `user`, `user:group`, `uid:gid`; absent: none. */
   readonly usernsRemap?: string;
+  /** The daemon's own log, for what a person should know and no caller is told. */
+  readonly log?: Log;
   /** Told of failures that no caller waits for, such as cleaning that did not work. */
   readonly onUnexpected?: (error: unknown) => void;
 }

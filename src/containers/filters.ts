@@ -32,7 +32,7 @@ export function selectContainers(
     .filter(([, values]) => values.length > 0)
     .map(([key, values]) => testOf(key, values, facts));
   const chosen = [...records]
-    .filter((record) => everyState || isRunning(record.state))
+    .filter((record) => everyState || isRunning(record.state) || record.state.status === "restarting")
     .filter((record) => tests.every((test) => test(record)))
     .sort((left, right) => Number(right.createdNs - left.createdNs));
   return limit === undefined ? chosen : chosen.slice(0, limit);

@@ -18,6 +18,8 @@ import { rename } from "./life/rename.ts";
 import type { Room } from "./room.ts";
 import { SeccompPrograms } from "./config/seccomp-programs.ts";
 import { start } from "./life/start.ts";
+import { startAgain } from "./life/start-again.ts";
+import { Restarts } from "./life/restarts.ts";
 import { isRunning } from "./state.ts";
 import { restart, stop } from "./life/stop.ts";
 import { type ContainerRecord, Store } from "./store.ts";
@@ -29,6 +31,7 @@ import { wait } from "./life/wait.ts";
 export async function openContainers(options: ContainersOptions): Promise<Containers> {
   const room = openRoom(options);
   await reconcile(room);
+  room.restarts.begin();
   return containersOf(room);
 }
 
@@ -37,10 +40,12 @@ function openRoom(options: ContainersOptions): Room {
   mkdirSync(join(paths.execRoot, "containers"), { recursive: true, mode: 0o711 });
   mkdirSync(join(paths.dataRoot, "containers"), { recursive: true, mode: 0o700 });
   const onUnexpected = options.onUnexpected ?? ((error: unknown) => void error);
-  return {
+  const room: Room = {
     ...options,
     onUnexpected,
     closing: false,
+    stopping: false,
+    restarts: new Restarts(async (id) => await startAgain(room, id), onUnexpected),
     store: new Store(database),
     locks: new Locks(),
     waiters: new Waiters(),
@@ -52,6 +57,7 @@ function openRoom(options: ContainersOptions): Room {
     restarting: new Set(),
     waitingSessions: new Map(),
   };
+  return room;
 }
 
 function containersOf(room: Room): Containers {
@@ -135,6 +141,8 @@ function imageBytes(room: Room, record: ContainerRecord): number {
 }
 
 async function close(room: Room, { stopContainers }: { readonly stopContainers: boolean }): Promise<void> {
+  room.stopping = stopContainers;
+  await room.restarts.close();
   if (stopContainers) {
     const running = [...room.live.keys()];
     const stops = await Promise.allSettled(running.map(async (id) => await stop(room, id, {})));

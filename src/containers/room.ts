@@ -6,6 +6,7 @@ import type { Locks } from "./locks.ts";
 import type { SeccompPrograms } from "./config/seccomp-programs.ts";
 import type { ContainerSession } from "./streams/session.ts";
 import type { Store } from "./store.ts";
+import type { Restarts } from "./life/restarts.ts";
 import type { Waiters } from "./life/waiters.ts";
 
 /** What the actions of this room share: its records, and what it knows of the containers that run. */
@@ -24,8 +25,12 @@ export interface Room extends ContainersOptions {
   readonly departing: Map<string, Promise<void>>;
   /** Containers whose coming end is part of a restart or removal, so that `--rm` leaves them alone. */
   readonly restarting: Set<string>;
+  /** Starts that restart policies have ordered. */
+  readonly restarts: Restarts;
   /** Set when the daemon ends: the containers' monitors are then left alone, not lost. */
   closing: boolean;
+  /** Set when the daemon stops its containers as it ends: no policy brings them back before its next start. */
+  stopping: boolean;
   /** Told of failures that nobody waits for. */
   readonly onUnexpected: (error: unknown) => void;
   /** Attached clients of containers that have yet to start. */

@@ -13,7 +13,13 @@ export function isRunning(state: ContainerState): state is RunningState {
 /** The running state, or Fault `conflict` in Docker's words. */
 export function mustRun(record: ContainerRecord): RunningState {
   if (isRunning(record.state)) return record.state;
+  if (record.state.status === "restarting") throw restartingFault(record);
   throw new Fault("conflict", `container ${record.id} is not running`);
+}
+
+/** What cannot be done to a container between two runs. */
+export function restartingFault({ id }: ContainerRecord): Fault {
+  return new Fault("conflict", `Container ${id} is restarting, wait until the container is running`);
 }
 
 /** Checks that a start makes sense now. */
@@ -36,5 +42,5 @@ export function mustBeStartable({ id, state }: ContainerRecord): void {
 
 /** The exit code that `wait` and inspect show for a container that does not run. */
 export function lastExitCode(state: ContainerState): number {
-  return state.status === "exited" || state.status === "created" ? (state.exitCode ?? 0) : 0;
+  return "exitCode" in state ? (state.exitCode ?? 0) : 0;
 }

@@ -17,6 +17,9 @@ export type CheckFacts = UlimitFacts & Pick<Machine, "lowestOomScore">;
 export function checkSpec(spec: ContainerSpec, machine: CheckFacts): string[] {
   refuseNotYet(spec);
   checkNames(spec);
+  if (spec.autoRemove && spec.restart.name !== "no") {
+    throw new Fault("invalid", "can't create 'AutoRemove' container with restart policy");
+  }
   checkEnv(spec.env);
   checkMounts(spec);
   checkSecurity(spec.securityOptions);

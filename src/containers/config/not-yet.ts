@@ -5,7 +5,6 @@ import type { ContainerSpec } from "../containers.ts";
 export function refuseNotYet(spec: ContainerSpec): void {
   const { namespaces } = spec;
   const asked: Readonly<Record<string, boolean>> = {
-    "--restart": spec.restart.name !== "no",
     "--ipc": !["", "private"].includes(namespaces.ipc),
     "--pid": !["", "private"].includes(namespaces.pid),
     "--uts": !["", "private"].includes(namespaces.uts),

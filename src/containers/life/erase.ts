@@ -12,6 +12,7 @@ export async function erase(room: Room, id: string): Promise<void> {
   const record = room.store.get(id);
   if (record === undefined) return;
   room.store.delete(id);
+  room.restarts.forget(id);
   room.execs.containerRemoved(id);
   for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
   room.waitingSessions.delete(id);

@@ -4,18 +4,35 @@ import { announce } from "../announce.ts";
 import type { Room } from "../room.ts";
 import { killSignal, parseSignal } from "../config/signals.ts";
 import { cgroupOf } from "./runtime.ts";
-import { isRunning } from "../state.ts";
+import { endRestarting } from "./policy-end.ts";
+import { isRunning, restartingFault } from "../state.ts";
+import type { ContainerRecord } from "../store.ts";
 
 /** Sends a signal to the container's first process; with KILL, waits for the end. */
 export async function kill(room: Room, nameOrId: string, signalText: string | undefined): Promise<void> {
   const record = room.store.find(nameOrId);
+  const { id, state } = record;
   const signal = parseSignal(signalText === undefined || signalText === "" ? "KILL" : signalText);
-  if (!isRunning(record.state)) {
-    throw new Fault("conflict", `cannot kill container: ${nameOrId}: container ${record.id} is not running`);
+  if (!isRunning(state) && state.status !== "restarting") {
+    throw new Fault("conflict", `cannot kill container: ${nameOrId}: container ${id} is not running`);
   }
-  if (signal === killSignal) await killAndWait(room, record.id);
-  else await sendSignal(room, record.id, signal);
+  if (meansStop(signal, record)) {
+    room.store.markStoppedByHand(id, true);
+    if (await endRestarting(room, id)) return;
+  } else if (state.status === "restarting") throw restartingFault(record);
+  if (signal === killSignal) await killAndWait(room, id);
+  else await sendSignal(room, id, signal);
 }
+
+/**
+ * Whether a person who sends that signal wants the container to end, so that its policy does not bring it back. A server that
+ * is told by HUP or USR1 to read its configuration again keeps its policy (Docker takes that away, too).
+ */
+function meansStop(signal: number, { process }: ContainerRecord): boolean {
+  return endingSignals.has(signal) || signal === parseSignal(process.stopSignal);
+}
+
+const endingSignals: ReadonlySet<number> = new Set(["KILL", "TERM", "INT", "QUIT"].map(parseSignal));
 
 /** Kills a running container and waits until its end is in the store. */
 export async function killAndWait(room: Room, id: string): Promise<void> {

@@ -2,6 +2,7 @@ import { Fault } from "#core/fault";
 import { announce } from "../announce.ts";
 import type { Room } from "../room.ts";
 import { cgroupOf } from "./runtime.ts";
+import { restartingFault } from "../state.ts";
 
 /** Freezes all processes of a running container. */
 export async function pause(room: Room, nameOrId: string): Promise<void> {
@@ -10,6 +11,7 @@ export async function pause(room: Room, nameOrId: string): Promise<void> {
   const record = room.store.find(id);
   const { state } = record;
   if (state.status === "paused") throw new Fault("conflict", `Container ${id} is already paused`);
+  if (state.status === "restarting") throw restartingFault(record);
   if (state.status !== "running") throw new Fault("conflict", `Container ${id} is not running`);
   await room.host.cgroups.freeze(cgroupOf(room, id));
   room.store.transition(id, { ...state, status: "paused" });

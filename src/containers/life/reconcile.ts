@@ -10,11 +10,12 @@ import { cgroupOf } from "./runtime.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 import { recordEnd, supervise } from "./supervise.ts";
+import { startWithDaemon } from "./policy-end.ts";
 import { tearDown } from "./teardown.ts";
 
 /**
  * Brings records and machine together after the daemon was away, however it went: takes up what runs, records what has
- * ended, finishes removals, and cleans what belongs to nobody.
+ * ended, finishes removals, cleans what belongs to nobody, and orders the starts that policies want.
  */
 export async function reconcile(room: Room): Promise<void> {
   const records = [...room.store.all()];
@@ -23,6 +24,7 @@ export async function reconcile(room: Room): Promise<void> {
     await tearDown(room, id);
     await rm(foldersOf(room.host.paths, id).data, { recursive: true, force: true });
   });
+  for (const record of [...room.store.all()]) startWithDaemon(room, record);
   const left = [...room.store.all()];
   await room.networks.reconcile(new Set(left.filter((record) => isRunning(record.state)).map((record) => record.id)));
   await room.images.collect(new Set(left.map((record) => record.id)));

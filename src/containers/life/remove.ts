@@ -4,6 +4,7 @@ import { erase } from "./erase.ts";
 import { selectPrunable } from "../filters.ts";
 import { killAndWait } from "./kill.ts";
 import type { Room } from "../room.ts";
+import { endRestarting } from "./policy-end.ts";
 import { isRunning } from "../state.ts";
 
 /** Removes a container; a running one only by force. */
@@ -11,11 +12,11 @@ export async function remove(room: Room, nameOrId: string, options: { readonly f
   const { id, name } = room.store.find(nameOrId);
   // A start under way is waited for.
   const { state } = await settled(room, id);
-  if (isRunning(state)) {
+  if (isRunning(state) || state.status === "restarting") {
     if (!options.force) throw runningFault(name, state);
-    room.restarting.add(id); // `--rm` must not race with this removal
+    room.restarting.add(id); // neither `--rm` nor a policy must race with this removal
     try {
-      await killAndWait(room, id);
+      if (!(await endRestarting(room, id))) await killAndWait(room, id);
     } finally {
       room.restarting.delete(id);
     }
@@ -23,7 +24,7 @@ export async function remove(room: Room, nameOrId: string, options: { readonly f
   using _lock = await room.locks.take(id);
   const now = room.store.get(id);
   if (now === undefined) return;
-  if (isRunning(now.state)) throw runningFault(name, now.state);
+  if (isRunning(now.state) || now.state.status === "restarting") throw runningFault(name, now.state);
   await erase(room, id);
 }
 
@@ -72,6 +73,6 @@ function runningFault(name: string, state: ContainerState): Fault {
   const reason =
     state.status === "paused"
       ? "container is paused and must be unpaused first"
-      : "container is running: stop the container before removing or force remove";
+      : `container is ${state.status}: stop the container before removing or force remove`;
   return new Fault("conflict", `cannot remove container "/${name}": ${reason}`);
 }

@@ -4,7 +4,7 @@ import type { MonitorStart, Monitor } from "#host";
 import { Fault } from "#core/fault";
 import { announce } from "../announce.ts";
 import { writeBundle } from "./bundle.ts";
-import { readRuntimeWords, startFailure } from "./failure.ts";
+import { readRuntimeWords, type RunFailure, startFailure } from "./failure.ts";
 import { foldersOf } from "./folders.ts";
 import { killSignal } from "../config/signals.ts";
 import { logOptions } from "../logs/log-options.ts";
@@ -16,12 +16,13 @@ import { mustBeStartable } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 import { supervise } from "./supervise.ts";
 
-/** Starts a container: all of it, or (if any step fails) none of it, the reason kept in its state. */
+/** Starts a container because a person asked: all of it, or (if any step fails) none of it, the reason kept in its state. */
 export async function start(room: Room, id: string): Promise<void> {
   using _lock = await room.locks.take(id);
-  const record = room.store.get(id);
-  if (record === undefined) throw new Fault("notFound", `No such container: ${id}`);
-  mustBeStartable(record);
+  const found = room.store.get(id);
+  if (found === undefined) throw new Fault("notFound", `No such container: ${id}`);
+  mustBeStartable(found);
+  const record = startAnew(room, found);
   room.store.note(id, { status: "starting" });
   try {
     await launch(room, record);
@@ -30,7 +31,16 @@ export async function start(room: Room, id: string): Promise<void> {
   }
 }
 
-async function launch(room: Room, record: ContainerRecord): Promise<void> {
+/** A person's start: what its policy has counted so far is forgotten. */
+function startAnew(room: Room, record: ContainerRecord): ContainerRecord {
+  room.restarts.forget(record.id);
+  room.store.markStoppedByHand(record.id, false);
+  if (record.restartCount > 0) room.store.transition(record.id, record.state, 0);
+  return room.store.get(record.id) ?? record;
+}
+
+/** Brings the container up. Throws what `startFault` explains; nothing is left then. The caller holds its lock. */
+export async function launch(room: Room, record: ContainerRecord): Promise<void> {
   const { id } = record;
   await room.departing.get(id);
   await using undo = new AsyncDisposableStack();
@@ -104,13 +114,18 @@ function monitorStart(room: Room, record: ContainerRecord): MonitorStart {
   };
 }
 
+/** What a start failed of, in Docker's words; takes away what it left. */
+export async function startFault(room: Room, record: ContainerRecord, error: unknown): Promise<RunFailure> {
+  const folders = foldersOf(room.host.paths, record.id);
+  const words = await readRuntimeWords(folders.runtimeLog);
+  await rm(folders.bundle, { recursive: true, force: true });
+  return startFailure(error, words, record.process.args);
+}
+
 /** Keeps why the start failed; an earlier end stays otherwise as it was. Answers the fault to throw. */
 async function recordFailure(room: Room, record: ContainerRecord, error: unknown): Promise<Fault> {
   const { id, state } = record;
-  const folders = foldersOf(room.host.paths, id);
-  const words = await readRuntimeWords(folders.runtimeLog);
-  const { fault, exitCode } = startFailure(error, words, record.process.args);
-  await rm(folders.bundle, { recursive: true, force: true });
+  const { fault, exitCode } = await startFault(room, record, error);
   const before = state.status === "exited" ? state : ({ status: "created" } as const);
   attempt(room, () => room.store.transition(id, { ...before, error: fault.message, exitCode }));
   for (const session of room.waitingSessions.get(id) ?? []) session.abandon();

@@ -4,6 +4,7 @@ import { killAndWait, sendSignal, within } from "./kill.ts";
 import type { Room } from "../room.ts";
 import { killSignal, parseSignal } from "../config/signals.ts";
 import { start } from "./start.ts";
+import { endRestarting } from "./policy-end.ts";
 import { isRunning } from "../state.ts";
 
 export interface StopOptions {
@@ -11,42 +12,53 @@ export interface StopOptions {
   readonly timeoutSeconds?: number;
 }
 
-/** Asks the container to end, and kills it when it does not in time. */
+/** Asks the container to end, and kills it when it does not in time; one that waits for its restart does not start again. */
 export async function stop(room: Room, nameOrId: string, options: StopOptions): Promise<void> {
   const { id } = room.store.find(nameOrId);
   (await room.locks.take(id))[Symbol.dispose](); // a start under way comes first
   const record = room.store.find(id);
-  const live = room.live.get(id);
   const signal = parseSignal(options.signal ?? record.process.stopSignal);
-  if (!isRunning(record.state) || live === undefined) {
+  if (!isRunning(record.state) && record.state.status !== "restarting") {
     throw new Fault("notModified", `container ${id} is already stopped`);
   }
-  const seconds = options.timeoutSeconds ?? record.spec.stopTimeoutSeconds ?? defaultStopSeconds;
-  if (signal === killSignal) await killAndWait(room, id);
-  else {
-    await sendSignal(room, id, signal);
-    if (seconds < 0) await live.ended;
-    else if (!(await within(live.ended, seconds * 1000))) await killAndWait(room, id);
-  }
+  if (!room.stopping) room.store.markStoppedByHand(id, true);
+  // It may have ended by itself a moment ago, and wait for its restart now.
+  if (!(await endRestarting(room, id))) await endRun(room, id, signal, secondsFor(record, options));
   announce(room, record, "stop");
 }
 
 /** Stops the container if it runs, and starts it. */
 export async function restart(room: Room, nameOrId: string, options: StopOptions): Promise<void> {
-  const record = room.store.find(nameOrId);
-  const { id } = record;
+  const { id } = room.store.find(nameOrId);
   room.restarting.add(id); // its end is not the one that `--rm` waits for
   try {
-    if (isRunning(record.state)) {
-      await stop(room, id, options).catch((error: unknown) => {
-        if (!(error instanceof Fault && error.kind === "notModified")) throw error;
-      });
-    }
+    await stop(room, id, options).catch((error: unknown) => {
+      if (!(error instanceof Fault && error.kind === "notModified")) throw error;
+    });
     await start(room, id);
   } finally {
     room.restarting.delete(id);
   }
-  announce(room, record, "restart");
+  announce(room, room.store.find(id), "restart");
+}
+
+async function endRun(room: Room, id: string, signal: number, seconds: number): Promise<void> {
+  const live = room.live.get(id);
+  if (live === undefined) return;
+  if (signal === killSignal) {
+    await killAndWait(room, id);
+    return;
+  }
+  await sendSignal(room, id, signal);
+  if (seconds < 0) await live.ended;
+  else if (!(await within(live.ended, seconds * 1000))) await killAndWait(room, id);
+}
+
+function secondsFor(
+  { spec }: { readonly spec: { readonly stopTimeoutSeconds?: number } },
+  options: StopOptions,
+): number {
+  return options.timeoutSeconds ?? spec.stopTimeoutSeconds ?? defaultStopSeconds;
 }
 
 const defaultStopSeconds = 10;

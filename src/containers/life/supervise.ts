@@ -3,7 +3,8 @@ import type { ExitFacts, Monitor } from "#host";
 import { announce } from "../announce.ts";
 import { erase } from "./erase.ts";
 import { foldersOf } from "./folders.ts";
-import { attempt, type Live, type Room } from "../room.ts";
+import type { Live, Room } from "../room.ts";
+import { settleEnd } from "./policy-end.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 import { tearDown } from "./teardown.ts";
@@ -18,7 +19,7 @@ export function supervise(room: Room, id: string, monitor: Monitor, pid: number)
 /** Exit code of an end that nobody saw, as Docker gives it. */
 export const unseenExitCode = 255;
 
-/** Puts an end into the store, tells those who wait, and removes the container when it was asked for with `--rm`. */
+/** Puts an end into the store (its policy may start it again), tells those who wait, and removes the container when it was asked for with `--rm`. */
 export async function recordEnd(room: Room, id: string, facts: ExitFacts | undefined): Promise<void> {
   using _lock = await room.locks.take(id);
   const record = room.store.get(id);
@@ -28,9 +29,8 @@ export async function recordEnd(room: Room, id: string, facts: ExitFacts | undef
   const { exitCode, finishedNs, error } = endOf(room, facts);
   const startedNs = isRunning(record.state) ? record.state.startedNs : finishedNs;
   const oomKilled = facts?.oomKilled ?? false;
-  attempt(room, () =>
-    room.store.transition(id, { status: "exited", exitCode, oomKilled, startedNs, finishedNs, error }),
-  );
+  const ranMs = Number(finishedNs - startedNs) / 1e6;
+  settleEnd(room, record, { exitCode, oomKilled, startedNs, finishedNs, error }, ranMs);
   room.execs.containerEnded(id);
   announceEnd(room, record, { exitCode, oomKilled, startedNs, finishedNs });
   room.waiters.ended(id, { exitCode, ...(error !== "" && { error }) });

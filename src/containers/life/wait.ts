@@ -12,7 +12,8 @@ export function wait(
 ): { readonly result: Promise<WaitResult> } {
   const { id, state } = room.store.find(nameOrId);
   if (condition !== "not-running") return { result: room.waiters.add(id, condition, signal) };
-  if (isRunning(state) || state.status === "starting") return { result: room.waiters.add(id, "next-exit", signal) };
+  const isUp = isRunning(state) || state.status === "starting" || state.status === "restarting";
+  if (isUp) return { result: room.waiters.add(id, "next-exit", signal) };
   const error = "error" in state ? state.error : undefined;
   return {
     result: Promise.resolve({ exitCode: lastExitCode(state), ...(error !== undefined && error !== "" && { error }) }),
