@@ -22,8 +22,8 @@ export const groups: Readonly<Record<string, string>> = {
 /** Docker's commands that are still to come: said so, and not taken for a slip of the fingers. */
 export const coming: ReadonlySet<string> = new Set([
   ..."build builder buildx commit compose config context cp diff export manifest node plugin push search".split(" "),
-  ..."secret service stack stats swarm trust update volume".split(" "),
-  ...["commit", "cp", "diff", "export", "stats", "update"].map((name) => `container ${name}`),
+  ..."secret service stack stats swarm trust volume".split(" "),
+  ...["commit", "cp", "diff", "export", "stats"].map((name) => `container ${name}`),
   ...["build", "push"].map((name) => `image ${name}`),
   ...["connect", "create", "disconnect", "prune", "rm"].map((name) => `network ${name}`),
 ]);
@@ -141,6 +141,12 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     "Show the processes of a container",
     "container top",
     async () => (await import("./commands/top.ts")).top,
+  ),
+  update: top(
+    "Commands",
+    "Change limits and restart policy of containers",
+    "container update",
+    async () => (await import("./commands/update.ts")).update,
   ),
   rename: top(
     "Commands",

@@ -23,6 +23,7 @@ import { Restarts } from "./life/restarts.ts";
 import { isRunning } from "./state.ts";
 import { restart, stop } from "./life/stop.ts";
 import { type ContainerRecord, Store } from "./store.ts";
+import { update } from "./life/update.ts";
 import { top } from "./usage/top.ts";
 import { Waiters } from "./life/waiters.ts";
 import { wait } from "./life/wait.ts";
@@ -85,7 +86,7 @@ function containersOf(room: Room): Containers {
     startExec: async (execId, options) => await startExec(room, execId, options),
     inspectExec: (execId) => inspectExec(room, execId),
     resizeExec: async (execId, size) => await resizeExec(room, execId, size),
-    update: async () => notYet("update"),
+    update: async (nameOrId, changes) => await update(room, nameOrId, changes),
     stats: () => notYet("stats"),
     changes: async () => notYet("diff"),
     statPath: async () => notYet("cp"),

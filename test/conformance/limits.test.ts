@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type TestDaemon, startDaemon } from "../fixtures/daemon.ts";
 
 let daemon: TestDaemon;
@@ -223,4 +224,114 @@ test("docker info: says what the kernel lacks, as the cgroup files show it", asy
       !existsSync("/sys/fs/cgroup/blkio/blkio.weight"),
     );
   }
+});
+
+test("docker update: changes a running container's limits, record and group; a stopped one's for its next start", async () => {
+  const id = await sleeper("-m", "64m", "--pids-limit", "50", "--cpu-shares", "512");
+  const flags = [
+    "-m",
+    "96m",
+    "--memory-swap",
+    "256m",
+    "--cpu-shares",
+    "256",
+    "--cpuset-cpus",
+    "0",
+    "--pids-limit",
+    "70",
+  ];
+  assert.equal(await output("update", ...flags, id), id);
+  const [memory, shares] = v2 ? ["memory.max", "cpu.weight"] : ["memory.limit_in_bytes", "cpu.shares"];
+  const group = async () => [
+    await groupFile(id, "memory", memory ?? ""),
+    await groupFile(id, "cpu", shares ?? ""),
+    await groupFile(id, "cpuset", "cpuset.cpus"),
+    await groupFile(id, "pids", "pids.max"),
+  ];
+  const expected = ["100663296", v2 ? "10" : "256", "0", "70"];
+  assert.deepEqual(await group(), expected);
+  const host = "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.CpuShares}} {{.HostConfig.PidsLimit}}";
+  assert.equal(await output("inspect", "-f", host, id), "100663296 268435456 256 70");
+  await output("kill", id);
+  await output("update", "--memory-reservation", "32m", id);
+  await output("start", id);
+  assert.deepEqual(await group(), expected);
+  assert.equal(await groupFile(id, "memory", v2 ? "memory.low" : "memory.soft_limit_in_bytes"), "33554432");
+});
+
+for (const runtime of ["crun", "runc"]) {
+  test(`docker update: lifts what -1 lifts, with ${runtime}`, async (context) => {
+    const { body } = await daemon.api("GET", "/info");
+    if (body.Runtimes[runtime] === undefined) return context.skip(`no ${runtime}`);
+    const id = await sleeper("--runtime", runtime, "-m", "64m", "--pids-limit", "50", "--cpu-quota", "20000");
+    await output("update", "--memory-swap", "-1", "--pids-limit", "-1", "--cpu-quota", "-1", id);
+    await output("update", "--cpu-shares", "300", id); // what was lifted stays so
+    assert.equal(await groupFile(id, "pids", "pids.max"), "max");
+    if (v2) {
+      assert.match(await groupFile(id, "", "cpu.max"), /^max /);
+      assert.equal(await groupFile(id, "", "memory.swap.max"), "max");
+    } else {
+      assert.equal(await groupFile(id, "cpu", "cpu.cfs_quota_us"), "-1");
+      assert.equal(await groupFile(id, "memory", "memory.memsw.limit_in_bytes"), "9223372036854771712");
+    }
+  });
+}
+
+test("docker update: refused as a whole, nothing has changed", async () => {
+  const script = "x=$(head -c 30000000 /dev/zero | tr '\\0' x); echo ready; sleep 600; true";
+  const run = await daemon.docker("run", "-d", "-m", "128m", "--cpu-shares", "512", "busybox", "sh", "-c", script);
+  const id = run.stdout.trim();
+  while (!(await output("logs", id)).includes("ready")) await sleep(50);
+  const before = await output("inspect", "-f", "{{json .HostConfig}}", id);
+  const shares = await groupFile(id, "cpu", v2 ? "cpu.weight" : "cpu.shares");
+  if (!v2) {
+    // v2 takes any limit, and then reclaims or kills.
+    const outcome = await daemon.docker("update", "--cpu-shares", "100", "-m", "8m", "--memory-swap", "8m", id);
+    assert.notEqual(outcome.code, 0);
+    assert.match(outcome.stderr, new RegExp(`Cannot update container ${id}: .*[Bb]usy`));
+  }
+  const conflict = await daemon.docker("update", "-m", "512m", id);
+  assert.match(
+    conflict.stderr,
+    /Cannot update container \w+: Memory limit should be smaller than already set memoryswap limit/,
+  );
+  const nowhere = await daemon.docker("update", "--cpuset-cpus", "4000", id);
+  assert.match(nowhere.stderr, /Requested CPUs are not available - requested 4000, available: /);
+  assert.equal(await output("inspect", "-f", "{{json .HostConfig}}", id), before);
+  assert.equal(await groupFile(id, "cpu", v2 ? "cpu.weight" : "cpu.shares"), shares);
+});
+
+test("docker update --restart: stored, shown, refused for --rm, and told by an event", async () => {
+  const id = await output("create", "busybox", "true");
+  await output("update", "--restart", "on-failure:3", id);
+  assert.equal(
+    await output(
+      "inspect",
+      "-f",
+      "{{.HostConfig.RestartPolicy.Name}} {{.HostConfig.RestartPolicy.MaximumRetryCount}}",
+      id,
+    ),
+    "on-failure 3",
+  );
+  const { text } = await daemon.api("GET", `/events?since=1&until=${Date.now() / 1000 + 1}`);
+  assert.match(text, new RegExp(`"Action":"update".*${id}`));
+  const other = await output("create", "--rm", "busybox", "true");
+  const { stderr } = await daemon.docker("update", "--restart", "always", other);
+  assert.match(stderr, /Restart policy cannot be updated because AutoRemove is enabled for the container/);
+});
+
+test("slipway update: as docker's, and asks for a flag", async () => {
+  const id = await output("create", "busybox", "true");
+  const { code, stdout, stderr } = await daemon.slipway(
+    "container",
+    "update",
+    "--pids-limit",
+    "9",
+    "--cpus",
+    "0.5",
+    id,
+  );
+  assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${id}\n`, stderr: "" });
+  assert.equal(await output("inspect", "-f", "{{.HostConfig.PidsLimit}} {{.HostConfig.NanoCpus}}", id), "9 500000000");
+  assert.match((await daemon.slipway("update", id)).stderr, /must provide one or more flags/);
 });

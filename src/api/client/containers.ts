@@ -4,6 +4,8 @@ import {
   type ContainerInspect,
   type ContainersPruneAnswer,
   type ContainerSummary,
+  type ContainerUpdateAnswer,
+  type ContainerUpdateRequest,
   type Filters,
   formatFilters,
   type TopAnswer,
@@ -97,6 +99,10 @@ export class ContainersClient {
 
   async unpause(id: string, signal?: AbortSignal): Promise<void> {
     await this.#transport.done("POST", `${path(id)}/unpause`, { signal });
+  }
+
+  update(id: string, changes: ContainerUpdateRequest, signal?: AbortSignal): Promise<ContainerUpdateAnswer> {
+    return this.#transport.json("POST", `${path(id)}/update`, { body: changes, signal });
   }
 
   async rename(id: string, name: string, signal?: AbortSignal): Promise<void> {

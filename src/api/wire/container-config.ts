@@ -228,6 +228,11 @@ export interface ContainerCreateAnswer {
   readonly Warnings: readonly string[];
 }
 
+/** Answer of `POST /containers/{id}/update`. */
+export interface ContainerUpdateAnswer {
+  readonly Warnings: readonly string[] | null;
+}
+
 /** Body of `POST /containers/{id}/update`. */
 export interface ContainerUpdateRequest extends Partial<Resources> {
   readonly RestartPolicy?: RestartPolicy;

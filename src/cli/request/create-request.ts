@@ -14,6 +14,7 @@ import type { containerFlags } from "./container-flags.ts";
 import { pairsOf, readEnv, readLabels } from "./env.ts";
 import { readMount, readVolumes } from "./mounts.ts";
 import { readPorts } from "./ports.ts";
+import { readRestartPolicy } from "./restart-policy.ts";
 import { readUlimit } from "./ulimit.ts";
 
 export type ContainerFlags = FlagValues<typeof containerFlags>;
@@ -198,14 +199,10 @@ function endpoints(flags: ContainerFlags): Record<string, Partial<EndpointSettin
 }
 
 function restartPolicy(flags: ContainerFlags): HostConfig["RestartPolicy"] {
-  const [name = "", times, more] = flags.restart.split(":");
-  if (more !== undefined) throw new Error("invalid restart policy format: maximum retry count must be an integer");
-  if (times !== undefined && !/^-?\d+$/.test(times)) {
-    throw new Error("invalid restart policy format: maximum retry count must be an integer");
-  }
-  if (flags.rm && name !== "no" && name !== "")
+  const policy = readRestartPolicy(flags.restart);
+  if (flags.rm && policy.Name !== "no" && policy.Name !== "")
     throw new Error("conflicting options: cannot specify both --restart and --rm");
-  return { Name: name, MaximumRetryCount: Number(times ?? 0) };
+  return policy;
 }
 
 function readHealth(flags: ContainerFlags, changed: ReadonlySet<string>): ContainerCreateRequest["Healthcheck"] {

@@ -177,7 +177,8 @@ function blockIoNeeds(asked: Partial<Limits>, cgroups: CgroupLimits): Capability
   ];
 }
 
-function checkMemory(limits: Partial<Limits>, purpose: "create" | "update"): void {
+/** Fault `invalid` in Docker's words. */
+export function checkMemory(limits: Partial<Limits>, purpose: "create" | "update"): void {
   const { memoryBytes = 0, memorySwapBytes = 0, memoryReservationBytes = 0, memorySwappiness = 0 } = limits;
   if (memoryBytes !== 0 && memoryBytes < leastMemoryBytes) refuse("Minimum memory limit allowed is 6MB");
   if (memoryBytes > 0 && memorySwapBytes > 0 && memorySwapBytes < memoryBytes) {

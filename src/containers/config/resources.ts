@@ -42,10 +42,10 @@ const usualPeriod = 100_000;
 function memoryOf(limits: Partial<Limits>): RuntimeMemory {
   const { memoryBytes = 0, memorySwapBytes = 0, memoryReservationBytes = 0, memorySwappiness } = limits;
   return {
-    ...(memoryBytes !== 0 && { limit: memoryBytes }),
-    // The kernel limits swap beside memory, never alone.
-    ...(memorySwapBytes !== 0 && memoryBytes !== 0 && { swap: memorySwapBytes }),
-    ...(memoryReservationBytes !== 0 && { reservation: memoryReservationBytes }),
+    ...(memoryBytes > 0 && { limit: memoryBytes }),
+    // The kernel limits swap beside memory, never alone; without a limit there may be no file to say so.
+    ...(memorySwapBytes > 0 && memoryBytes > 0 && { swap: memorySwapBytes }),
+    ...(memoryReservationBytes > 0 && { reservation: memoryReservationBytes }),
     ...(memorySwappiness !== undefined && { swappiness: memorySwappiness }),
     ...(limits.oomKillDisable === true && { disableOOMKiller: true }),
   };

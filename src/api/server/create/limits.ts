@@ -25,7 +25,8 @@ export function limitChanges(host: Partial<Resources>): Partial<Limits> {
     ...(isSet(host.CpuRealtimeRuntime) && { cpuRealtimeRuntime: host.CpuRealtimeRuntime }),
     ...(isSet(host.CpusetCpus) && { cpusetCpus: host.CpusetCpus }),
     ...(isSet(host.CpusetMems) && { cpusetMems: host.CpusetMems }),
-    ...(isSet(host.PidsLimit) && { pids: Math.max(host.PidsLimit, 0) }),
+    // Unlike the others, 0 is said by those who mean it: no limit.
+    ...(typeof host.PidsLimit === "number" && { pids: Math.max(host.PidsLimit, 0) }),
     ...(isSet(host.BlkioWeight) && { blkioWeight: host.BlkioWeight }),
     ...(isSet(host.BlkioWeightDevice) && {
       blkioWeightDevice: host.BlkioWeightDevice.map(({ Path: path, Weight: weight }) => ({ path, weight })),

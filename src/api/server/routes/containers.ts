@@ -1,4 +1,12 @@
-import { apiVersion, booleanFilter, checkContainerCreate, type Filters, parseFilters } from "#api/wire";
+import {
+  apiVersion,
+  type ApiVersion,
+  booleanFilter,
+  checkContainerCreate,
+  type ContainerCreateRequest,
+  type Filters,
+  parseFilters,
+} from "#api/wire";
 import type { Container } from "#containers";
 import { Fault } from "#core/fault";
 import type { Images } from "#images";
@@ -142,7 +150,16 @@ async function create(options: ServerOptions, request: ApiRequest): Promise<Answ
     logOptions: options.logOptions,
   });
   const { id, warnings } = await options.containers.create(spec, signal);
-  return { kind: "json", status: 201, value: { Id: id, Warnings: warnings } };
+  const all = [...kernelMemoryWarnings(body, version), ...warnings];
+  return { kind: "json", status: 201, value: { Id: id, Warnings: all } };
+}
+
+/** Newer versions do not know the field and leave it unread, as Docker does; kernels do not limit their own memory any more. */
+function kernelMemoryWarnings({ HostConfig: host }: ContainerCreateRequest, version: ApiVersion): string[] {
+  if ((host?.KernelMemory ?? 0) <= 0 || version >= apiVersion("1.42")) return [];
+  return [
+    "Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded.",
+  ];
 }
 
 async function inspect(options: ServerOptions, request: ApiRequest): Promise<Answer> {

@@ -1,6 +1,7 @@
 import type { Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
 import { containerStreamRoutes } from "./container-streams.ts";
+import { containerUpdateRoutes } from "./container-update.ts";
 import { containerRoutes } from "./containers.ts";
 import { execRoutes } from "./exec.ts";
 import { imageRoutes } from "./images.ts";
@@ -14,6 +15,7 @@ export function allRoutes(options: ServerOptions): Route[] {
     ...systemRoutes(options),
     ...containerRoutes(options),
     ...containerStreamRoutes(options),
+    ...containerUpdateRoutes(options),
     ...execRoutes(options),
     ...unsupportedRoutes(),
     ...imageRoutes(options),

@@ -14,7 +14,6 @@ const notYet: Readonly<Record<string, string>> = {
   "GET /containers/{name}/archive": "copying files (docker cp)",
   "HEAD /containers/{name}/archive": "copying files (docker cp)",
   "PUT /containers/{name}/archive": "copying files (docker cp)",
-  "POST /containers/{name}/update": "update",
   "GET /containers/{name}/checkpoints": "checkpoints",
   "POST /containers/{name}/checkpoints": "checkpoints",
   "DELETE /containers/{name}/checkpoints/{checkpoint}": "checkpoints",
