@@ -37,6 +37,11 @@ const cases: [Partial<ContainerSpec>, FaultKind, RegExp][] = [
   [{ dns: ["nope"] }, "invalid", /^bad nameserver address: ParseAddr\("nope"\): unable to parse IP$/],
   [{ dnsSearch: ["a\nnameserver 192.0.2.1"] }, "invalid", /^bad DNS option or domain: /],
   [{ annotations: { "": "x" } }, "invalid", /the empty string is not permitted as an annotation key$/],
+  [
+    { devices: [{ hostPath: "/dev/null", containerPath: "/dev/x", permissions: "rwx" }] },
+    "invalid",
+    /^invalid device mode: "rwx"$/,
+  ],
   [{ extraHosts: ["db:nowhere"] }, "invalid", /^invalid IP address in add-host: "nowhere"$/],
   [{ annotations: { "run.oci.handler": "krun" } }, "forbidden", /reserved for the OCI runtime/],
   [{ networkMode: "container:x", hostname: "h" }, "invalid", /^conflicting options: hostname and the network mode$/],

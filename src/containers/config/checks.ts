@@ -29,6 +29,7 @@ export function checkSpec(spec: ContainerSpec, machine: CheckFacts): string[] {
   checkSysctls(spec);
   checkStorage(spec.storageOptions);
   for (const rule of spec.deviceRules) parseDeviceRule(rule);
+  for (const { permissions } of spec.devices) checkDevicePermissions(permissions);
   for (const entry of spec.extraHosts) parseExtraHost(entry);
   return [...checkOomScore(spec, machine), ...checkUlimits(spec.ulimits, machine), ...checkNetwork(spec)];
 }
@@ -143,6 +144,13 @@ function checkAnnotations(annotations: ContainerSpec["annotations"]): void {
   if (reserved === undefined) return;
   throw new Fault("forbidden", `the annotation ${reserved.slice(0, 100)} is reserved for the OCI runtime`, {
     remedy: "Choose a name of your own, such as org.example.key.",
+  });
+}
+
+function checkDevicePermissions(permissions: string): void {
+  if (/^[rwm]+$/.test(permissions) && new Set(permissions).size === permissions.length) return;
+  throw new Fault("invalid", `invalid device mode: ${quote(permissions)}`, {
+    remedy: "Use letters of rwm, each once.",
   });
 }
 

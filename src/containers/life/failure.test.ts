@@ -34,6 +34,20 @@ const cases: [string, string[], number, string, RegExp][] = [
     "invalid",
     /mount `\/a` to `f`: not a directory: unknown: Are you trying to mount/,
   ],
+  [
+    "writing file `cpu.rt_runtime_us`: Invalid argument",
+    ["x"],
+    128,
+    "invalid",
+    /writing file `cpu\.rt_runtime_us`: invalid argument: unknown$/,
+  ],
+  [
+    "write to /proc/sys/net/ipv4/ip_forward: Invalid argument",
+    ["x"],
+    128,
+    "invalid",
+    /write to \/proc\/sys\/net\/ipv4\/ip_forward: invalid argument: unknown$/,
+  ],
   ["mount `/a` to `b`: Invalid argument", ["x"], 128, "internal", /mount `\/a` to `b`: invalid argument: unknown$/],
 ];
 

@@ -79,6 +79,13 @@ function judged(message: string, cause: unknown): RunFailure {
   if (says("permission denied", "is a directory")) {
     return { fault: new Fault("invalid", message, { cause }), exitCode: 126 };
   }
+  // The kernel does not take a value that was asked for.
+  if (/(?:writing file|write to) .*: (?:invalid argument|numerical result out of range)/.test(message)) {
+    const remedy = says("cpu.rt_runtime_us")
+      ? "The group above has no real-time time to give: write some to its cpu.rt_runtime_us, or leave the flag out."
+      : "Check the limits, devices and sysctls that were asked for.";
+    return { fault: new Fault("invalid", message, { cause, remedy }), exitCode: 128 };
+  }
   if (says("Cannot mkdir: ")) return { fault: new Fault("invalid", message, { cause }), exitCode: 126 };
   if (says("not a directory")) {
     const remedy =

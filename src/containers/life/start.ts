@@ -1,4 +1,3 @@
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { MonitorStart, Monitor } from "#host";
 import { Fault } from "#core/fault";
@@ -15,6 +14,7 @@ import { cgroupOf, runtimeArgv, runtimePathOf } from "./runtime.ts";
 import { mustBeStartable } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 import { supervise } from "./supervise.ts";
+import { tearDown } from "./teardown.ts";
 
 /** Starts a container because a person asked: all of it, or (if any step fails) none of it, the reason kept in its state. */
 export async function start(room: Room, id: string): Promise<void> {
@@ -118,7 +118,8 @@ function monitorStart(room: Room, record: ContainerRecord): MonitorStart {
 export async function startFault(room: Room, record: ContainerRecord, error: unknown): Promise<RunFailure> {
   const folders = foldersOf(room.host.paths, record.id);
   const words = await readRuntimeWords(folders.runtimeLog);
-  await rm(folders.bundle, { recursive: true, force: true });
+  // A runtime that fails half-way does not always take its cgroup along.
+  await tearDown(room, record.id).catch(room.onUnexpected);
   return startFailure(error, words, record.process.args);
 }
 

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test, type TestContext } from "node:test";
+import { startDaemon, type TestDaemon } from "#fixtures/daemon";
+import { dockerProgram } from "#fixtures/docker";
+import { mustRun } from "#fixtures/program";
+import { type FlagRow, runFlags } from "#fixtures/run-flags";
+
+const folder = await mkdtemp(join(tmpdir(), "slipway-flags-"));
+const cgroupParent = `/slipway-flags-${process.pid}`;
+const rows = runFlags({ folder, cgroupParent, blockDevice: await blockDevice() });
+/** These need a terminal or signals: tests of their own below. */
+const ofTheirOwn = new Set(["detach-keys", "sig-proxy"]);
+
+let daemon: TestDaemon;
+before(async () => {
+  await writeFile(join(folder, "env"), "FROM_FILE=a b\n");
+  await writeFile(join(folder, "labels"), "from-file=yes\n");
+  daemon = await startDaemon({ busybox: true });
+});
+after(async () => {
+  await daemon[Symbol.asyncDispose]();
+  await rm(folder, { recursive: true, force: true });
+  for (const controller of await readdir("/sys/fs/cgroup")) {
+    await rmdir(join("/sys/fs/cgroup", controller, cgroupParent)).catch(() => {});
+  }
+});
+
+/** The long names of a command's flags, from its help. */
+async function flagsOf(command: string): Promise<string[]> {
+  const help = await mustRun(await dockerProgram(), [command, "--help"]);
+  const options = help.slice(help.indexOf("\nOptions:"));
+  return [...options.matchAll(/^ {2,6}(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, name = ""]) => name);
+}
+
+async function blockDevice(): Promise<string> {
+  const names = await readdir("/sys/block");
+  return `/dev/${names.find((name) => /^(?:[vsx]d|nvme)/.test(name)) ?? names[0] ?? "none"}`;
+}
+
+test("every flag of docker run and docker create has a row here", async () => {
+  const known = new Set([...Object.keys(rows), ...ofTheirOwn]);
+  const ofRun = await flagsOf("run");
+  assert.ok(ofRun.length > 95, ofRun.join(" "));
+  assert.deepEqual(
+    [...ofRun, ...(await flagsOf("create"))].filter((flag) => !known.has(flag)),
+    [],
+  );
+});
+
+describe("docker run and create", { concurrency: 3 }, () => {
+  for (const [flag, ofFlag] of Object.entries(rows)) {
+    for (const [index, row] of ofFlag.entries()) {
+      test(`--${flag}: ${row.args.join(" ").replaceAll(folder, "…")}`, async (context) =>
+        await checkRow(`${flag}-${index}`, row, context));
+    }
+  }
+});
+
+async function checkRow(name: string, row: FlagRow, context: TestContext): Promise<void> {
+  const command = [row.image ?? "busybox", "sh", "-c", row.script ?? "true"];
+  const named = row.args.includes("--name") ? [] : ["--name", name];
+  const ran = await daemon.dockerWith(
+    { ...(row.input !== undefined && { input: row.input }) },
+    "run",
+    ...named,
+    ...row.args,
+    ...command,
+  );
+  const inspected = await daemon.api("GET", `/containers/${name}/json`);
+  try {
+    if (row.says === undefined && /not supported yet/.test(ran.stderr)) return context.skip(ran.stderr);
+    if (row.orWarns?.test(ran.stderr) === true) return;
+    if (row.says !== undefined) assert.match(ran.stderr, row.says);
+    assert.equal(ran.code, row.refusedWith ?? 0, ran.stderr);
+    if (row.prints !== undefined) checkText(ran.stdout.trim().replaceAll("\r\n", "\n"), row.prints);
+    if (row.writes !== undefined) assert.match(await readFile(row.writes[0], "utf8"), row.writes[1]);
+    if (row.isGone === true) assert.equal(inspected.status, 404);
+    if (row.shows !== undefined) assert.deepEqual(at(inspected.body, row.shows[0]), row.shows[1]);
+    if (row.isOfRunOnly !== true && row.refusedWith === undefined)
+      await checkCreate(name, row, command, inspected.body);
+  } finally {
+    await daemon.api("DELETE", `/containers/${name}?force=1`);
+  }
+}
+
+/** `docker create` with the same flag makes the same container. */
+async function checkCreate(name: string, row: FlagRow, command: readonly string[], ran: unknown): Promise<void> {
+  const created = await daemon.docker("create", "--name", `${name}-created`, ...row.args, ...command);
+  assert.equal(created.code, 0, created.stderr);
+  const { body } = await daemon.api("GET", `/containers/${name}-created/json`);
+  try {
+    for (const part of ["Config", "HostConfig"])
+      assert.deepEqual(comparable(at(body, part)), comparable(at(ran, part)));
+  } finally {
+    await daemon.api("DELETE", `/containers/${name}-created`);
+  }
+}
+
+/** Without what comes from the id, and what the clients say of the terminal that they run in. */
+function comparable(part: unknown): unknown {
+  const { Hostname: hostname, ConsoleSize: _size, StdinOnce: _once, ...rest } = part as Record<string, unknown>;
+  const isOwn = typeof hostname === "string" && /^[0-9a-f]{12}$/.test(hostname);
+  return Object.fromEntries(
+    Object.entries({ ...rest, ...(!isOwn && { Hostname: hostname }) }).filter(([name]) => !name.startsWith("Attach")),
+  );
+}
+
+function checkText(text: string, expected: string | RegExp): void {
+  if (typeof expected === "string") assert.equal(text, expected);
+  else assert.match(text, expected);
+}
+
+function at(value: unknown, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>((inner, name) => (inner as Record<string, unknown> | undefined)?.[name], value);
+}
