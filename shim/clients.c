@@ -69,6 +69,11 @@ static void resize(struct client *client, const struct request *request) {
   answer(client, result, "resize");
 }
 
+static void kill_exec(struct client *client, const struct request *request) {
+  uint64_t pid = request_number(request, FIELD_PID, 0);
+  answer(client, exec_kill(client->monitor, (pid_t)pid), "kill");
+}
+
 static void send_signal(struct client *client, const struct request *request) {
   struct monitor *monitor = client->monitor;
   uint64_t number = request_number(request, FIELD_SIGNAL, 0);
@@ -125,6 +130,9 @@ static void handle_request(struct client *client, uint8_t type, struct request *
       return;
     case FRAME_SIGNAL:
       send_signal(client, request);
+      return;
+    case FRAME_KILL_EXEC:
+      kill_exec(client, request);
       return;
     case FRAME_CLOSE_STDIN:
       stdio_close_input(monitor, true);

@@ -189,6 +189,16 @@ int exec_resize(struct monitor *monitor, pid_t pid, uint64_t rows, uint64_t colu
   return -ESRCH;
 }
 
+int exec_kill(struct monitor *monitor, pid_t pid) {
+  for (struct exec *exec = monitor->execs; exec != NULL; exec = exec->next) {
+    /* It is our child and not reaped before its end is noted, so the number is its own. */
+    if (exec->pid != pid || pid == 0 || exec->ended) continue;
+    if (getpgid(pid) == pid) return kill(-pid, SIGKILL) == 0 ? 0 : -errno;
+    return kill(pid, SIGKILL) == 0 ? 0 : -errno;
+  }
+  return -ESRCH;
+}
+
 /* ---- the beginning ---- */
 
 static int take_over(struct exec *exec, struct failure *failure) {

@@ -180,6 +180,8 @@ int exec_input(const struct exec *exec);
 void exec_await_room(struct exec *exec);
 bool exec_wants_room(const struct exec *exec);
 int exec_resize(struct monitor *monitor, pid_t pid, uint64_t rows, uint64_t columns);
+/* Kills a program that exec started, and what it started in its own process group. */
+int exec_kill(struct monitor *monitor, pid_t pid);
 
 /* ---- exitrecord.c ---- */
 /* Writes the file `exit` into the working folder: key=value lines, whole or not at all. */

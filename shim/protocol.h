@@ -37,6 +37,7 @@ enum frame_type {
   FRAME_ROTATE = 21,
   FRAME_STATUS = 22,
   FRAME_WATCH = 23,
+  FRAME_KILL_EXEC = 24,
   /* answers */
   FRAME_PONG = 64,
   FRAME_OK = 65,

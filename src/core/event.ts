@@ -12,7 +12,15 @@ export interface Event {
   readonly timeNs: bigint;
 }
 
+/** An event as it is reported. */
+export interface EmittedEvent extends Omit<Event, "timeNs"> {
+  /** Absent: now. */
+  readonly timeNs?: bigint;
+  /** Told to those who listen, and not kept: what comes by the second would push out what matters. */
+  readonly passing?: true;
+}
+
 /** Where the rooms report what happened. */
 export interface EventSink {
-  emit(event: Omit<Event, "timeNs"> & { readonly timeNs?: bigint }): void;
+  emit(event: EmittedEvent): void;
 }

@@ -100,3 +100,21 @@ test("emit: while the disk is full events reach their readers, wait in memory, a
 function start(actorId: string): Omit<Event, "timeNs"> {
   return { type: "container", action: "start", actorId, attributes: { name: "web" } };
 }
+
+test("emit: a passing event reaches its readers and is not kept", async () => {
+  const database = openDatabase(join(folder, "passing.db"));
+  const journal = openJournal(database, systemClock);
+  const stop = new AbortController();
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const event of journal.read({}, stop.signal)) if (seen.push(event.actorId) === 2) stop.abort();
+  })();
+  journal.emit({ ...start("passes"), passing: true });
+  journal.emit(start("stays"));
+  await reading;
+  assert.deepEqual(seen, ["passes", "stays"]);
+  const kept = await Array.fromAsync(journal.read({ sinceNs: 0n, untilNs: systemClock.now() }, AbortSignal.timeout(5000)));
+  assert.deepEqual(kept.map(({ actorId }) => actorId), ["stays"]);
+  assert.ok(kept.every((event) => !("passing" in event)));
+  database.close();
+});

@@ -1,5 +1,5 @@
 import type { Clock } from "#core/clock";
-import type { Event } from "#core/event";
+import type { EmittedEvent, Event } from "#core/event";
 import { Fault, isFault } from "#core/fault";
 import type { Database, Journal } from "./host.ts";
 
@@ -34,12 +34,17 @@ class DurableJournal implements OpenJournal {
     this.#clock = clock;
   }
 
-  emit(event: Omit<Event, "timeNs"> & { readonly timeNs?: bigint }): void {
+  emit({ passing, ...event }: EmittedEvent): void {
+    if (passing === true && this.#readers.size === 0) return;
     const whole: Event = { ...event, timeNs: event.timeNs ?? this.#clock.now() };
+    if (passing !== true) this.#keep(whole);
+    for (const reader of this.#readers) reader(whole);
+  }
+
+  #keep(event: Event): void {
     if (!this.#isFlushing) setImmediate(() => this.flush());
     this.#isFlushing = true;
-    this.#pending.push(whole);
-    for (const reader of this.#readers) reader(whole);
+    this.#pending.push(event);
   }
 
   flush(): void {

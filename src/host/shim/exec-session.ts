@@ -1,4 +1,4 @@
-import { Fault } from "#core/fault";
+import { Fault, isFault } from "#core/fault";
 import { outputChunkOf } from "./attachment.ts";
 import { encodeFrame, Fields, frameType } from "./frame.ts";
 import type { FrameSocket } from "./frame-socket.ts";
@@ -7,18 +7,24 @@ import type { ExecSession, OutputChunk, TerminalSize } from "./shim-types.ts";
 
 type ExecEnd = Awaited<ExecSession["ended"]>;
 
+/** What is asked of the monitor beside the program's own connection. */
+export interface ExecControl {
+  resize(size: TerminalSize): Promise<void>;
+  kill(): Promise<void>;
+}
+
 /** A program started by `exec`, over the connection that asked for it. */
 export class ShimExecSession implements ExecSession {
   readonly pid: number;
   readonly ended: Promise<ExecEnd>;
   readonly #socket: FrameSocket;
   readonly #output = new Handover<OutputChunk>();
-  readonly #resize: (size: TerminalSize) => Promise<void>;
+  readonly #control: ExecControl;
 
-  constructor(socket: FrameSocket, pid: number, resize: (size: TerminalSize) => Promise<void>) {
+  constructor(socket: FrameSocket, pid: number, control: ExecControl) {
     this.#socket = socket;
     this.pid = pid;
-    this.#resize = resize;
+    this.#control = control;
     this.ended = this.#pump();
     this.ended.catch(() => undefined); // whoever awaits it still sees the rejection
   }
@@ -37,7 +43,15 @@ export class ShimExecSession implements ExecSession {
 
   /** By a connection of its own: input that the program does not take must not hold it up. */
   async resize(size: TerminalSize): Promise<void> {
-    await this.#resize(size);
+    await this.#control.resize(size);
+  }
+
+  async kill(): Promise<void> {
+    try {
+      await this.#control.kill();
+    } catch (error) {
+      if (!isFault(error, "conflict") && !isFault(error, "unavailable")) throw error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

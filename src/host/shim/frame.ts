@@ -18,6 +18,7 @@ export const frameType = {
   rotate: 21,
   status: 22,
   watch: 23,
+  killExec: 24,
   pong: 64,
   ok: 65,
   failed: 66,

@@ -75,7 +75,10 @@ export class ShimMonitor implements Monitor {
       );
       const fields = answerOf(await socket.receive(), frameType.started, execFault);
       const pid = fields.number("pid") ?? 0;
-      return new ShimExecSession(socket, pid, (size) => this.#ask(frameType.resize, { ...size, pid }));
+      return new ShimExecSession(socket, pid, {
+        resize: (size) => this.#ask(frameType.resize, { ...size, pid }),
+        kill: () => this.#ask(frameType.killExec, { pid }),
+      });
     } catch (error) {
       socket.close();
       throw error;

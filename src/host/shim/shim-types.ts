@@ -160,6 +160,8 @@ export interface ExecSession extends AsyncDisposable {
   write(bytes: Uint8Array): Promise<void>;
   endInput(): Promise<void>;
   resize(size: TerminalSize): Promise<void>;
+  /** Kills the program and what it started in its process group. Quiet when it has ended. */
+  kill(): Promise<void>;
   /** Settles after the output is drained. Rejects with `unavailable` when the monitor died. */
   readonly ended: Promise<{ readonly code: number | null; readonly signal: number | null }>;
 }
