@@ -191,10 +191,12 @@ int exec_resize(struct monitor *monitor, pid_t pid, uint64_t rows, uint64_t colu
 
 int exec_kill(struct monitor *monitor, pid_t pid) {
   for (struct exec *exec = monitor->execs; exec != NULL; exec = exec->next) {
-    /* It is our child and not reaped before its end is noted, so the number is its own. */
     if (exec->pid != pid || pid == 0 || exec->ended) continue;
-    if (getpgid(pid) == pid) return kill(-pid, SIGKILL) == 0 ? 0 : -errno;
-    return kill(pid, SIGKILL) == 0 ? 0 : -errno;
+    /* Each runtime that we start has a session of its own, which its program inherits or replaces by another one. */
+    pid_t group = getpgid(pid);
+    bool is_its_own = group > 0 && group != getpgrp() && group != getpgid(monitor->init_pid);
+    /* The program is our child and not reaped before its end is noted, so the number is its own. */
+    return kill(is_its_own ? -group : pid, SIGKILL) == 0 ? 0 : -errno;
   }
   return -ESRCH;
 }

@@ -1,3 +1,4 @@
+import type { EmittedEvent } from "#core/event";
 import type { Room } from "./room.ts";
 import type { ContainerRecord } from "./store.ts";
 
@@ -9,11 +10,28 @@ export function announce(
   attributes: Readonly<Record<string, string>> = {},
   timeNs?: bigint,
 ): void {
-  room.events.emit({
+  room.events.emit({ ...eventOf(record, action, attributes), ...(timeNs !== undefined && { timeNs }) });
+}
+
+/** The same for what is told to those who listen and not kept. */
+export function announcePassing(
+  room: Pick<Room, "events">,
+  record: ContainerRecord,
+  action: string,
+  attributes: Readonly<Record<string, string>>,
+): void {
+  room.events.emit({ ...eventOf(record, action, attributes), passing: true });
+}
+
+function eventOf(
+  { id, name, process, spec }: ContainerRecord,
+  action: string,
+  attributes: Readonly<Record<string, string>>,
+): EmittedEvent {
+  return {
     type: "container",
     action,
-    actorId: record.id,
-    attributes: { ...record.process.labels, ...attributes, image: record.spec.image, name: record.name },
-    ...(timeNs !== undefined && { timeNs }),
-  });
+    actorId: id,
+    attributes: { ...process.labels, ...attributes, image: spec.image, name },
+  };
 }

@@ -253,6 +253,8 @@ export interface Container {
     readonly exposedPorts: readonly string[];
     /** Request and image merged; absent or `NONE`: no check. */
     readonly healthcheck?: Healthcheck;
+    /** The program that the check runs, with the image's shell where it wants one; absent: there is none. */
+    readonly probe?: readonly string[];
   };
   readonly hostname: string;
   readonly state: ContainerState;

@@ -73,6 +73,7 @@ const facts: FilterFacts = {
     if (found === undefined) throw new Fault("notFound", `No such container: ${name}`);
     return found;
   },
+  healthOf: ({ name }) => (name === web.name ? "unhealthy" : "none"),
   networksOf: (id) => (id === web.id ? ["bridge", "f00d"] : []),
 };
 
@@ -105,6 +106,7 @@ const cases: [ListOptions["filters"], string[]][] = [
   [{ expose: ["80"] }, ["aweb"]],
   [{ expose: ["9000/udp"] }, []],
   [{ health: ["healthy"] }, []],
+  [{ health: ["unhealthy", "healthy"] }, [web.name]],
   [{ health: ["none"], status: ["paused"] }, ["dpaused"]],
   [{ "is-task": ["true"] }, []],
 ];

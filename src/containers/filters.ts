@@ -1,6 +1,6 @@
 import { Fault } from "#core/fault";
 import type { Digest } from "#core/digest";
-import type { ContainerFilters } from "./containers.ts";
+import type { ContainerFilters, Health } from "./containers.ts";
 import { isRunning } from "./state.ts";
 import type { ContainerRecord } from "./store.ts";
 
@@ -10,6 +10,8 @@ export interface FilterFacts {
   readonly imageIds: (name: string) => readonly Digest[];
   /** Faults `notFound` when there is no such container. */
   readonly find: (nameOrId: string) => ContainerRecord;
+  /** `none` without a check. */
+  readonly healthOf: (record: ContainerRecord) => Health["status"] | "none";
   /** The network's name and id a container is on, while it runs. */
   readonly networksOf: (id: string) => readonly string[];
 }
@@ -101,7 +103,7 @@ function testOf(key: string, values: readonly string[], facts: FilterFacts): Tes
       );
     case "health":
       checkAmong("health", values, ["starting", "healthy", "unhealthy", "none"]);
-      return () => values.includes("none");
+      return any((record, value) => facts.healthOf(record) === value);
     case "isolation":
       return any((_record, value) => value === "default" || value === "");
     case "is-task":

@@ -8,7 +8,7 @@ import { create } from "./life/create.ts";
 import { createExec, inspectExec, resizeExec, startExec } from "./streams/exec.ts";
 import { Execs } from "./streams/exec-records.ts";
 import { selectContainers } from "./filters.ts";
-import { kill, within } from "./life/kill.ts";
+import { kill } from "./life/kill.ts";
 import { Locks } from "./locks.ts";
 import { logs } from "./logs/logs.ts";
 import { pause, unpause } from "./life/pause.ts";
@@ -21,12 +21,15 @@ import { start } from "./life/start.ts";
 import { startAgain } from "./life/start-again.ts";
 import { Restarts } from "./life/restarts.ts";
 import { isRunning } from "./state.ts";
+import { endHealth, shownHealth } from "./life/health.ts";
+import { Turnstile } from "./turnstile.ts";
 import { restart, stop } from "./life/stop.ts";
 import { type ContainerRecord, Store } from "./store.ts";
 import { update } from "./life/update.ts";
 import { top } from "./usage/top.ts";
 import { Waiters } from "./life/waiters.ts";
 import { wait } from "./life/wait.ts";
+import { within } from "./life/within.ts";
 
 /** Opens the room and reconciles: takes up the containers that run, records the ends of those that do not, cleans up after a crash. */
 export async function openContainers(options: ContainersOptions): Promise<Containers> {
@@ -45,6 +48,8 @@ function openRoom(options: ContainersOptions): Room {
     ...options,
     onUnexpected,
     closing: false,
+    healthWatches: new Map(),
+    probeStarts: new Turnstile(4),
     stopping: false,
     restarts: new Restarts(async (id) => await startAgain(room, id), onUnexpected),
     store: new Store(database),
@@ -106,7 +111,13 @@ function notYet(what: string): never {
 /** The record with what other rooms know of it. */
 function present(room: Room, record: ContainerRecord): Container {
   const endpoint = isRunning(record.state) ? room.networks.endpointOf(record.id) : undefined;
-  return { ...record, execIds: room.execs.idsOf(record.id), ...(endpoint !== undefined && { endpoint }) };
+  const health = shownHealth(room, record);
+  return {
+    ...record,
+    execIds: room.execs.idsOf(record.id),
+    ...(health !== undefined && { health }),
+    ...(endpoint !== undefined && { endpoint }),
+  };
 }
 
 function filterFacts(room: Room): Parameters<typeof selectContainers>[2] {
@@ -119,6 +130,7 @@ function filterFacts(room: Room): Parameters<typeof selectContainers>[2] {
       }
     },
     find: (nameOrId) => room.store.find(nameOrId),
+    healthOf: (record) => shownHealth(room, record)?.status ?? "none",
     networksOf: (id) => {
       const endpoint = room.networks.endpointOf(id);
       return endpoint === undefined ? [] : [endpoint.networkName, endpoint.networkId];
@@ -150,6 +162,7 @@ async function close(room: Room, { stopContainers }: { readonly stopContainers: 
     for (const end of stops) if (end.status === "rejected") room.onUnexpected(end.reason);
   }
   room.closing = true;
+  await Promise.all([...room.healthWatches.keys()].map(async (id) => await endHealth(room, id)));
   await Promise.allSettled([...room.live.values()].map(async ({ monitor }) => await monitor[Symbol.asyncDispose]()));
   await within(room.background.idle(), closeTimeMs);
 }

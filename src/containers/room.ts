@@ -6,7 +6,9 @@ import type { Locks } from "./locks.ts";
 import type { SeccompPrograms } from "./config/seccomp-programs.ts";
 import type { ContainerSession } from "./streams/session.ts";
 import type { Store } from "./store.ts";
+import type { HealthWatch } from "./life/health.ts";
 import type { Restarts } from "./life/restarts.ts";
+import type { Turnstile } from "./turnstile.ts";
 import type { Waiters } from "./life/waiters.ts";
 
 /** What the actions of this room share: its records, and what it knows of the containers that run. */
@@ -25,6 +27,10 @@ export interface Room extends ContainersOptions {
   readonly departing: Map<string, Promise<void>>;
   /** Containers whose coming end is part of a restart or removal, so that `--rm` leaves them alone. */
   readonly restarting: Set<string>;
+  /** Health checks of the containers that run and have one. */
+  readonly healthWatches: Map<string, HealthWatch>;
+  /** Keeps probes that are due at once from being one crowd of runtimes. */
+  readonly probeStarts: Turnstile;
   /** Starts that restart policies have ordered. */
   readonly restarts: Restarts;
   /** Set when the daemon ends: the containers' monitors are then left alone, not lost. */

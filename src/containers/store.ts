@@ -2,7 +2,7 @@ import type { Database } from "#host";
 import { Fault } from "#core/fault";
 import { shortId } from "#core/ids";
 import { blankSpec, noLimits } from "./config/blank-spec.ts";
-import type { Container, ContainerSpec, ContainerState } from "./containers.ts";
+import type { Container, ContainerSpec, ContainerState, Health } from "./containers.ts";
 
 /** What is kept of a container; its endpoint and execs are known elsewhere. */
 export type ContainerRecord = Omit<Container, "endpoint" | "execIds" | "health">;
@@ -15,6 +15,7 @@ export class Store {
   readonly #database: Database;
   readonly #records = new Map<string, ContainerRecord>();
   readonly #idsByName = new Map<string, string>();
+  readonly #health = new Map<string, Health>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -29,9 +30,14 @@ export class Store {
         record TEXT NOT NULL
       ) STRICT`,
       "ALTER TABLE containers ADD COLUMN stopped_by_hand INTEGER NOT NULL DEFAULT 0",
+      "ALTER TABLE containers ADD COLUMN health TEXT",
     ]);
-    for (const row of database.all<Row>("SELECT name, state, restarts, stopped_by_hand, record FROM containers"))
-      this.#remember(fromRow(row));
+    for (const row of database.all<Row>(
+      "SELECT name, state, restarts, stopped_by_hand, record, health FROM containers",
+    )) {
+      const { id } = this.#remember(fromRow(row));
+      if (row.health !== null) this.#health.set(id, decode(row.health) as Health);
+    }
   }
 
   get(id: string): ContainerRecord | undefined {
@@ -104,6 +110,18 @@ export class Store {
     this.#database.run("UPDATE containers SET stopped_by_hand = ? WHERE id = ?", stoppedByHand ? 1 : 0, id);
   }
 
+  /** What its checks said; undefined when it has none, or never ran. */
+  healthOf(id: string): Health | undefined {
+    return this.#health.get(id);
+  }
+
+  /** Sets it; what is not kept is forgotten with the daemon. */
+  setHealth(id: string, health: Health, { keep }: { readonly keep: boolean }): void {
+    this.#known(id);
+    this.#health.set(id, health);
+    if (keep) this.#database.run("UPDATE containers SET health = ? WHERE id = ?", encode(health), id);
+  }
+
   /** Changes what was asked for, as `update` does. */
   respecify(id: string, spec: ContainerSpec): ContainerRecord {
     const { name, state, restartCount, stoppedByHand, ...rest } = { ...this.#known(id), spec };
@@ -128,6 +146,7 @@ export class Store {
     const record = this.#known(id);
     this.#database.run("DELETE FROM containers WHERE id = ?", id);
     this.#records.delete(id);
+    this.#health.delete(id);
     this.#idsByName.delete(record.name);
   }
 
@@ -160,6 +179,7 @@ interface Row {
   readonly restarts: number;
   readonly stopped_by_hand: number;
   readonly record: string;
+  readonly health: string | null;
 }
 
 function fromRow(row: Row): ContainerRecord {

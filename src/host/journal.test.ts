@@ -113,8 +113,13 @@ test("emit: a passing event reaches its readers and is not kept", async () => {
   journal.emit(start("stays"));
   await reading;
   assert.deepEqual(seen, ["passes", "stays"]);
-  const kept = await Array.fromAsync(journal.read({ sinceNs: 0n, untilNs: systemClock.now() }, AbortSignal.timeout(5000)));
-  assert.deepEqual(kept.map(({ actorId }) => actorId), ["stays"]);
+  const kept = await Array.fromAsync(
+    journal.read({ sinceNs: 0n, untilNs: systemClock.now() }, AbortSignal.timeout(5000)),
+  );
+  assert.deepEqual(
+    kept.map(({ actorId }) => actorId),
+    ["stays"],
+  );
   assert.ok(kept.every((event) => !("passing" in event)));
   database.close();
 });

@@ -63,7 +63,12 @@ export interface ContainerStateAnswer {
   readonly Health?: {
     readonly Status: string;
     readonly FailingStreak: number;
-    readonly Log: readonly object[];
+    readonly Log: readonly {
+      readonly Start: string;
+      readonly End: string;
+      readonly ExitCode: number;
+      readonly Output: string;
+    }[];
   };
 }
 

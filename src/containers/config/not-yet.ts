@@ -12,7 +12,6 @@ export function refuseNotYet(spec: ContainerSpec): void {
     "--userns": !["", "host"].includes(namespaces.user),
     "masked or read-only paths": spec.maskedPaths !== undefined || spec.readonlyPaths !== undefined,
     "--log-driver": ["syslog", "fluentd"].includes(spec.logging.driver),
-    "--health-cmd": (spec.healthcheck?.Test?.length ?? 0) > 0 && spec.healthcheck?.Test?.[0] !== "NONE",
   };
   const flag = Object.entries(asked).find(([, is]) => is)?.[0];
   if (flag !== undefined) throw new Fault("unsupported", `${flag} is not supported yet`);

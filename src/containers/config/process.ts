@@ -1,6 +1,7 @@
 import type { ContainerDefaults } from "#core/oci";
 import { Fault } from "#core/fault";
 import type { Container, ContainerSpec } from "../containers.ts";
+import { mergeHealthcheck, probeCommand } from "./healthcheck.ts";
 import { parseSignal } from "./signals.ts";
 
 /** Joins what a person asked for with what the image says (Docker's rules). Faults `invalid`: no command, relative working folder, unknown signal. */
@@ -14,6 +15,8 @@ export function resolveProcess(spec: ContainerSpec, image: ContainerDefaults): C
   const stopSignal =
     spec.stopSignal ?? (image.StopSignal === undefined || image.StopSignal === "" ? "SIGTERM" : image.StopSignal);
   parseSignal(stopSignal);
+  const healthcheck = mergeHealthcheck(spec.healthcheck, image.Healthcheck);
+  const probe = probeCommand(healthcheck, image.Shell ?? []);
   return {
     args: [...entrypoint, ...command],
     entrypoint,
@@ -24,6 +27,8 @@ export function resolveProcess(spec: ContainerSpec, image: ContainerDefaults): C
     stopSignal,
     labels: { ...image.Labels, ...spec.labels },
     exposedPorts: [...new Set([...Object.keys(image.ExposedPorts ?? {}), ...spec.exposedPorts])],
+    ...(healthcheck !== undefined && { healthcheck }),
+    ...(probe !== undefined && { probe }),
   };
 }
 

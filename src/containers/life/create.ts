@@ -3,6 +3,7 @@ import { Fault, isFault } from "#core/fault";
 import { newId, shortId } from "#core/ids";
 import { announce } from "../announce.ts";
 import { resolveCapabilities } from "../config/capabilities.ts";
+import { healthWarnings } from "../config/healthcheck.ts";
 import { checkSpec } from "../config/checks.ts";
 import type { ContainerSpec } from "../containers.ts";
 import { foldersOf } from "./folders.ts";
@@ -31,6 +32,7 @@ export async function create(
   await checkBindSources(request);
   const spec = joinNetwork(room, { ...request, limits: withDefaultSwap(settled.limits) });
   const resolved = resolveProcess(spec, image.config.config ?? {});
+  warnings.push(...healthWarnings(resolved.healthcheck));
   signal.throwIfAborted();
   const id = newId();
   // The writable layer comes first: one without a record is collected, a record without one would be broken.

@@ -1,11 +1,12 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { Fault, isFault } from "#core/fault";
 import { announce } from "../announce.ts";
 import type { Room } from "../room.ts";
 import { killSignal, parseSignal } from "../config/signals.ts";
 import { cgroupOf } from "./runtime.ts";
+import { resumeHealth } from "./health.ts";
 import { endRestarting } from "./policy-end.ts";
 import { isRunning, restartingFault } from "../state.ts";
+import { within } from "./within.ts";
 import type { ContainerRecord } from "../store.ts";
 
 /** Sends a signal to the container's first process; with KILL, waits for the end. */
@@ -59,18 +60,9 @@ export async function sendSignal(room: Room, id: string, signal: number): Promis
   if (record.state.status !== "paused") return;
   await room.host.cgroups.thaw(cgroupOf(room, id));
   const { state } = room.store.get(id) ?? record;
-  if (state.status === "paused") room.store.transition(id, { ...state, status: "running" });
-}
-
-/** Whether the promise settled in time. */
-export async function within(promise: Promise<void>, timeMs: number): Promise<boolean> {
-  const stop = new AbortController();
-  const timeout = sleep(timeMs, false, { signal: stop.signal, ref: false }).catch(() => false);
-  try {
-    return await Promise.race([promise.then(() => true), timeout]);
-  } finally {
-    stop.abort();
-  }
+  if (state.status !== "paused") return;
+  room.store.transition(id, { ...state, status: "running" });
+  resumeHealth(room, id, { takenUp: false });
 }
 
 const killTimeMs = 30_000;

@@ -1,5 +1,6 @@
 import { Fault } from "#core/fault";
 import { announce } from "../announce.ts";
+import { endHealth, resumeHealth } from "./health.ts";
 import type { Room } from "../room.ts";
 import { cgroupOf } from "./runtime.ts";
 import { restartingFault } from "../state.ts";
@@ -13,6 +14,7 @@ export async function pause(room: Room, nameOrId: string): Promise<void> {
   if (state.status === "paused") throw new Fault("conflict", `Container ${id} is already paused`);
   if (state.status === "restarting") throw restartingFault(record);
   if (state.status !== "running") throw new Fault("conflict", `Container ${id} is not running`);
+  await endHealth(room, id); // a probe that stood still would be late for nothing
   await room.host.cgroups.freeze(cgroupOf(room, id));
   room.store.transition(id, { ...state, status: "paused" });
   announce(room, record, "pause");
@@ -27,5 +29,6 @@ export async function unpause(room: Room, nameOrId: string): Promise<void> {
   if (state.status !== "paused") throw new Fault("conflict", `Container ${id} is not paused`);
   await room.host.cgroups.thaw(cgroupOf(room, id));
   room.store.transition(id, { ...state, status: "running" });
+  resumeHealth(room, id, { takenUp: false });
   announce(room, record, "unpause");
 }

@@ -5,6 +5,7 @@ import type { Monitor, MonitorStatus } from "#host";
 import { isFault } from "#core/fault";
 import { erase } from "./erase.ts";
 import { foldersOf } from "./folders.ts";
+import { resumeHealth } from "./health.ts";
 import type { Room } from "../room.ts";
 import { cgroupOf } from "./runtime.ts";
 import { isRunning } from "../state.ts";
@@ -63,6 +64,7 @@ function takeUp(
   const paused = record.state.status === "paused";
   room.store.transition(record.id, { status: paused ? "paused" : "running", pid, startedNs });
   supervise(room, record.id, monitor, pid);
+  if (!paused) resumeHealth(room, record.id, { takenUp: true });
 }
 
 /** It ended while nobody looked: by the monitor's word, its exit record, or (after a reboot) unknown. */

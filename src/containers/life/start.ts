@@ -5,6 +5,7 @@ import { announce } from "../announce.ts";
 import { writeBundle } from "./bundle.ts";
 import { readRuntimeWords, type RunFailure, startFailure } from "./failure.ts";
 import { foldersOf } from "./folders.ts";
+import { beginHealth } from "./health.ts";
 import { killSignal } from "../config/signals.ts";
 import { logOptions } from "../logs/log-options.ts";
 import { takePlace } from "./place.ts";
@@ -62,6 +63,7 @@ export async function launch(room: Room, record: ContainerRecord): Promise<void>
     await started.monitor.signal(killSignal);
     throw error;
   }
+  beginHealth(room, id);
   announce(room, record, "start");
   // Clients that came while the runtime worked.
   await connectWaiting(room, id, started.monitor);

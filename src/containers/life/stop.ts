@@ -1,11 +1,12 @@
 import { Fault } from "#core/fault";
 import { announce } from "../announce.ts";
-import { killAndWait, sendSignal, within } from "./kill.ts";
+import { killAndWait, sendSignal } from "./kill.ts";
 import type { Room } from "../room.ts";
 import { killSignal, parseSignal } from "../config/signals.ts";
 import { start } from "./start.ts";
 import { endRestarting } from "./policy-end.ts";
 import { isRunning } from "../state.ts";
+import { within } from "./within.ts";
 
 export interface StopOptions {
   readonly signal?: string;

@@ -2,6 +2,7 @@ import { rm } from "node:fs/promises";
 import type { ExitFacts, Monitor } from "#host";
 import { announce } from "../announce.ts";
 import { erase } from "./erase.ts";
+import { endHealth } from "./health.ts";
 import { foldersOf } from "./folders.ts";
 import type { Live, Room } from "../room.ts";
 import { settleEnd } from "./policy-end.ts";
@@ -31,6 +32,7 @@ export async function recordEnd(room: Room, id: string, facts: ExitFacts | undef
   const oomKilled = facts?.oomKilled ?? false;
   const ranMs = Number(finishedNs - startedNs) / 1e6;
   settleEnd(room, record, { exitCode, oomKilled, startedNs, finishedNs, error }, ranMs);
+  void endHealth(room, id);
   room.execs.containerEnded(id);
   announceEnd(room, record, { exitCode, oomKilled, startedNs, finishedNs });
   room.waiters.ended(id, { exitCode, ...(error !== "" && { error }) });

@@ -116,7 +116,8 @@ async function follow(room: Room, record: ContainerRecord, exec: ExecRecord, ses
   announce(room, room.store.get(record.id) ?? record, "exec_die", { execID: exec.id, exitCode: String(exitCode) });
 }
 
-async function processDocument(
+/** What the runtime is told of the program. Faults `invalid` for users that the container does not know. */
+export async function processDocument(
   room: Room,
   record: ContainerRecord,
   spec: ExecSpec,

@@ -86,7 +86,7 @@ function configAnswer({ spec, process, hostname }: Container, version: ApiVersio
     StdinOnce: spec.stdinOnce,
     Env: process.env,
     Cmd: process.command.length === 0 ? null : process.command,
-    ...(spec.healthcheck !== undefined && { Healthcheck: spec.healthcheck }),
+    ...(process.healthcheck !== undefined && { Healthcheck: process.healthcheck }),
     Image: spec.image,
     Volumes: null,
     WorkingDir: process.workingDir,

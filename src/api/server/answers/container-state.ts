@@ -1,5 +1,5 @@
 import type { ContainerStateAnswer, StatusWord } from "#api/wire";
-import type { Container, ContainerState } from "#containers";
+import type { Container, ContainerState, Health } from "#containers";
 import { rfc3339Nano, zeroTime } from "#core/clock";
 
 /** Docker's word for a state; a container that is about to run is still `created` for clients. */
@@ -8,7 +8,7 @@ export function statusWord(state: ContainerState): StatusWord {
 }
 
 /** `State` of inspect. */
-export function stateAnswer({ state }: Container): ContainerStateAnswer {
+export function stateAnswer({ state, health }: Container): ContainerStateAnswer {
   const isUp = state.status === "running" || state.status === "paused";
   const ended = state.status === "exited" || state.status === "restarting" ? state : undefined;
   const created = state.status === "created" ? state : undefined;
@@ -26,17 +26,31 @@ export function stateAnswer({ state }: Container): ContainerStateAnswer {
     Error: ended?.error ?? created?.error ?? "",
     StartedAt: startedNs === undefined ? zeroTime : rfc3339Nano(startedNs),
     FinishedAt: ended === undefined ? zeroTime : rfc3339Nano(ended.finishedNs),
+    ...(health !== undefined && { Health: healthAnswer(health) }),
   };
 }
 
-/** The sentence in `docker ps`: `Up 3 seconds (Paused)`, `Exited (0) 5 minutes ago`. */
-export function statusText(state: ContainerState, nowNs: bigint): string {
+function healthAnswer({ status, failingStreak, log }: Health): NonNullable<ContainerStateAnswer["Health"]> {
+  return {
+    Status: status,
+    FailingStreak: failingStreak,
+    Log: log.map(({ startedNs, endedNs, exitCode, output }) => ({
+      Start: rfc3339Nano(startedNs),
+      End: rfc3339Nano(endedNs),
+      ExitCode: exitCode,
+      Output: output,
+    })),
+  };
+}
+
+/** The sentence in `docker ps`: `Up 3 seconds (Paused)`, `Up 2 minutes (healthy)`, `Exited (0) 5 minutes ago`. */
+export function statusText({ health, state }: Pick<Container, "health" | "state">, nowNs: bigint): string {
   switch (state.status) {
     case "created":
     case "starting":
       return "Created";
     case "running":
-      return `Up ${ageText(nowNs - state.startedNs)}`;
+      return `Up ${ageText(nowNs - state.startedNs)}${health === undefined ? "" : ` (${healthWord(health)})`}`;
     case "paused":
       return `Up ${ageText(nowNs - state.startedNs)} (Paused)`;
     case "exited":
@@ -49,6 +63,10 @@ export function statusText(state: ContainerState, nowNs: bigint): string {
       return "Dead";
   }
   return "";
+}
+
+function healthWord({ status }: Health): string {
+  return status === "starting" ? "health: starting" : status;
 }
 
 /** A duration as Docker's people read it: whole units, the larger the rounder. */

@@ -31,7 +31,7 @@ export function containerSummary(container: Container, sources: SummarySources):
     ...(sizes !== undefined && { SizeRw: sizes.writableBytes, SizeRootFs: sizes.rootBytes }),
     Labels: process.labels,
     State: statusWord(state),
-    Status: statusText(state, sources.nowNs),
+    Status: statusText(container, sources.nowNs),
     HostConfig: {
       NetworkMode: shownNetworkMode(spec.networkMode),
       ...(hasAnnotations && { Annotations: spec.annotations }),
