@@ -5,8 +5,8 @@ import type { EventSink } from "#core/event";
 import type { Log } from "#core/log";
 import type { ContainerDefaults, Healthcheck, Platform } from "#core/oci";
 import type { Reference } from "#core/reference";
-import type { Host, OutputChunk, StreamName, TerminalSize } from "#host";
-import type { Images } from "#images";
+import type { CpuCounters, GroupCounters, Host, InterfaceCounters, OutputChunk, StreamName, TerminalSize } from "#host";
+import type { Images, RootChange } from "#images";
 import type { Endpoint, Networks, PortRequest } from "#networks";
 
 /** What a person asked for; checked at the API's edge. Absent values are the image's or Docker's defaults. */
@@ -335,65 +335,20 @@ export interface Exec {
 }
 
 /** One reading of a container's counters. */
-export interface Usage {
+export interface Usage extends Omit<GroupCounters, "cpu"> {
   readonly timeNs: bigint;
-  readonly cpu: {
-    readonly totalNs: bigint;
-    readonly userNs: bigint;
-    readonly systemNs: bigint;
-    /** v1 only; empty elsewhere. */
-    readonly perCpuNs: readonly bigint[];
-    readonly periods: number;
-    readonly throttledPeriods: number;
-    readonly throttledNs: bigint;
-    /** Of the whole machine, in the same unit as Docker's `system_cpu_usage`. */
-    readonly machineNs: bigint;
-    readonly onlineCpus: number;
-  };
-  readonly memory: {
-    readonly usageBytes: number;
-    readonly maxUsageBytes: number;
-    /** The machine's memory where there is no limit. */
-    readonly limitBytes: number;
-    readonly failures: number;
-    /** The kernel's own counters: memory.stat. */
-    readonly counters: Readonly<Record<string, number>>;
-  };
-  readonly pids: { readonly current: number; readonly limit: number };
-  readonly blockIo: readonly {
-    readonly major: number;
-    readonly minor: number;
-    readonly op: string;
-    readonly bytes: number;
-    readonly operations: number;
-  }[];
+  /** With the whole machine's time, in the same unit as Docker's `system_cpu_usage`. */
+  readonly cpu: CpuCounters & { readonly machineNs: bigint; readonly onlineCpus: number };
   /** By interface name; absent in the host's network. */
   readonly networks?: Readonly<Record<string, InterfaceCounters>>;
 }
 
-export interface InterfaceCounters {
-  readonly rxBytes: number;
-  readonly rxPackets: number;
-  readonly rxErrors: number;
-  readonly rxDropped: number;
-  readonly txBytes: number;
-  readonly txPackets: number;
-  readonly txErrors: number;
-  readonly txDropped: number;
-}
-
-/** A reading and the one before it; both absent when the container does not run. */
+/** A reading and the one before it (absent when there was none since the container started); both absent when the container does not run. */
 export interface UsageSample {
   readonly id: string;
   readonly name: string;
   readonly usage?: Usage;
   readonly before?: Usage;
-}
-
-/** One path of the writable layer that differs from the image. */
-export interface RootChange {
-  readonly path: string;
-  readonly kind: "modified" | "added" | "deleted";
 }
 
 /** A path in a container, as `GET /containers/{id}/archive` tells it. */
@@ -469,7 +424,10 @@ export interface Containers {
   resizeExec(execId: string, size: TerminalSize): Promise<void>;
   /** Faults: `invalid` in Docker's words, `conflict` when it cannot be changed now. Answers the warnings. */
   update(nameOrId: string, changes: ContainerUpdate): Promise<readonly string[]>;
-  /** Readings, one a second, until the signal; with `once` a single one (`oneShot`: without waiting for a second reading to compare it with). */
+  /**
+   * Readings, one a second, until the signal or the container's removal; with `once` a single one (`oneShot`: without
+   * waiting for a second reading to compare it with). A reader that is slow gets the newest one only.
+   */
   stats(
     nameOrId: string,
     options: { readonly once: boolean; readonly oneShot: boolean },
@@ -525,6 +483,7 @@ export interface ContainersOptions {
   readonly onUnexpected?: (error: unknown) => void;
 }
 
+export type { RootChange } from "#images";
 export { openContainers } from "./open.ts";
 export { maskedPaths, readonlyPaths } from "./config/spec.ts";
 export { blankSpec, noLimits } from "./config/blank-spec.ts";

@@ -26,6 +26,9 @@ import { Turnstile } from "./turnstile.ts";
 import { restart, stop } from "./life/stop.ts";
 import { type ContainerRecord, Store } from "./store.ts";
 import { update } from "./life/update.ts";
+import { UsageReader } from "./usage/read-usage.ts";
+import { Sampler } from "./usage/sampler.ts";
+import { stats } from "./usage/stats.ts";
 import { top } from "./usage/top.ts";
 import { Waiters } from "./life/waiters.ts";
 import { wait } from "./life/wait.ts";
@@ -44,6 +47,7 @@ function openRoom(options: ContainersOptions): Room {
   mkdirSync(join(paths.execRoot, "containers"), { recursive: true, mode: 0o711 });
   mkdirSync(join(paths.dataRoot, "containers"), { recursive: true, mode: 0o700 });
   const onUnexpected = options.onUnexpected ?? ((error: unknown) => void error);
+  const store = new Store(database);
   const room: Room = {
     ...options,
     onUnexpected,
@@ -52,11 +56,12 @@ function openRoom(options: ContainersOptions): Room {
     probeStarts: new Turnstile(4),
     stopping: false,
     restarts: new Restarts(async (id) => await startAgain(room, id), onUnexpected),
-    store: new Store(database),
+    store,
     locks: new Locks(),
     waiters: new Waiters(),
     execs: new Execs(),
     seccompPrograms: new SeccompPrograms(),
+    sampler: new Sampler(new UsageReader({ ...options, store, onUnexpected })),
     background: new Background(16, onUnexpected),
     live: new Map(),
     departing: new Map(),
@@ -92,8 +97,8 @@ function containersOf(room: Room): Containers {
     inspectExec: (execId) => inspectExec(room, execId),
     resizeExec: async (execId, size) => await resizeExec(room, execId, size),
     update: async (nameOrId, changes) => await update(room, nameOrId, changes),
-    stats: () => notYet("stats"),
-    changes: async () => notYet("diff"),
+    stats: (nameOrId, options, signal) => stats(room, nameOrId, options, signal),
+    changes: async (nameOrId) => await room.images.rootChanges(find(nameOrId).id),
     statPath: async () => notYet("cp"),
     readArchive: async () => notYet("cp"),
     writeArchive: async () => notYet("cp"),

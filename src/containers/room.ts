@@ -9,6 +9,7 @@ import type { Store } from "./store.ts";
 import type { HealthWatch } from "./life/health.ts";
 import type { Restarts } from "./life/restarts.ts";
 import type { Turnstile } from "./turnstile.ts";
+import type { Sampler } from "./usage/sampler.ts";
 import type { Waiters } from "./life/waiters.ts";
 
 /** What the actions of this room share: its records, and what it knows of the containers that run. */
@@ -19,6 +20,8 @@ export interface Room extends ContainersOptions {
   readonly waiters: Waiters;
   readonly execs: Execs;
   readonly seccompPrograms: SeccompPrograms;
+  /** Reads what the containers use, for all who watch. */
+  readonly sampler: Sampler;
   /** Cleaning that nobody has to wait for. */
   readonly background: Background;
   /** The monitors of containers that run, by container. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fault } from "#core/fault";
 import { machineFiles, readCgroupLimits } from "./cgroup-limits.ts";
+import { type CountersReader, openCountersReader } from "./counters/group-reader.ts";
 import type { CgroupLimits, Cgroups } from "./host.ts";
 
 /** Where the machine's cgroup controllers are mounted. */
@@ -119,6 +120,10 @@ class CgroupTree implements Cgroups {
     const pids: number[] = [];
     for (const group of [folder, ...(await groupsBelow(folder))]) pids.push(...(await readPids(group)));
     return pids;
+  }
+
+  countersOf(path: string): CountersReader {
+    return openCountersReader(this.#layout, path);
   }
 
   async remove(path: string): Promise<void> {

@@ -4,10 +4,22 @@
  */
 import type { Clock } from "#core/clock";
 import type { Event, EventSink } from "#core/event";
+import type { InterfaceCounters } from "./counters/counters.ts";
+import type { CountersReader } from "./counters/group-reader.ts";
+import type { MachineTime } from "./counters/machine-time.ts";
 import type { Shim } from "./shim/shim-types.ts";
 
 export type * from "./shim/shim-types.ts";
 export { StartFailure } from "./shim/shim-types.ts";
+export type {
+  BlockIoCounters,
+  CpuCounters,
+  GroupCounters,
+  InterfaceCounters,
+  MemoryCounters,
+} from "./counters/counters.ts";
+export type { CountersReader } from "./counters/group-reader.ts";
+export type { MachineTime } from "./counters/machine-time.ts";
 
 /** Everything that the upper rooms need of the machine. */
 export interface Host extends AsyncDisposable {
@@ -71,6 +83,8 @@ export interface Cgroups {
   thaw(path: string): Promise<void>;
   /** All pids in the group and below. */
   pidsOf(path: string): Promise<number[]>;
+  /** A reader of the group's counters; it is to be closed. */
+  countersOf(path: string): CountersReader;
   /** Removes what a crash left of a group: kills what is in it, waits, removes the folders. */
   remove(path: string): Promise<void>;
   /** Removes the instance's own group unless containers are in it; for the end of the daemon. */
@@ -126,7 +140,11 @@ export interface Machine {
   readonly throttleFolders: readonly string[];
   /** The resolv.conf that containers should follow (systemd-resolved's real one where that runs). */
   resolvConf(): Promise<string>;
-  /** A process' facts for `top`: `ps` with those arguments, restricted to the pids. */
+  /** Processor time of the machine until now. */
+  time(): MachineTime;
+  /** Traffic of the interfaces of a process' network namespace, by name. Fault `notFound` when the process is gone. */
+  trafficOf(pid: number): Readonly<Record<string, InterfaceCounters>>;
+  /** A process' facts for `top`: `ps` with those arguments, restricted to the pids. Fault `invalid` with the first line of what ps said. */
   ps(
     args: readonly string[],
     pids: readonly number[],

@@ -3,23 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { effectiveCapabilities, findThrottleFolders, parseOsRelease, parsePs } from "./machine.ts";
+import { effectiveCapabilities, findThrottleFolders, parseOsRelease } from "./machine.ts";
 
 test("parseOsRelease: quoted and bare values", () => {
   const values = parseOsRelease(
     'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n# comment\n',
   );
   assert.deepEqual(values, { PRETTY_NAME: "Debian GNU/Linux 12 (bookworm)", VERSION_ID: "12", ID: "debian" });
-});
-
-test("parsePs: keeps the wanted pids and the command's spaces", () => {
-  const text =
-    "UID          PID    PPID CMD\nroot           1       0 init  one\nroot          22       1 sh -c sleep 1\n";
-  assert.deepEqual(parsePs(text, new Set([22])), {
-    titles: ["UID", "PID", "PPID", "CMD"],
-    processes: [["root", "22", "1", "sh -c sleep 1"]],
-  });
-  assert.throws(() => parsePs("USER CMD\nroot x\n", new Set()), /PID field/);
 });
 
 test("effectiveCapabilities: names the bits", () => {

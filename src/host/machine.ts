@@ -3,8 +3,10 @@ import { readFile } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
-import type { Machine, Shim } from "./host.ts";
-import { findProgram } from "./runtimes.ts";
+import { parseNetDev } from "./counters/interfaces.ts";
+import { parseMachineTime } from "./counters/machine-time.ts";
+import type { InterfaceCounters, Machine, Shim } from "./host.ts";
+import { listProcesses } from "./processes.ts";
 
 /** Reads the machine's facts once; what can change (name servers, processes) is read at each call. */
 export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
@@ -32,8 +34,16 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
       return readIfThere("/proc/sys/net/ipv4/ip_forward")?.trim() === "1";
     },
     resolvConf: async () => await readResolvConf(),
+    time: () => parseMachineTime(readFileSync("/proc/stat", "latin1")),
+    trafficOf: (pid) => readTraffic(pid),
     ps: async (args, pids) => await listProcesses(shim, args, pids),
   };
+}
+
+function readTraffic(pid: number): Readonly<Record<string, InterfaceCounters>> {
+  const text = readIfThere(`/proc/${pid}/net/dev`);
+  if (text === undefined) throw new Fault("notFound", `process ${pid} is gone`);
+  return parseNetDev(text);
 }
 
 /** Of the processors that the kernel knows, those that have one; virtual ones have none. */
@@ -53,37 +63,6 @@ export function parseOsRelease(text: string): Readonly<Record<string, string>> {
     if (key !== undefined && value !== undefined) values[key] = value;
   }
   return values;
-}
-
-/** The table of ps(1), restricted to the pids; the titles row names the column that holds the pid. */
-export function parsePs(output: string, pids: ReadonlySet<number>): { titles: string[]; processes: string[][] } {
-  const [header = "", ...lines] = output.split("\n").filter((line) => line.trim() !== "");
-  const titles = header.trim().split(/\s+/);
-  const pidColumn = titles.indexOf("PID");
-  if (pidColumn < 0) throw new Fault("invalid", "Couldn't find PID field in ps output");
-  const processes = lines
-    .map((line) => splitColumns(line, titles.length))
-    .filter((row) => pids.has(Number(row[pidColumn])));
-  return { titles, processes };
-}
-
-/** The last column (the command) keeps its spaces. */
-function splitColumns(line: string, count: number): string[] {
-  const words = line.trim().split(/\s+/);
-  return [...words.slice(0, count - 1), words.slice(count - 1).join(" ")];
-}
-
-async function listProcesses(
-  shim: Pick<Shim, "runToEnd">,
-  args: readonly string[],
-  pids: readonly number[],
-): Promise<{ titles: string[]; processes: string[][] }> {
-  const program = findProgram("ps");
-  if (program === undefined)
-    throw new Fault("unsupported", "there is no ps program on this machine", { remedy: "Install procps." });
-  const end = await shim.runToEnd({ argv: [program, ...args], timeLimitMs: 10_000 });
-  if (end.code !== 0) throw new Fault("invalid", `Error running ps: ${end.stderr.trim().split("\n")[0] ?? ""}`);
-  return parsePs(Buffer.from(end.stdout).toString("utf8"), new Set(pids));
 }
 
 /** systemd-resolved's stub cannot be reached from a container; its list of real servers can be used instead. */

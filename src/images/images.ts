@@ -77,6 +77,12 @@ export interface RootFilesystem {
   readonly driver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
 }
 
+/** One path of a container's root that differs from its image. */
+export interface RootChange {
+  readonly path: string;
+  readonly kind: "modified" | "added" | "deleted";
+}
+
 export interface Images {
   /** Finds by reference, by id, or by unique prefix of an id. Faults: `notFound` (`No such image: X`), `conflict` when a prefix is ambiguous. */
   find(nameOrId: string, platform?: Platform): Image;
@@ -123,6 +129,8 @@ export interface Images {
   dropRoot(containerId: string): Promise<void>;
   /** Containers that hold the image, for the conflict messages. */
   holdersOf(imageId: Digest): readonly string[];
+  /** What differs between a container's root and its image, sorted by path; also while it runs. Directories above a change are changes. */
+  rootChanges(containerId: string): Promise<readonly RootChange[]>;
   /** Bytes of a container's writable layer. */
   rootSizeBytes(containerId: string): Promise<number>;
   /** The first lines of a file in a container's or image's root (etc/passwd, etc/group), resolved so that no symlink leaves it; undefined when absent or no plain file. At most 1 MiB. */

@@ -108,7 +108,11 @@ class OverlayDriver implements SnapshotDriver {
     return [{ op: "overlay", target, lowers, options: [] }];
   }
 
-  rootAt(target: string, folders: readonly string[], writable: WritableLayer): readonly MountOp[] {
+  rootAt(
+    target: string,
+    folders: readonly string[],
+    writable?: WritableLayer | Pick<WritableLayer, "upper">,
+  ): readonly MountOp[] {
     return this.mountsAt(target, [...folders, mountPointsLayer], writable);
   }
 

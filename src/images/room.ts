@@ -21,6 +21,7 @@ import type {
   PullRequest,
   RegistryAuth,
   Removal,
+  RootChange,
   RootFilesystem,
 } from "./images.ts";
 import { importArchive } from "./import.ts";
@@ -32,6 +33,7 @@ import type { Puller } from "./pull.ts";
 import type { RegistryClient } from "./registry/client.ts";
 import { registryOf } from "./registry/server-address.ts";
 import { removeImage } from "./remove.ts";
+import { rootChanges } from "./root-changes.ts";
 import { readFileInRoot } from "./root-file.ts";
 import { rootSizeBytes } from "./root-size.ts";
 import type { Roots } from "./roots.ts";
@@ -155,8 +157,15 @@ export class ImageRoom implements Images {
   }
 
   async rootSizeBytes(containerId: string): Promise<number> {
-    this.#parts.roots.open(containerId);
-    return await rootSizeBytes(this.#parts.shim, this.#parts.roots.upperOf(containerId));
+    const { roots, shim } = this.#parts;
+    roots.open(containerId);
+    return roots.isUntouched(containerId) ? 0 : await rootSizeBytes(shim, roots.upperOf(containerId));
+  }
+
+  async rootChanges(containerId: string): Promise<RootChange[]> {
+    const { roots, shim, mountPoint: target } = this.#parts;
+    roots.open(containerId);
+    return roots.isUntouched(containerId) ? [] : await rootChanges(shim, roots.viewsAt(containerId, target));
   }
 
   async readRootFile(containerId: string, path: string): Promise<string | undefined> {

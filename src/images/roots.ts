@@ -6,6 +6,7 @@ import { Fault } from "#core/fault";
 import type { MountOp, Shim } from "#host";
 import type { Catalog, ImageRecord, LayerRecord } from "./catalog.ts";
 import type { RootFilesystem } from "./images.ts";
+import type { ChangedRoot } from "./root-changes.ts";
 import { removeEmpty, removeTree } from "./remove-tree.ts";
 import type { SnapshotDriver, WritableLayer } from "./snapshots.ts";
 
@@ -77,6 +78,18 @@ export class Roots {
   shownAt(container: string, target: string): readonly MountOp[] {
     const { upper } = this.#writableOf(container);
     return this.#parts.snapshots.mountsAt(target, this.foldersOf(container), { upper });
+  }
+
+  /** What `rootChanges` compares. */
+  viewsAt(container: string, target: string): ChangedRoot {
+    const { snapshots } = this.#parts;
+    const { upper } = this.#writableOf(container);
+    const folders = this.foldersOf(container);
+    return {
+      upper: { tree: upper },
+      before: { tree: target, mounts: snapshots.rootAt(target, folders) },
+      now: { tree: target, mounts: snapshots.rootAt(target, folders, { upper }) },
+    };
   }
 
   upperOf(container: string): string {

@@ -31,7 +31,11 @@ export interface SnapshotDriver {
     writable?: WritableLayer | Pick<WritableLayer, "upper">,
   ): readonly MountOp[];
   /** The mounts of a container's root: as `mountsAt`, with the usual mount points below all layers. */
-  rootAt(target: string, folders: readonly string[], writable: WritableLayer): readonly MountOp[];
+  rootAt(
+    target: string,
+    folders: readonly string[],
+    writable?: WritableLayer | Pick<WritableLayer, "upper">,
+  ): readonly MountOp[];
   /** The layer's path, as `inspect` shows it. */
   pathOf(folder: string): string;
   /** Makes the two directories of a writable layer; its root looks like that of the topmost folder. */
