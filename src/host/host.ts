@@ -4,8 +4,8 @@
  */
 import type { Clock } from "#core/clock";
 import type { Event, EventSink } from "#core/event";
-import type { InterfaceCounters } from "./counters/counters.ts";
 import type { CountersReader } from "./counters/group-reader.ts";
+import type { TrafficReader } from "./counters/interfaces.ts";
 import type { MachineTime } from "./counters/machine-time.ts";
 import type { Shim } from "./shim/shim-types.ts";
 
@@ -19,6 +19,7 @@ export type {
   MemoryCounters,
 } from "./counters/counters.ts";
 export type { CountersReader } from "./counters/group-reader.ts";
+export type { TrafficReader } from "./counters/interfaces.ts";
 export type { MachineTime } from "./counters/machine-time.ts";
 
 /** Everything that the upper rooms need of the machine. */
@@ -142,8 +143,8 @@ export interface Machine {
   resolvConf(): Promise<string>;
   /** Processor time of the machine until now. */
   time(): MachineTime;
-  /** Traffic of the interfaces of a process' network namespace, by name. Fault `notFound` when the process is gone. */
-  trafficOf(pid: number): Readonly<Record<string, InterfaceCounters>>;
+  /** A reader of the traffic in a process' network namespace, which lives on until it is closed. */
+  trafficOf(pid: number): TrafficReader;
   /** A process' facts for `top`: `ps` with those arguments, restricted to the pids. Fault `invalid` with the first line of what ps said. */
   ps(
     args: readonly string[],

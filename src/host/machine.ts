@@ -2,10 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
-import { Fault } from "#core/fault";
-import { parseNetDev } from "./counters/interfaces.ts";
+import { openTraffic } from "./counters/interfaces.ts";
 import { parseMachineTime } from "./counters/machine-time.ts";
-import type { InterfaceCounters, Machine, Shim } from "./host.ts";
+import type { Machine, Shim } from "./host.ts";
 import { listProcesses } from "./processes.ts";
 
 /** Reads the machine's facts once; what can change (name servers, processes) is read at each call. */
@@ -35,15 +34,9 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     },
     resolvConf: async () => await readResolvConf(),
     time: () => parseMachineTime(readFileSync("/proc/stat", "latin1")),
-    trafficOf: (pid) => readTraffic(pid),
+    trafficOf: (pid) => openTraffic(pid),
     ps: async (args, pids) => await listProcesses(shim, args, pids),
   };
-}
-
-function readTraffic(pid: number): Readonly<Record<string, InterfaceCounters>> {
-  const text = readIfThere(`/proc/${pid}/net/dev`);
-  if (text === undefined) throw new Fault("notFound", `process ${pid} is gone`);
-  return parseNetDev(text);
 }
 
 /** Of the processors that the kernel knows, those that have one; virtual ones have none. */

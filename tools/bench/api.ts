@@ -3,7 +3,7 @@ import { Agent, type IncomingMessage, request } from "node:http";
 /** Plain HTTP on the daemon's socket, with connections kept: what any client of the Engine API does, and nothing more. */
 export class Api {
   readonly #socketPath: string;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 128 });
 
   constructor(socketPath: string) {
     this.#socketPath = socketPath;

@@ -10,6 +10,7 @@ import { type Ground, prepareGround } from "./ground.ts";
 import { growth } from "./growth.ts";
 import { monitors } from "./monitors.ts";
 import { output } from "./output.ts";
+import { stats } from "./stats.ts";
 import { warmRun } from "./warm-run.ts";
 
 const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => Promise<Figure[]>>> = {
@@ -18,6 +19,7 @@ const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => 
   monitors,
   crowd,
   output,
+  stats,
   growth,
 };
 

@@ -1,4 +1,5 @@
 import {
+  type ChangeAnswer,
   type ContainerCreateAnswer,
   type ContainerCreateRequest,
   type ContainerInspect,
@@ -8,11 +9,13 @@ import {
   type ContainerUpdateRequest,
   type Filters,
   formatFilters,
+  type StatsAnswer,
   type TopAnswer,
   type WaitAnswer,
 } from "#api/wire";
 import { type Connection, openConnection, type OutputPiece, splitFrames, wholeStream } from "./connection.ts";
 import { EngineFault } from "./engine-fault.ts";
+import { jsonStream } from "./json-stream.ts";
 import type { HijackedSocket, Transport } from "./transport.ts";
 
 export interface AttachOptions {
@@ -141,6 +144,22 @@ export class ContainersClient {
   top(id: string, psArgs = "", signal?: AbortSignal): Promise<TopAnswer> {
     const query = psArgs === "" ? {} : { ps_args: psArgs };
     return this.#transport.json("GET", `${path(id)}/top`, { query, signal });
+  }
+
+  /** Readings, one a second until the signal or the container's removal; with `stream: false` one, and with `oneShot` that one at once. */
+  async stats(
+    id: string,
+    options: { readonly stream?: boolean; readonly oneShot?: boolean } = {},
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<StatsAnswer>> {
+    const query = { stream: options.stream, "one-shot": options.oneShot };
+    return jsonStream(await this.#transport.send("GET", `${path(id)}/stats`, { query, signal }));
+  }
+
+  /** What differs from the image. */
+  async changes(id: string, signal?: AbortSignal): Promise<ChangeAnswer[]> {
+    // Docker writes null where there is nothing.
+    return (await this.#transport.json<ChangeAnswer[] | null>("GET", `${path(id)}/changes`, { signal })) ?? [];
   }
 
   async resize(

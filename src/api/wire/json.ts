@@ -21,6 +21,11 @@ export function toJson(value: unknown): string {
   );
 }
 
+/** A bigint as a value that JSON.stringify writes as a bare number: where `toJson` is too slow. */
+export function bareNumber(value: bigint): number {
+  return json.rawJSON(value.toString()) as number;
+}
+
 /** Parses JSON; whole numbers too large for a double become bigint. Fault `invalid` for what is not JSON or nests deeper than 64. The caller bounds the size. */
 export function parseJson(text: string): unknown {
   if (depthOf(text) > maxDepth) throw new Fault("invalid", `invalid JSON: nested deeper than ${maxDepth} levels`);

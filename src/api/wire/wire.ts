@@ -3,6 +3,7 @@ export type * from "./container-config.ts";
 export type * from "./container-types.ts";
 export type * from "./image-types.ts";
 export type * from "./network-types.ts";
+export type * from "./stats-types.ts";
 export type * from "./system-types.ts";
 export {
   type ApiVersion,
@@ -17,7 +18,7 @@ export {
 export { booleanFilter, type Filters, formatFilters, parseFilters } from "./filters.ts";
 export { formatTime, parseDuration, parseTime } from "./times.ts";
 export { encodeFrame, type Frame, FrameDecoder, type FrameStream } from "./frames.ts";
-export { parseJson, toJson } from "./json.ts";
+export { bareNumber, parseJson, toJson } from "./json.ts";
 export { errorLine, type ProgressMessage, progressLine } from "./progress.ts";
 export {
   checkContainerCreate,

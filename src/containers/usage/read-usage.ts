@@ -1,5 +1,5 @@
 import { isFault } from "#core/fault";
-import type { CountersReader, InterfaceCounters, MachineTime } from "#host";
+import type { CountersReader, InterfaceCounters, MachineTime, TrafficReader } from "#host";
 import { parseNetworkMode } from "../config/network-mode.ts";
 import type { Usage, UsageSample } from "../containers.ts";
 import { cgroupOf } from "../life/runtime.ts";
@@ -35,7 +35,7 @@ export class UsageReader implements SampleSource {
     try {
       const open = this.#openFor(record, state);
       const before = open.last;
-      const usage = this.#usageOf(record, state, open.reader);
+      const usage = this.#usageOf(open);
       open.last = usage;
       return { id, name, usage, ...(before !== undefined && { before }) };
     } catch (error) {
@@ -47,33 +47,39 @@ export class UsageReader implements SampleSource {
   }
 
   release(id: string): void {
-    this.#open.get(id)?.reader[Symbol.dispose]();
+    const open = this.#open.get(id);
+    open?.group[Symbol.dispose]();
+    open?.traffic?.[Symbol.dispose]();
     this.#open.delete(id);
   }
 
   /** A container that was started again has another group by the same name, and counts from nothing. */
-  #openFor(record: ContainerRecord, { startedNs }: RunningState): OpenContainer {
+  #openFor(record: ContainerRecord, { pid, startedNs }: RunningState): OpenContainer {
     const kept = this.#open.get(record.id);
     if (kept?.startedNs === startedNs) return kept;
     this.release(record.id);
-    const reader = this.#room.host.cgroups.countersOf(cgroupOf(this.#room, record.id));
-    const open: OpenContainer = { startedNs, reader, last: undefined };
+    const { cgroups, machine } = this.#room.host;
+    const open: OpenContainer = {
+      startedNs,
+      group: cgroups.countersOf(cgroupOf(this.#room, record.id)),
+      traffic: isInHostNetwork(this.#room, record) ? undefined : machine.trafficOf(pid),
+      last: undefined,
+    };
     this.#open.set(record.id, open);
     return open;
   }
 
-  #usageOf(record: ContainerRecord, { pid }: RunningState, reader: CountersReader): Usage {
+  #usageOf({ group, traffic }: OpenContainer): Usage {
     const { host, clock } = this.#room;
-    const { cpu, memory, pids, blockIo } = reader.read();
+    const { cpu, memory, pids, blockIo } = group.read();
     const machine = this.#machineTime();
-    const networks = isInHostNetwork(this.#room, record) ? undefined : ownInterfaces(host.machine.trafficOf(pid));
     return {
       timeNs: clock.now(),
       cpu: { ...cpu, machineNs: machine.totalNs, onlineCpus: machine.onlineCpus },
       memory: { ...memory, limitBytes: Math.min(memory.limitBytes, host.machine.memoryBytes) },
       pids,
       blockIo,
-      ...(networks !== undefined && { networks }),
+      ...(traffic !== undefined && { networks: ownInterfaces(traffic.read()) }),
     };
   }
 
@@ -87,7 +93,9 @@ export class UsageReader implements SampleSource {
 
 interface OpenContainer {
   readonly startedNs: bigint;
-  readonly reader: CountersReader;
+  readonly group: CountersReader;
+  /** Absent in the host's network. */
+  readonly traffic: TrafficReader | undefined;
   last: Usage | undefined;
 }
 

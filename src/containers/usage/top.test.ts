@@ -36,7 +36,10 @@ test("top: every process of the container, an exec's too, with any arguments of 
   assert.equal((await commandsOf("axf -o pid,cmd")).length, 3); // ps refuses this together with a list of pids
   const { titles, processes } = await bed.containers.top(id, "-eo uid,pid");
   assert.deepEqual(titles, ["UID", "PID"]);
-  assert.deepEqual(processes.map(([uid]) => Number(uid)).toSorted((a, b) => a - b), [0, 0, 1000]);
+  assert.deepEqual(
+    processes.map(([uid]) => Number(uid)).toSorted((a, b) => a - b),
+    [0, 0, 1000],
+  );
   await assert.rejects(bed.containers.top(id, "-eo uid"), /Couldn't find PID field in ps output/);
   await assert.rejects(bed.containers.top(id, "-o nonsense"), /unknown user-defined format specifier "nonsense"/);
   await bed.containers.stop(id, { timeoutSeconds: 0 });

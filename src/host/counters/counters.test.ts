@@ -51,7 +51,9 @@ test("readGroupV1: the counters of a real group", () => {
 });
 
 test("readGroupV1: a limit is one, and files that a kernel does not have count nothing", () => {
-  const files = golden("v1.txt").set("memory/memory.limit_in_bytes", "67108864\n").set("pids/pids.max", "100\n");
+  const files = golden("v1.txt").set("pids/pids.max", "100\n");
+  const memoryStat = files.get("memory/memory.stat") ?? "";
+  files.set("memory/memory.stat", memoryStat.replace(/^(hierarchical_memory_limit) .*$/m, "$1 67108864"));
   assert.equal(readGroupV1(fileOf(files)).memory.limitBytes, 67_108_864);
   assert.equal(readGroupV1(fileOf(files)).pids.limit, 100);
   const nothing = readGroupV1(() => "");

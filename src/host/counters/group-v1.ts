@@ -5,17 +5,19 @@ const nsPerTick = 10_000_000n;
 /** Limits are counted in pages: none is the largest number of whole ones. */
 const noLimitBytes = 0x7fff_ffff_ffff_0000;
 
-/** Reads the counters of cgroup v1 (Documentation/admin-guide/cgroup-v1/). */
+/** Reads the counters of cgroup v1 (Documentation/admin-guide/cgroup-v1/); files that only repeat what others say are left alone. */
 export function readGroupV1(file: CounterFile): GroupCounters {
   const ticks = parseFlat(file("cpuacct", "cpuacct.stat"));
   const throttling = parseFlat(file("cpu", "cpu.stat"));
-  const limitBytes = parseCount(file("memory", "memory.limit_in_bytes"));
+  const perCpuNs = words(file("cpuacct", "cpuacct.usage_percpu")).map(BigInt);
+  const memory = parseFlat(file("memory", "memory.stat"));
+  const limitBytes = memory["hierarchical_memory_limit"] ?? 0;
   return {
     cpu: {
-      totalNs: BigInt(file("cpuacct", "cpuacct.usage").trim()),
+      totalNs: perCpuNs.reduce((sum, each) => sum + each, 0n),
       userNs: BigInt(ticks["user"] ?? 0) * nsPerTick,
       systemNs: BigInt(ticks["system"] ?? 0) * nsPerTick,
-      perCpuNs: words(file("cpuacct", "cpuacct.usage_percpu")).map(BigInt),
+      perCpuNs,
       periods: throttling["nr_periods"] ?? 0,
       throttledPeriods: throttling["nr_throttled"] ?? 0,
       throttledNs: BigInt(throttling["throttled_time"] ?? 0),
@@ -25,7 +27,7 @@ export function readGroupV1(file: CounterFile): GroupCounters {
       maxUsageBytes: parseCount(file("memory", "memory.max_usage_in_bytes")),
       limitBytes: limitBytes === 0 || limitBytes >= noLimitBytes ? Infinity : limitBytes,
       failures: parseCount(file("memory", "memory.failcnt")),
-      counters: parseFlat(file("memory", "memory.stat")),
+      counters: memory,
     },
     pids: {
       current: parseCount(file("pids", "pids.current")),

@@ -13,6 +13,7 @@ import type { Images } from "#images";
 import { containerInspect } from "../answers/container-inspect.ts";
 import { containerSummary } from "../answers/container-summary.ts";
 import { readJson } from "../body.ts";
+import { containerSizes } from "../container-sizes.ts";
 import { containerSpec } from "../create/container-spec.ts";
 import { versionedRequest } from "../create/versioned-request.ts";
 import type { Answer } from "../http/answer.ts";
@@ -49,7 +50,6 @@ export function containerRoutes(options: ServerOptions): Route[] {
     route("POST /containers/create", (request) => create(options, request)),
     route("POST /containers/prune", (request) => prune(options, request)),
     route("GET /containers/{name}/json", (request) => inspect(options, request)),
-    route("GET /containers/{name}/top", (request) => top(options, request)),
     route("POST /containers/{name}/start", (request) => start(options, request)),
     route("POST /containers/{name}/stop", async (request) => {
       await containers.stop(nameIn(request), stopOptions(request));
@@ -116,14 +116,12 @@ async function list(options: ServerOptions, { query, version }: ApiRequest): Pro
     filters,
   });
   const nowNs = host.clock.now();
-  const value = [];
-  for (const container of found) {
-    const sizes = query.flag("size") ? await containers.sizes(container.id) : undefined;
+  const sizesOf = await containerSizes(containers, query.flag("size") ? found : []);
+  const value = found.map((container) => {
+    const sizes = sizesOf.get(container.id);
     const imageName = shownImageName(container, images);
-    value.push(
-      containerSummary(container, { networks, version, nowNs, imageName, ...(sizes !== undefined && { sizes }) }),
-    );
-  }
+    return containerSummary(container, { networks, version, nowNs, imageName, ...(sizes !== undefined && { sizes }) });
+  });
   return { kind: "json", status: 200, value };
 }
 
@@ -177,11 +175,6 @@ async function inspect(options: ServerOptions, request: ApiRequest): Promise<Ans
     ...(sizes !== undefined && { sizes }),
   });
   return { kind: "json", status: 200, value };
-}
-
-async function top({ containers }: ServerOptions, request: ApiRequest): Promise<Answer> {
-  const { titles, processes } = await containers.top(nameIn(request), request.query.text("ps_args") ?? "-ef");
-  return { kind: "json", status: 200, value: { Titles: titles, Processes: processes } };
 }
 
 async function start({ containers }: ServerOptions, request: ApiRequest): Promise<Answer> {

@@ -8,6 +8,7 @@ import { imageRoutes } from "./images.ts";
 import { networkRoutes } from "./networks.ts";
 import { systemRoutes } from "./system.ts";
 import { unsupportedRoutes } from "./unsupported.ts";
+import { usageRoutes } from "./usage.ts";
 
 /** Every route; exact paths come before those whose names may hold slashes. */
 export function allRoutes(options: ServerOptions): Route[] {
@@ -17,6 +18,7 @@ export function allRoutes(options: ServerOptions): Route[] {
     ...containerStreamRoutes(options),
     ...containerUpdateRoutes(options),
     ...execRoutes(options),
+    ...usageRoutes(options),
     ...unsupportedRoutes(),
     ...imageRoutes(options),
     ...networkRoutes(options),

@@ -18,6 +18,7 @@ import { imageSummary } from "../answers/image-answer.ts";
 import { infoAnswer } from "../answers/info-answer.ts";
 import { readJson } from "../body.ts";
 import { eventMatcher, knownEventFilters } from "../events-filter.ts";
+import { containerSizes } from "../container-sizes.ts";
 import type { Answer } from "../http/answer.ts";
 import { type ApiRequest, route, type Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
@@ -119,12 +120,14 @@ async function diskUsage(options: ServerOptions, { query, version }: ApiRequest)
   const types = query.texts("type");
   const wants = (type: string): boolean => types.length === 0 || types.includes(type);
   const all = containers.list({ all: true, filters: {} });
-  const summaries = [];
-  for (const container of wants("container") ? all : []) {
-    const sizes = await containers.sizes(container.id);
+  const listed = wants("container") ? all : [];
+  const sizesOf = await containerSizes(containers, listed);
+  const nowNs = host.clock.now();
+  const summaries = listed.flatMap((container) => {
+    const sizes = sizesOf.get(container.id);
     const imageName = shownImageName(container, images);
-    summaries.push(containerSummary(container, { networks, version, nowNs: host.clock.now(), imageName, sizes }));
-  }
+    return sizes === undefined ? [] : [containerSummary(container, { networks, version, nowNs, imageName, sizes })];
+  });
   const imageList = wants("image") ? images.list({ all: false, filters: {} }) : [];
   const countsOf = imageCounts(imageList, all, images);
   const value = {

@@ -8,8 +8,6 @@ const notYet: Readonly<Record<string, string>> = {
   "POST /commit": "commit",
   "POST /session": "sessions (BuildKit)",
   "POST /grpc": "sessions (BuildKit)",
-  "GET /containers/{name}/stats": "stats",
-  "GET /containers/{name}/changes": "listing changes (docker diff)",
   "GET /containers/{name}/export": "export",
   "GET /containers/{name}/archive": "copying files (docker cp)",
   "HEAD /containers/{name}/archive": "copying files (docker cp)",
