@@ -101,6 +101,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     clock: host.clock,
     events: host.journal,
     shimPath: asset("build/shim/slipway-shim"),
+    log,
     onUnexpected: (error) => log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
     defaultUlimits: options.defaultUlimits,
     cdiFolders: options.cdiFolders,

@@ -263,6 +263,8 @@ export interface Container {
   readonly stoppedByHand: boolean;
   /** Present when it has a check and has run. */
   readonly health?: Health;
+  /** From `find` alone, of one that runs: its stop signal can do nothing to its first process, and only time and KILL end it. */
+  readonly ignoresStopSignal?: true;
   /** Present while it runs on a network with an address. */
   readonly endpoint?: Endpoint;
   readonly execIds: readonly string[];

@@ -23,7 +23,7 @@ import { Restarts } from "./life/restarts.ts";
 import { isRunning } from "./state.ts";
 import { endHealth, shownHealth } from "./life/health.ts";
 import { Turnstile } from "./turnstile.ts";
-import { restart, stop } from "./life/stop.ts";
+import { ignoresStopSignal, restart, stop } from "./life/stop.ts";
 import { type ContainerRecord, Store } from "./store.ts";
 import { update } from "./life/update.ts";
 import { UsageReader } from "./usage/read-usage.ts";
@@ -75,7 +75,10 @@ function containersOf(room: Room): Containers {
   const find = (nameOrId: string): ContainerRecord => room.store.find(nameOrId);
   return {
     create: async (spec, signal) => await create(room, spec, signal),
-    find: (nameOrId) => present(room, find(nameOrId)),
+    find: (nameOrId) => {
+      const record = find(nameOrId);
+      return { ...present(room, record), ...(ignoresStopSignal(room, record) && { ignoresStopSignal: true as const }) };
+    },
     list: (options) =>
       selectContainers(room.store.all(), options, filterFacts(room)).map((record) => present(room, record)),
     start: async (nameOrId) => await start(room, find(nameOrId).id),

@@ -5,7 +5,7 @@ import { blankSpec, noLimits } from "./config/blank-spec.ts";
 import type { Container, ContainerSpec, ContainerState, Health } from "./containers.ts";
 
 /** What is kept of a container; its endpoint and execs are known elsewhere. */
-export type ContainerRecord = Omit<Container, "endpoint" | "execIds" | "health">;
+export type ContainerRecord = Omit<Container, "endpoint" | "execIds" | "health" | "ignoresStopSignal">;
 
 /**
  * The containers of this daemon: all in memory, every change in the database too. A record is a few kilobytes, and

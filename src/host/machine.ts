@@ -6,6 +6,7 @@ import { openTraffic } from "./counters/interfaces.ts";
 import { parseMachineTime } from "./counters/machine-time.ts";
 import type { Machine, Shim } from "./host.ts";
 import { listProcesses } from "./processes.ts";
+import { isProcessDeafTo } from "./signal-masks.ts";
 
 /** Reads the machine's facts once; what can change (name servers, processes) is read at each call. */
 export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
@@ -35,6 +36,7 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     resolvConf: async () => await readResolvConf(),
     time: () => parseMachineTime(readFileSync("/proc/stat", "latin1")),
     trafficOf: (pid) => openTraffic(pid),
+    isDeafTo: isProcessDeafTo,
     ps: async (args, pids) => await listProcesses(shim, args, pids),
   };
 }

@@ -60,6 +60,8 @@ export interface ContainerStateAnswer {
   readonly Error: string;
   readonly StartedAt: string;
   readonly FinishedAt: string;
+  /** Slipway's own: its stop signal can do nothing to its first process (absent otherwise). */
+  readonly IgnoresStopSignal?: true;
   readonly Health?: {
     readonly Status: string;
     readonly FailingStreak: number;

@@ -1,6 +1,7 @@
 import { type Command, defineCommand, type Invocation } from "../command.ts";
 import { forEach } from "../each.ts";
 import { integer, text } from "../flags/flag.ts";
+import { warnOfDeafContainer } from "../stop-warning.ts";
 import type { Client, StopOptions } from "#api/client";
 
 const stopFlags = {
@@ -23,8 +24,10 @@ export const stop = defineCommand({
   completes: "running",
   run: async ({ args, around, changed, values }) => {
     const { containers } = await around.client();
+    const options = stopOptions(values, changed);
     return await forEach(around, args, async (name) => {
-      await containers.stop(name, stopOptions(values, changed));
+      await warnOfDeafContainer(around, containers, name, options);
+      await containers.stop(name, options);
       return name;
     });
   },
@@ -39,8 +42,10 @@ export const restart = defineCommand({
   completes: "containers",
   run: async ({ args, around, changed, values }) => {
     const { containers } = await around.client();
+    const options = stopOptions(values, changed);
     return await forEach(around, args, async (name) => {
-      await containers.restart(name, stopOptions(values, changed));
+      await warnOfDeafContainer(around, containers, name, options);
+      await containers.restart(name, options);
       return name;
     });
   },

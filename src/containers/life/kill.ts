@@ -51,18 +51,24 @@ export async function sendSignal(room: Room, id: string, signal: number): Promis
   const live = room.live.get(id);
   const record = room.store.get(id);
   if (live === undefined || record === undefined) return;
+  const isDeaf = ignores(room, record, signal);
   try {
     await live.monitor.signal(signal);
   } catch (error) {
     if (!isFault(error, "conflict")) throw error;
   }
-  announce(room, record, "kill", { signal: String(signal) });
+  announce(room, record, "kill", { signal: String(signal), ...(isDeaf && { ignored: "true" }) });
   if (record.state.status !== "paused") return;
   await room.host.cgroups.thaw(cgroupOf(room, id));
   const { state } = room.store.get(id) ?? record;
   if (state.status !== "paused") return;
   room.store.transition(id, { ...state, status: "running" });
   resumeHealth(room, id, { takenUp: false });
+}
+
+/** Whether that signal can do nothing to the container's first process. */
+export function ignores(room: Room, { state }: ContainerRecord, signal: number): boolean {
+  return isRunning(state) && room.host.machine.isDeafTo(state.pid, signal);
 }
 
 const killTimeMs = 30_000;

@@ -46,19 +46,16 @@ export function startWithDaemon(room: Room, record: ContainerRecord): void {
   room.restarts.order(id, 0);
 }
 
-/**
- * Makes a changed restart policy (`update`) hold for a container that is waiting for its restart.
- * @public
- */
-export async function restartPolicyChanged(room: Room, id: string): Promise<void> {
+/** Makes a changed restart policy hold for a container that is waiting for its restart. The caller holds its lock. */
+export function restartPolicyChanged(room: Room, id: string): void {
   const record = room.store.get(id);
   if (record?.state.status !== "restarting") return;
   const { exitCode } = record.state;
   // The restart that it waits for is counted already.
   const restartCount = Math.max(0, record.restartCount - 1);
-  if (!restartsAfter(record.spec.restart, { exitCode, stoppedByHand: false, restartCount })) {
-    await endRestarting(room, id);
-  }
+  if (restartsAfter(record.spec.restart, { exitCode, stoppedByHand: false, restartCount })) return;
+  room.restarts.forget(id);
+  giveUp(room, record, record.state);
 }
 
 function giveUp(room: Room, record: ContainerRecord, state: Extract<ContainerState, { status: "restarting" }>): void {

@@ -1,11 +1,12 @@
 import { Fault } from "#core/fault";
 import { announce } from "../announce.ts";
-import { killAndWait, sendSignal } from "./kill.ts";
+import { ignores, killAndWait, sendSignal } from "./kill.ts";
 import type { Room } from "../room.ts";
 import { killSignal, parseSignal } from "../config/signals.ts";
 import { start } from "./start.ts";
 import { endRestarting } from "./policy-end.ts";
 import { isRunning } from "../state.ts";
+import type { ContainerRecord } from "../store.ts";
 import { within } from "./within.ts";
 
 export interface StopOptions {
@@ -23,9 +24,19 @@ export async function stop(room: Room, nameOrId: string, options: StopOptions): 
     throw new Fault("notModified", `container ${id} is already stopped`);
   }
   if (!room.stopping) room.store.markStoppedByHand(id, true);
+  const isDeaf = ignores(room, record, signal);
+  if (isDeaf) {
+    const facts = { container: record.name, signal: options.signal ?? record.process.stopSignal, remedy: deafRemedy };
+    room.log?.warn("a container does not react to the signal that should stop it", facts);
+  }
   // It may have ended by itself a moment ago, and wait for its restart now.
   if (!(await endRestarting(room, id))) await endRun(room, id, signal, secondsFor(record, options));
-  announce(room, record, "stop");
+  announce(room, record, "stop", isDeaf ? { ignored: "true" } : {});
+}
+
+/** Whether the signal that stops this container can do nothing to it. */
+export function ignoresStopSignal(room: Room, record: ContainerRecord): boolean {
+  return ignores(room, record, parseSignal(record.process.stopSignal));
 }
 
 /** Stops the container if it runs, and starts it. */
@@ -63,3 +74,4 @@ function secondsFor(
 }
 
 const defaultStopSeconds = 10;
+const deafRemedy = "run it with --init, or by the exec form of ENTRYPOINT and CMD, or set another STOPSIGNAL";

@@ -9,6 +9,7 @@ import { attempt, type Room } from "../room.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 import { runtimeRoot } from "./folders.ts";
+import { restartPolicyChanged } from "./policy-end.ts";
 import { cgroupOf, isCrun, runtimePathOf } from "./runtime.ts";
 
 /** Changes a container's limits and restart policy, those of its processes at once: all of it, or nothing. Answers the warnings. */
@@ -25,6 +26,7 @@ export async function update(room: Room, nameOrId: string, changes: ContainerUpd
     const spec = updatedSpec(record.spec, { ...changes, limits });
     if (isRunning(record.state)) await apply(room, record, spec.limits);
     room.store.respecify(id, spec);
+    restartPolicyChanged(room, id);
   } catch (error) {
     throw refusal(id, error);
   }

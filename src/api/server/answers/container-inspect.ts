@@ -94,7 +94,7 @@ function configAnswer({ spec, process, hostname }: Container, version: ApiVersio
     ...(version < apiVersion("1.44") && { MacAddress: "" }),
     OnBuild: null,
     Labels: process.labels,
-    ...(spec.stopSignal !== undefined && { StopSignal: spec.stopSignal }),
+    ...((spec.stopSignal !== undefined || process.stopSignal !== "SIGTERM") && { StopSignal: process.stopSignal }),
     ...(spec.stopTimeoutSeconds !== undefined && { StopTimeout: spec.stopTimeoutSeconds }),
   };
 }

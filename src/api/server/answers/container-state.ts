@@ -8,7 +8,7 @@ export function statusWord(state: ContainerState): StatusWord {
 }
 
 /** `State` of inspect. */
-export function stateAnswer({ state, health }: Container): ContainerStateAnswer {
+export function stateAnswer({ state, health, ignoresStopSignal }: Container): ContainerStateAnswer {
   const isUp = state.status === "running" || state.status === "paused";
   const ended = state.status === "exited" || state.status === "restarting" ? state : undefined;
   const created = state.status === "created" ? state : undefined;
@@ -26,6 +26,7 @@ export function stateAnswer({ state, health }: Container): ContainerStateAnswer 
     Error: ended?.error ?? created?.error ?? "",
     StartedAt: startedNs === undefined ? zeroTime : rfc3339Nano(startedNs),
     FinishedAt: ended === undefined ? zeroTime : rfc3339Nano(ended.finishedNs),
+    ...(ignoresStopSignal === true && { IgnoresStopSignal: true as const }),
     ...(health !== undefined && { Health: healthAnswer(health) }),
   };
 }
