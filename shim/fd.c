@@ -3,8 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
 
 void fd_close(int *fd) {
   if (*fd >= 0) close(*fd);
@@ -15,6 +20,11 @@ int fd_take(int *fd) {
   int taken = *fd;
   *fd = -1;
   return taken;
+}
+
+void fd_close_from(int first) {
+  if (syscall(SYS_close_range, first, ~0u, 0) == 0) return;
+  for (int fd = first; fd < 1024; fd++) close(fd);
 }
 
 int fd_set_nonblocking(int fd, bool nonblocking) {

@@ -12,6 +12,8 @@
 void fd_close(int *fd);
 /* Hands the descriptor over: the variable forgets it. */
 int fd_take(int *fd);
+/* Closes that descriptor and all above it. */
+void fd_close_from(int first);
 int fd_set_nonblocking(int fd, bool nonblocking);
 /* Reads exactly n bytes from a blocking descriptor: n, 0 at the end (also when it comes too early), or -errno. */
 ssize_t fd_read_exactly(int fd, void *buffer, size_t n);

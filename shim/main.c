@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fd.h"
 #include "init.h"
 #include "protocol.h"
 #include "title.h"
@@ -19,21 +19,11 @@ static void fill_standard_streams(void) {
       if (open("/dev/null", O_RDWR) < 0) _exit(1);
 }
 
-#ifndef SYS_close_range
-#define SYS_close_range 436
-#endif
-
-/* Nothing of the starter's may be kept open by a process that lives for months. */
-static void close_inherited(void) {
-  if (syscall(SYS_close_range, 3, ~0u, 0) == 0) return;
-  for (int fd = 3; fd < 1024; fd++) close(fd);
-}
-
 int main(int argc, char **argv) {
   fill_standard_streams();
   if (argc >= 2 && strcmp(argv[1], "init") == 0) return init_main(argv + 2);
   if (argc == 4 && strcmp(argv[1], "zygote") == 0 && strcmp(argv[2], "--socket") == 0) {
-    close_inherited();
+    fd_close_from(3); /* nothing of the starter's may be kept open by a process that lives for months */
     title_open(argc, argv);
     return zygote_main(argv[3]);
   }

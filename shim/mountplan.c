@@ -13,7 +13,9 @@
 #include "fail.h"
 #include "fd.h"
 #include "frame.h"
+#include "liveview.h"
 #include "overlay.h"
+#include "within.h"
 
 #define WORDS_MAX (LOWERS_MAX + 5)
 
@@ -124,6 +126,14 @@ static int apply(char **words, int count, const char **path) {
   if (strcmp(words[0], "mount") == 0 && count == 6) {
     *path = words[3];
     return mount_other(words);
+  }
+  if (strcmp(words[0], "live") == 0 && count == 4) {
+    *path = words[2];
+    return live_view(words[1], words[2], strcmp(words[3], "all") == 0);
+  }
+  if (strcmp(words[0], "within") == 0 && count == 5) {
+    *path = words[2];
+    return mount_within(words[1], words[2], words[3], words[4]);
   }
   if (strcmp(words[0], "overlay") == 0 && count >= 6) {
     struct overlay what = {words[1], words[2], words[3], words[4], words + 5, (size_t)count - 5};

@@ -2,8 +2,10 @@
  * A mount plan: a list of operations, each a field whose bytes are words separated by NUL:
  *   mkdir PATH OCTALMODE · bind SOURCE TARGET FLAGS · mount TYPE SOURCE TARGET FLAGS DATA
  *   overlay TARGET UPPER WORK OPTIONS LOWER...   (upper and work empty: read-only; lowers topmost first)
- * FLAGS: a list with commas of rec, ro, nosuid, nodev, noexec. The paths are followed as they are: a plan names
- * folders of the daemon, never something inside a container's tree.
+ *   live PID TARGET all|root             (a running container's own mounts, see liveview.h)
+ *   within ROOT PATH SOURCE FLAGS        (a bind at a path inside ROOT, no symlink leaves it; made if missing)
+ * FLAGS: a list with commas of rec, ro, nosuid, nodev, noexec. But for that PATH they are followed as they
+ * are: a plan names folders of the daemon, never something inside a container's tree.
  */
 #pragma once
 

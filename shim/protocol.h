@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 
 #define FRAME_HEAD 5u
 #define FRAME_TIMED_HEAD 13u
@@ -101,4 +101,5 @@ enum field_tag {
   FIELD_TIME_NS = 44,
   FIELD_STARTED_NS = 45,
   FIELD_STATE = 46, /* starting, running or exited */
+  FIELD_BUILTIN = 60, /* RUN: one of the shim's own programs, see builtin.h; ARGV are its arguments */
 };

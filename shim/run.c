@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "builtin.h"
 #include "fail.h"
 #include "fd.h"
 #include "frame.h"
@@ -51,6 +52,12 @@ static int enter_netns(const char *path, struct failure *failure) {
   return setns(netns, CLONE_NEWNET) == 0 ? 0 : fail(failure, "spawn", errno, "network namespace %s", path);
 }
 
+static int enter_tree(const struct request *request, const char *tree, struct failure *failure) {
+  const char *folder = request_text(request, FIELD_TREE_FOLDER);
+  if (request_has(request, FIELD_BUILTIN)) return tree_become_root(tree, folder, failure);
+  return tree_enter(tree, folder, request_has(request, FIELD_MOUNT), failure);
+}
+
 static int prepare_program(void *context, struct failure *failure) {
   const struct request *request = context;
   const char *netns = request_text(request, FIELD_NETNS);
@@ -59,7 +66,7 @@ static int prepare_program(void *context, struct failure *failure) {
   int result = netns == NULL ? 0 : enter_netns(netns, failure);
   if (result == 0 && (tree != NULL || request_has(request, FIELD_MOUNT))) result = mounts_make_private(failure);
   if (result == 0) result = mounts_apply(request, failure);
-  if (result == 0 && tree != NULL) result = tree_enter(tree, request_text(request, FIELD_TREE_FOLDER), failure);
+  if (result == 0 && tree != NULL) result = enter_tree(request, tree, failure);
   if (result == 0 && cwd != NULL && chdir(cwd) != 0) result = fail(failure, "spawn", errno, "chdir %s", cwd);
   return result;
 }
@@ -234,8 +241,15 @@ static int start(struct run *run, const struct request *request, struct failure 
   char **argv = request_list(request, FIELD_ARGV);
   char **env = request_list(request, FIELD_ENV);
   if (argv == NULL || env == NULL || argv[0] == NULL) return fail(failure, "request", EINVAL, "no program");
+  const char *builtin = request_text(request, FIELD_BUILTIN);
   struct spawn what = {.argv = argv, .env = env, .in = in, .out = out, .err = err, .dies_with_us = true,
+                       .builtin = builtin == NULL ? NULL : builtin_find(builtin),
                        .prepare = prepare_program, .context = (void *)request};
+  if (builtin != NULL && (what.builtin == NULL || !request_has(request, FIELD_TREE))) {
+    free(argv);
+    free(env);
+    return fail(failure, "request", EINVAL, "a builtin wants a name that is known, and a tree");
+  }
   pid_t pid = spawn(&what, failure);
   free(argv);
   free(env);

@@ -60,6 +60,10 @@ static int become(const struct spawn *what, pid_t parent, struct failure *failur
   if (result == 0) result = place(what->out, 1);
   if (result == 0) result = place(what->err, 2);
   if (result < 0) return fail(failure, "spawn", -result, "standard streams");
+  if (what->builtin != NULL) {
+    fd_close_from(3); /* the report with it: the parent sees that all is well */
+    _exit(what->builtin(what->argv));
+  }
   result = execute(what->argv, what->env == NULL ? environ : what->env);
   return fail(failure, "exec", -result, "exec %s", what->argv[0]);
 }

@@ -11,6 +11,7 @@ struct spawn {
   char **env;          /* NULL: that of this process */
   int in, out, err;    /* -1: /dev/null */
   bool dies_with_us;   /* the kernel kills it when this process ends */
+  int (*builtin)(char **argv); /* not NULL: runs this in the child, instead of a program */
   /* Runs in the child before the exec; < 0 ends it. */
   int (*prepare)(void *context, struct failure *failure);
   void *context;

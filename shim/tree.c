@@ -11,8 +11,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "builtin.h"
 #include "fail.h"
 #include "fd.h"
+#include "liveview.h"
 #include "mountplan.h"
 
 #ifndef SYS_openat2
@@ -64,7 +66,7 @@ static int add_null(int host, int scratch) {
   return bind_descriptor(null, "dev/null", "");
 }
 
-static int build(int host, int tree, struct failure *failure) {
+static int build(int host, int tree, bool deep, struct failure *failure) {
   if (mount("scratch", scratch_root, "tmpfs", MS_NOSUID | MS_NODEV, "size=256k,mode=0755") != 0)
     return fail(failure, "mount", errno, "cannot mount a scratch root");
   fd_scoped int scratch = open(scratch_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -76,7 +78,7 @@ static int build(int host, int tree, struct failure *failure) {
   int result = add_null(host, scratch);
   if (result < 0) return fail(failure, "mount", -result, "cannot show /dev/null in the scratch root");
   if (mkdirat(scratch, "tree", 0755) != 0) return fail(failure, "mount", errno, "cannot make /tree");
-  result = bind_descriptor(tree, "tree", "nosuid,nodev,noexec");
+  result = bind_descriptor(tree, "tree", deep ? "rec,nosuid,nodev,noexec" : "nosuid,nodev,noexec");
   if (result < 0) return fail(failure, "mount", -result, "cannot show the tree");
   if (mount(NULL, scratch_root, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0)
     return fail(failure, "mount", errno, "cannot make the scratch root read-only");
@@ -84,33 +86,47 @@ static int build(int host, int tree, struct failure *failure) {
 }
 
 /* After this nothing of the host's root can be reached any more. On an initramfs pivot_root is refused: chroot must do. */
-static int pivot(struct failure *failure) {
+static int pivot(const char *start, struct failure *failure) {
   if (chdir(scratch_root) != 0) return fail(failure, "mount", errno, "%s", scratch_root);
   if (syscall(SYS_pivot_root, ".", ".") == 0) {
     if (umount2(".", MNT_DETACH) != 0) return fail(failure, "mount", errno, "cannot let go of the host's root");
   } else if (mount(scratch_root, "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0) {
     return fail(failure, "mount", errno, "cannot change the root");
   }
-  return chdir("/tree") == 0 ? 0 : fail(failure, "mount", errno, "/tree");
+  return chdir(start) == 0 ? 0 : fail(failure, "mount", errno, "%s", start);
 }
 
-static int start_in(const char *folder, struct failure *failure) {
-  fd_scoped int tree = open("/tree", O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (tree < 0) return fail(failure, "mount", errno, "/tree");
+static int start_in(const char *root, const char *folder, struct failure *failure) {
+  fd_scoped int tree = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (tree < 0) return fail(failure, "mount", errno, "%s", root);
   struct open_rules rules = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_INSIDE_ROOT};
   fd_scoped int inside = (int)syscall(SYS_openat2, tree, folder, &rules, sizeof rules);
   if (inside < 0) return fail(failure, "folder", errno, "%s", folder);
   return fchdir(inside) == 0 ? 0 : fail(failure, "folder", errno, "%s", folder);
 }
 
-int tree_enter(const char *tree, const char *folder, struct failure *failure) {
+/* In the container's own user namespace, where it has one: files then have the owners that it sees. */
+static int settle(const char *root, const char *folder, struct failure *failure) {
+  int result = live_enter_users(failure);
+  if (result == 0 && folder != NULL) result = start_in(root, folder, failure);
+  if (result == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) result = fail(failure, "spawn", errno, "no_new_privs");
+  return result;
+}
+
+int tree_enter(const char *tree, const char *folder, bool deep, struct failure *failure) {
   fd_scoped int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (host < 0) return fail(failure, "mount", errno, "/");
   fd_scoped int inside = open(tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (inside < 0) return fail(failure, "mount", errno, "%s", tree);
-  int result = build(host, inside, failure);
-  if (result == 0) result = pivot(failure);
-  if (result == 0 && folder != NULL) result = start_in(folder, failure);
-  if (result == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) result = fail(failure, "spawn", errno, "no_new_privs");
-  return result;
+  int result = build(host, inside, deep, failure);
+  if (result == 0) result = pivot("/tree", failure);
+  return result == 0 ? settle("/tree", folder, failure) : result;
+}
+
+int tree_become_root(const char *tree, const char *folder, struct failure *failure) {
+  int result = mount_bind(tree, scratch_root, "rec,nosuid,nodev,noexec");
+  if (result < 0) return fail(failure, "mount", -result, "cannot show %s", tree);
+  result = pivot("/", failure);
+  if (result == 0) result = settle("/", folder, failure);
+  return result == 0 ? builtin_drop_rights(failure) : result;
 }

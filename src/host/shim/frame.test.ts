@@ -21,6 +21,7 @@ const frames: Readonly<Record<string, Uint8Array>> = {
     timeLimitMs: 5000,
   }),
   runTree: encodeRequest(frameType.run, { argv: ["tar", "-x"], tree: "/tree", treeFolder: "a/ü" }),
+  runBuiltin: encodeRequest(frameType.run, { argv: ["/etc/passwd"], tree: "/tree", builtin: "look" }),
   mounts: encodeRequest(frameType.start, {
     mount: encodeMounts([
       { op: "mkdir", path: "/m", mode: 0o755 },
@@ -28,6 +29,8 @@ const frames: Readonly<Record<string, Uint8Array>> = {
       { op: "mount", type: "tmpfs", source: "tmpfs", target: "/t", flags: [], data: "size=1m" },
       { op: "overlay", target: "/m", lowers: ["/top", "/bottom"], upper: "/u", work: "/w", options: ["metacopy=on"] },
       { op: "overlay", target: "/m", lowers: ["/only"], options: [] },
+      { op: "live", pid: 77, target: "/m", what: "all" },
+      { op: "within", root: "/m", path: "/in/it", source: "/s", flags: ["rec", "ro"] },
     ]),
   }),
   monitor: encodeRequest(frameType.monitor, { newNetns: true }),

@@ -82,6 +82,7 @@ export const fieldTag = {
   timeNs: 44,
   startedNs: 45,
   state: 46,
+  builtin: 60,
 } as const;
 
 /** The name of a field. */
@@ -97,7 +98,7 @@ export interface Frame {
 }
 
 /** Version of the protocol that this client speaks. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 /** Longest frame that either side accepts, without its length. */
 export const maxFrameBytes = 1 << 20;
 /** Most stdin bytes that go into one frame. */

@@ -10,6 +10,8 @@ function wordsOf(mount: MountOp): readonly string[] {
   if (mount.op === "mkdir") return ["mkdir", mount.path, mount.mode.toString(8)];
   if (mount.op === "bind") return ["bind", mount.source, mount.target, mount.flags.join(",")];
   if (mount.op === "mount") return ["mount", mount.type, mount.source, mount.target, mount.flags.join(","), mount.data];
+  if (mount.op === "live") return ["live", String(mount.pid), mount.target, mount.what];
+  if (mount.op === "within") return ["within", mount.root, mount.path, mount.source, mount.flags.join(",")];
   return ["overlay", mount.target, mount.upper ?? "", mount.work ?? "", mount.options.join(","), ...mount.lowers];
 }
 

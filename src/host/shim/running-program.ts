@@ -7,6 +7,8 @@ import type { Program, ProgramEnd, RunningProgram } from "./shim-types.ts";
 
 const noSuchFile = 2; // ENOENT
 const notFolder = 20; // ENOTDIR
+const noSuchProcess = 3; // ESRCH
+const noSuchCall = 38; // ENOSYS
 const keptErrorBytes = 65_536;
 const standardEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" };
 
@@ -112,6 +114,7 @@ function encodeProgram(program: Program): Uint8Array {
     tree: program.tree,
     treeFolder: program.treeFolder,
     netns: program.netns,
+    builtin: program.builtin,
   });
 }
 
@@ -135,7 +138,13 @@ function programFault(program: Program, frame: Frame): Fault {
     return new Fault("notFound", `${program.argv[0]}: no such program`, {
       remedy: `Install the package that has ${program.argv[0]}.`,
     });
-  return new Fault("internal", `cannot run ${program.argv[0]}: ${text}`);
+  if (stage === "mount" && fields.number("errno") === noSuchProcess)
+    return new Fault("notFound", "the container's process is gone");
+  if (stage === "mount" && fields.number("errno") === noSuchCall)
+    return new Fault("unsupported", "this kernel cannot show the mounts of a running container: Linux 5.12 can", {
+      remedy: "Stop the container first.",
+    });
+  return new Fault("internal", `cannot run ${program.builtin ?? program.argv[0]}: ${text}`);
 }
 
 function lost(signal: AbortSignal | undefined): unknown {

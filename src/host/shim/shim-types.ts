@@ -20,13 +20,27 @@ export type MountOp =
       readonly work?: string;
       /** Further options, such as `metacopy=on`. */
       readonly options: readonly string[];
+    }
+  /**
+   * A running container's own mounts, cloned: all of them without the kernel's own file systems, or the root alone.
+   * Nosuid, nodev, noexec, and private. Whoever asks makes sure, once the program runs and before it is fed or believed,
+   * that the pid is still the container's. A program with it acts as root of the container's user namespace.
+   */
+  | { readonly op: "live"; readonly pid: number; readonly target: string; readonly what: "all" | "root" }
+  /** A bind at a path inside a tree, resolved so that no symlink leaves it; made when it is missing. */
+  | {
+      readonly op: "within";
+      readonly root: string;
+      readonly path: string;
+      readonly source: string;
+      readonly flags: readonly MountFlag[];
     };
 
 export type MountFlag = "rec" | "ro" | "nosuid" | "nodev" | "noexec";
 
 /** A foreign program to be run by the zygote. */
 export interface Program {
-  /** First the program: an absolute path, or a name looked up in the standard system folders. */
+  /** First the program: an absolute path, or a name looked up in the standard system folders. Of a builtin: its arguments. */
   readonly argv: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
@@ -40,6 +54,8 @@ export interface Program {
   readonly mounts?: readonly MountOp[];
   /** Confines the program: chrooted into a scratch root where the host's programs are read-only and this folder is `/tree` (also its working folder). */
   readonly tree?: string;
+  /** One of the shim's own programs (shim/builtin.h) in place of a foreign one; the tree is its root. */
+  readonly builtin?: "look" | "read" | "apply";
   /** A path inside the tree to start in, resolved so that no symlink leaves the tree. */
   readonly treeFolder?: string;
   /** Enters this network namespace (a path such as `/proc/123/ns/net`). */

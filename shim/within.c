@@ -1,0 +1,72 @@
+#include "within.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "fd.h"
+#include "mountplan.h"
+
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+#define RESOLVE_NO_MAGIC 0x02u
+#define RESOLVE_INSIDE_ROOT 0x10u
+
+static int open_inside(int root, const char *path) {
+  struct {
+    uint64_t flags, mode, resolve;
+  } rules = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_INSIDE_ROOT | RESOLVE_NO_MAGIC};
+  int fd = (int)syscall(SYS_openat2, root, path, &rules, sizeof rules);
+  return fd < 0 ? -errno : fd;
+}
+
+static int make_last(int parent, const char *name, bool is_folder) {
+  if (is_folder) return mkdirat(parent, name, 0755) == 0 ? 0 : -errno;
+  fd_scoped int file = openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY | O_CLOEXEC, 0644);
+  return file < 0 ? -errno : 0;
+}
+
+/* Opens the path, making folder after folder, and at the end a folder or a file. */
+static int open_or_make(int root, char *path, bool is_folder) {
+  fd_scoped int at = open_inside(root, "/");
+  for (char *name = path + strspn(path, "/"); at >= 0 && *name != '\0';) {
+    char *end = name + strcspn(name, "/");
+    char *next = end + strspn(end, "/");
+    char kept = *end;
+    *end = '\0';
+    fd_scoped int inside = open_inside(root, path);
+    if (inside == -ENOENT) {
+      int result = make_last(at, name, is_folder || *next != '\0');
+      if (result == 0) inside = open_inside(root, path);
+      else inside = result;
+    }
+    *end = kept;
+    if (inside < 0) return inside;
+    fd_close(&at);
+    at = fd_take(&inside);
+    name = next;
+  }
+  return fd_take(&at);
+}
+
+int mount_within(const char *root, const char *path, const char *source, const char *flags) {
+  char copy[4096];
+  char target[32];
+  struct stat facts;
+  if (strlen(path) >= sizeof copy) return -ENAMETOOLONG;
+  strcpy(copy, path);
+  if (stat(source, &facts) != 0) return -errno;
+  fd_scoped int tree = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (tree < 0) return -errno;
+  fd_scoped int place = open_or_make(tree, copy, S_ISDIR(facts.st_mode));
+  if (place < 0) return place;
+  snprintf(target, sizeof target, "/proc/self/fd/%d", place);
+  return mount_bind(source, target, flags);
+}
