@@ -454,7 +454,7 @@ export interface Containers {
     signal: AbortSignal,
   ): Promise<void>;
   /** A tar of the whole root filesystem, without mounts. */
-  exportRoot(nameOrId: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  exportRoot(nameOrId: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Makes an image of the container's root filesystem. */
   commit(nameOrId: string, request: CommitRequest, signal: AbortSignal): Promise<Digest>;
   /** Bytes of the writable layer, and with the image's layers, for `ps -s`. */

@@ -7,6 +7,10 @@ import type { Container, Containers, ContainersOptions } from "./containers.ts";
 import { create } from "./life/create.ts";
 import { createExec, inspectExec, resizeExec, startExec } from "./streams/exec.ts";
 import { Execs } from "./streams/exec-records.ts";
+import { exportRoot, readArchive, statPath } from "./files/read.ts";
+import { viewFolder } from "./files/view-folder.ts";
+import { OpenViews } from "./files/views.ts";
+import { writeArchive } from "./files/write.ts";
 import { selectContainers } from "./filters.ts";
 import { kill } from "./life/kill.ts";
 import { Locks } from "./locks.ts";
@@ -45,6 +49,7 @@ export async function openContainers(options: ContainersOptions): Promise<Contai
 function openRoom(options: ContainersOptions): Room {
   const { database, paths } = options.host;
   mkdirSync(join(paths.execRoot, "containers"), { recursive: true, mode: 0o711 });
+  mkdirSync(viewFolder(paths), { recursive: true, mode: 0o700 });
   mkdirSync(join(paths.dataRoot, "containers"), { recursive: true, mode: 0o700 });
   const onUnexpected = options.onUnexpected ?? ((error: unknown) => void error);
   const store = new Store(database);
@@ -60,6 +65,7 @@ function openRoom(options: ContainersOptions): Room {
     locks: new Locks(),
     waiters: new Waiters(),
     execs: new Execs(),
+    views: new OpenViews(),
     seccompPrograms: new SeccompPrograms(),
     sampler: new Sampler(new UsageReader({ ...options, store, onUnexpected })),
     background: new Background(16, onUnexpected),
@@ -102,10 +108,11 @@ function containersOf(room: Room): Containers {
     update: async (nameOrId, changes) => await update(room, nameOrId, changes),
     stats: (nameOrId, options, signal) => stats(room, nameOrId, options, signal),
     changes: async (nameOrId) => await room.images.rootChanges(find(nameOrId).id),
-    statPath: async () => notYet("cp"),
-    readArchive: async () => notYet("cp"),
-    writeArchive: async () => notYet("cp"),
-    exportRoot: () => notYet("export"),
+    statPath: async (nameOrId, path) => await statPath(room, nameOrId, path),
+    readArchive: async (nameOrId, path, signal) => await readArchive(room, nameOrId, path, signal),
+    writeArchive: async (nameOrId, path, archive, options, signal) =>
+      await writeArchive(room, nameOrId, path, archive, options, signal),
+    exportRoot: async (nameOrId, signal) => await exportRoot(room, nameOrId, signal),
     commit: async () => notYet("commit"),
     sizes: async (nameOrId) => await sizes(room, nameOrId),
     close: async (options) => await close(room, options),

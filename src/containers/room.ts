@@ -2,6 +2,7 @@ import type { Monitor } from "#host";
 import type { Background } from "./background.ts";
 import type { ContainersOptions } from "./containers.ts";
 import type { Execs } from "./streams/exec-records.ts";
+import type { OpenViews } from "./files/views.ts";
 import type { Locks } from "./locks.ts";
 import type { SeccompPrograms } from "./config/seccomp-programs.ts";
 import type { ContainerSession } from "./streams/session.ts";
@@ -19,6 +20,8 @@ export interface Room extends ContainersOptions {
   readonly locks: Locks;
   readonly waiters: Waiters;
   readonly execs: Execs;
+  /** Programs that work on mounts of running containers. */
+  readonly views: OpenViews;
   readonly seccompPrograms: SeccompPrograms;
   /** Reads what the containers use, for all who watch. */
   readonly sampler: Sampler;

@@ -71,6 +71,8 @@ export interface ImageFilters {
 export interface RootFilesystem {
   /** Mounts that make the root at `target`. */
   mountsAt(target: string): readonly MountOp[];
+  /** Mounts that show the root as it is, read-only; they hinder nobody who writes to it. */
+  shownAt(target: string): readonly MountOp[];
   /** The writable directory on the host (overlay's upper); its size is `SizeRw`. */
   readonly upper: string;
   /** What `docker inspect` shows under GraphDriver. */
@@ -157,4 +159,5 @@ export interface ImagesOptions {
 }
 
 export { openImages } from "./open.ts";
+export { decompress } from "./decompress.ts";
 export type { ContainerDefaults };

@@ -6,7 +6,7 @@ import { Fault } from "#core/fault";
 import { readTar } from "#core/tar-read";
 import { encodeTarHeader, tarEnd } from "#core/tar-write";
 import type { MountOp, Shim } from "#host";
-import { batch } from "./batch.ts";
+import { batch } from "#core/batch";
 import { needSpace } from "./disk-space.ts";
 import { LayerTranslation } from "./layer-translation.ts";
 import { syncFolder } from "./publish.ts";
@@ -44,6 +44,9 @@ function makeMountPoints(folder: string): void {
   const mtab = join(folder, "etc/mtab");
   if (lstatSync(mtab, { throwIfNoEntry: false }) === undefined) symlinkSync("/proc/mounts", mtab);
 }
+
+/** What is in a writable layer is there with its bytes and under its name: it must make a layer of an image by itself. */
+const wholeUpper: readonly string[] = ["redirect_dir=off", "metacopy=off"];
 
 class OverlayDriver implements SnapshotDriver {
   /** Docker's name for this layout; clients compare it. */
@@ -99,7 +102,9 @@ class OverlayDriver implements SnapshotDriver {
       throw new Fault("unsupported", `the image has ${layers.length} layers; overlayfs takes ${maxLayers - 1}`);
     }
     if (writable !== undefined && "work" in writable) {
-      return [{ op: "overlay", target, lowers: layers, upper: writable.upper, work: writable.work, options: [] }];
+      return [
+        { op: "overlay", target, lowers: layers, upper: writable.upper, work: writable.work, options: wholeUpper },
+      ];
     }
     const lowers = writable === undefined ? layers : [writable.upper, ...layers];
     const [only] = lowers;

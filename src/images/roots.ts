@@ -125,6 +125,7 @@ export class Roots {
     const folders = stack.map((layer) => layer.folder);
     return {
       mountsAt: (target) => snapshots.rootAt(target, folders, writable),
+      shownAt: (target) => snapshots.rootAt(target, folders, { upper: writable.upper }),
       upper: writable.upper,
       driver: {
         name: snapshots.name,

@@ -17,6 +17,7 @@ export async function erase(room: Room, id: string): Promise<void> {
   for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
   room.waitingSessions.delete(id);
   try {
+    await room.views.end(id);
     await room.images.dropRoot(id);
     await room.background.add(
       async () => await rm(foldersOf(room.host.paths, id).data, { recursive: true, force: true }),

@@ -169,6 +169,7 @@ function fakeImages(host: Host, rootfs: string, defaults: () => ContainerDefault
     const [upper, work] = [join(rootOf(id), "upper"), join(rootOf(id), "work")];
     return {
       mountsAt: (target) => [{ op: "overlay", target, lowers: [rootfs], upper, work, options: [] }],
+      shownAt: (target) => [{ op: "overlay", target, lowers: [upper, rootfs], options: [] }],
       upper,
       driver: { name: "overlay2", data: {} },
     };

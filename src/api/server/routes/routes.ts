@@ -1,5 +1,6 @@
 import type { Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
+import { archiveRoutes } from "./archive.ts";
 import { containerStreamRoutes } from "./container-streams.ts";
 import { containerUpdateRoutes } from "./container-update.ts";
 import { containerRoutes } from "./containers.ts";
@@ -17,6 +18,7 @@ export function allRoutes(options: ServerOptions): Route[] {
     ...containerRoutes(options),
     ...containerStreamRoutes(options),
     ...containerUpdateRoutes(options),
+    ...archiveRoutes(options),
     ...execRoutes(options),
     ...usageRoutes(options),
     ...unsupportedRoutes(),

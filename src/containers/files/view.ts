@@ -1,0 +1,147 @@
+import { access } from "node:fs/promises";
+import { Fault, isFault } from "#core/fault";
+import type { MountOp, Program, RunningProgram } from "#host";
+import type { Room } from "../room.ts";
+import { isRunning } from "../state.ts";
+import type { ContainerRecord } from "../store.ts";
+import { viewFolder } from "./view-folder.ts";
+
+/** A container's tree, for programs of the shim that are confined to it. Disposing it lets others have the container again. */
+export interface View extends AsyncDisposable {
+  readonly record: ContainerRecord;
+  /** Runs a program whose tree is the container's. When this resolves, the program sees that container and no other. */
+  run(program: ViewProgram, signal: AbortSignal): Promise<RunningProgram>;
+}
+
+export type ViewProgram = Omit<Program, "mounts" | "tree">;
+
+/**
+ * Opens a container's tree. While it runs that is what it sees itself, with all its mounts (but for the kernel's own file
+ * systems); else its root with its binds, as the next start would show them, and nothing can start it meanwhile. With
+ * `root` it is the root file system alone, to be read: that hinders nobody.
+ */
+export async function openView(room: Room, id: string, what: "all" | "root" = "all"): Promise<View> {
+  const view = new ContainerView(room, id, what);
+  await view.open();
+  return view;
+}
+
+type Place =
+  | { readonly kind: "live"; readonly pid: number }
+  | { readonly kind: "stopped"; readonly lock: Disposable }
+  | { readonly kind: "shown" };
+
+class ContainerView implements View {
+  readonly #room: Room;
+  readonly #id: string;
+  readonly #what: "all" | "root";
+  #place: Place | undefined;
+  #record: ContainerRecord | undefined;
+
+  constructor(room: Room, id: string, what: "all" | "root") {
+    this.#room = room;
+    this.#id = id;
+    this.#what = what;
+  }
+
+  get record(): ContainerRecord {
+    if (this.#record === undefined) throw new Error("the view is not open");
+    return this.#record;
+  }
+
+  async open(): Promise<void> {
+    await using undo = new AsyncDisposableStack();
+    const lock = undo.use(await this.#room.locks.take(this.#id));
+    const record = this.#room.store.get(this.#id);
+    if (record === undefined) throw new Fault("notFound", `No such container: ${this.#id}`);
+    this.#record = record;
+    if (isRunning(record.state)) this.#place = { kind: "live", pid: record.state.pid };
+    else if (this.#what === "root") this.#place = { kind: "shown" };
+    else {
+      await this.#room.views.end(this.#id); // of its last run
+      this.#place = { kind: "stopped", lock };
+      undo.move();
+    }
+  }
+
+  async run(program: ViewProgram, signal: AbortSignal): Promise<RunningProgram> {
+    for (;;) {
+      const place = this.#place;
+      if (place === undefined) throw new Error("the view is closed");
+      if (place.kind !== "live") return await this.#runStopped(program, signal);
+      const running = await this.#runLive(place.pid, program, signal);
+      if (running !== undefined) return running;
+      // It ended just now: the store learns of it, and the root is still there.
+      await this.#room.live.get(this.#id)?.ended;
+      signal.throwIfAborted();
+      await this.open();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#place?.kind === "stopped") this.#place.lock[Symbol.dispose]();
+    this.#place = undefined;
+  }
+
+  async #runStopped(program: ViewProgram, signal: AbortSignal): Promise<RunningProgram> {
+    const { host, images } = this.#room;
+    const tree = viewFolder(host.paths);
+    const root = images.openRoot(this.#id);
+    const mounts =
+      this.#what === "root" ? root.shownAt(tree) : [...root.mountsAt(tree), ...(await bindsOf(this.record, tree))];
+    return await host.shim.run({ ...program, mounts, tree }, signal);
+  }
+
+  /** Undefined when the container has ended: then the program may have seen anybody's mounts, and is not believed. */
+  async #runLive(pid: number, program: ViewProgram, signal: AbortSignal): Promise<RunningProgram | undefined> {
+    const { host, views } = this.#room;
+    const tree = viewFolder(host.paths);
+    const mounts: MountOp[] = [{ op: "live", pid, target: tree, what: this.#what }];
+    const abort = new AbortController();
+    try {
+      const running = await host.shim.run({ ...program, mounts, tree }, AbortSignal.any([signal, abort.signal]));
+      views.add(this.#id, { abort, ended: running.ended });
+      if (await this.#isStill(pid)) return running;
+      await running[Symbol.asyncDispose]();
+    } catch (error) {
+      if (!isFault(error, "notFound") || (await this.#isStill(pid))) throw error;
+    }
+    return undefined;
+  }
+
+  /** Its monitor has not seen that process end: the number was the container's all the time. */
+  async #isStill(pid: number): Promise<boolean> {
+    try {
+      const status = await this.#room.live.get(this.#id)?.monitor.status();
+      return status?.state === "running" && status.pid === pid;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** The person's binds and the files of /etc, parents first; a source that is gone is passed over. */
+async function bindsOf({ spec, files }: ContainerRecord, root: string): Promise<MountOp[]> {
+  const own = [
+    { target: "/etc/resolv.conf", source: files.resolvConf, readOnly: false },
+    { target: "/etc/hostname", source: files.hostname, readOnly: false },
+    { target: "/etc/hosts", source: files.hosts, readOnly: false },
+  ].filter(({ target }) => !spec.binds.some((bind) => bind.target === target));
+  const mounts: MountOp[] = [];
+  for (const { target, source, readOnly } of [...own, ...spec.binds].sort(byDepth)) {
+    if (!(await isThere(source))) continue;
+    mounts.push({ op: "within", root, path: target, source, flags: readOnly ? ["rec", "ro"] : ["rec"] });
+  }
+  return mounts;
+}
+
+function byDepth(left: { readonly target: string }, right: { readonly target: string }): number {
+  return left.target.split("/").length - right.target.split("/").length;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
