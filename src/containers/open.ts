@@ -7,6 +7,7 @@ import type { Container, Containers, ContainersOptions } from "./containers.ts";
 import { create } from "./life/create.ts";
 import { createExec, inspectExec, resizeExec, startExec } from "./streams/exec.ts";
 import { Execs } from "./streams/exec-records.ts";
+import { commit } from "./files/commit.ts";
 import { exportRoot, readArchive, statPath } from "./files/read.ts";
 import { viewFolder } from "./files/view-folder.ts";
 import { OpenViews } from "./files/views.ts";
@@ -113,7 +114,7 @@ function containersOf(room: Room): Containers {
     writeArchive: async (nameOrId, path, archive, options, signal) =>
       await writeArchive(room, nameOrId, path, archive, options, signal),
     exportRoot: async (nameOrId, signal) => await exportRoot(room, nameOrId, signal),
-    commit: async () => notYet("commit"),
+    commit: async (nameOrId, request, signal) => await commit(room, nameOrId, request, signal),
     sizes: async (nameOrId) => await sizes(room, nameOrId),
     close: async (options) => await close(room, options),
   };

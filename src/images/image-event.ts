@@ -6,7 +6,7 @@ export function imageEvent(
   image: Pick<ImageRecord, "config"> | undefined,
   actorId: string,
   name: string,
-  action: "load" | "import" | "tag" | "untag" | "delete" | "save" | "prune",
+  action: "create" | "load" | "import" | "tag" | "untag" | "delete" | "save" | "prune",
 ): Omit<Event, "timeNs"> {
   return { type: "image", action, actorId, attributes: { ...image?.config.config?.Labels, name } };
 }

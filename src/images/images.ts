@@ -113,6 +113,21 @@ export interface Images {
     },
     signal: AbortSignal,
   ): Promise<Digest>;
+  /** `docker commit`: makes an image of a container's writable layer and its image's layers, with that configuration. Fault `invalid` for bad changes. */
+  commitRoot(
+    containerId: string,
+    options: {
+      readonly reference?: Reference;
+      /** What the image says of containers, before `changes`. */
+      readonly config: ContainerDefaults;
+      readonly changes: readonly string[];
+      readonly author: string;
+      readonly comment: string;
+      /** For the history. */
+      readonly createdBy: string;
+    },
+    signal: AbortSignal,
+  ): Promise<Digest>;
   tag(source: string, target: Reference): void;
   /** `rmi`. Faults: `conflict` with Docker's words when a container uses it or several repositories name it. `running` are the ids of containers that run: their images cannot go even by force. */
   remove(

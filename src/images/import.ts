@@ -9,6 +9,7 @@ import { imageEvent } from "./image-event.ts";
 import type { Images } from "./images.ts";
 import type { Lease } from "./leases.ts";
 import type { LoadParts } from "./load.ts";
+import { putDocument } from "./put-document.ts";
 
 /** `docker import`: a root filesystem's tar, plain or packed, becomes an image of one layer. Faults: `invalid` for bad changes and for what is no tar. */
 export async function importArchive(
@@ -33,20 +34,14 @@ export async function importArchive(
     os,
     rootfs: { type: "layers", diff_ids: [diffId] },
   };
-  const stored = await putDocument(parts, config, mediaType.ociConfig, lease);
+  const stored = await putDocument(content, config, mediaType.ociConfig, lease);
   const manifest: Manifest = { schemaVersion: 2, mediaType: mediaType.ociManifest, config: stored, layers: [blob] };
-  const { digest } = await putDocument(parts, manifest, mediaType.ociManifest, lease);
+  const { digest } = await putDocument(content, manifest, mediaType.ociManifest, lease);
   const tags = options.reference === undefined ? [] : [options.reference];
   const id = await parts.adopt({ manifest: digest, tags }, lease);
   if (!content.has(id)) throw new Error(`the config of ${id} is not stored`);
   events.emit(imageEvent(catalog.image(id), id, id, "import"));
   return id;
-}
-
-async function putDocument(parts: LoadParts, document: unknown, type: string, lease: Lease): Promise<Descriptor> {
-  const bytes = Buffer.from(JSON.stringify(document));
-  const { digest, sizeBytes } = await parts.content.put(bytes, (digest) => lease.protect(digest));
-  return { mediaType: type, digest, size: sizeBytes };
 }
 
 /** Stores the layer in a form that registries take: as it came when plain, gzip or zstd, else plain. */

@@ -6,6 +6,7 @@ import type { Platform } from "#core/oci";
 import { familiar, parseReference, type Reference, withDefaultTag } from "#core/reference";
 import type { Shim } from "#host";
 import { type Catalog, nameOf } from "./catalog.ts";
+import { commitRoot } from "./commit.ts";
 import { revealEmbedded } from "./embedded.ts";
 import { filterImages } from "./filter-images.ts";
 import { checkPlatform, type Found, findImage, isHidden } from "./find.ts";
@@ -119,6 +120,14 @@ export class ImageRoom implements Images {
     signal: AbortSignal,
   ): Promise<Digest> {
     return await importArchive(this.#parts, archive, options, signal);
+  }
+
+  async commitRoot(
+    containerId: string,
+    options: Parameters<Images["commitRoot"]>[1],
+    signal: AbortSignal,
+  ): Promise<Digest> {
+    return await commitRoot(this.#parts, containerId, options, signal);
   }
 
   tag(source: string, target: Reference): void {

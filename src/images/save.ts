@@ -10,6 +10,7 @@ import type { ContentStore } from "./content.ts";
 import type { Found } from "./find.ts";
 import { imageEvent } from "./image-event.ts";
 import type { Leases } from "./leases.ts";
+import { inOciWords } from "./oci-words.ts";
 import { parseDocument } from "./registry/document.ts";
 
 /** What saving works with. */
@@ -87,17 +88,6 @@ async function ociForm(
   };
   const manifestBytes = Buffer.from(JSON.stringify(converted));
   return { manifest: converted, manifestDigest: digestOf(manifestBytes), manifestBytes };
-}
-
-const ociTypes: Readonly<Record<string, string>> = {
-  [mediaType.dockerConfig]: mediaType.ociConfig,
-  [mediaType.dockerLayer]: mediaType.ociLayer,
-  [mediaType.dockerLayerGzip]: mediaType.ociLayerGzip,
-  "application/vnd.docker.image.rootfs.diff.tar.zstd": mediaType.ociLayerZstd,
-};
-
-function inOciWords({ mediaType: type, digest, size }: Descriptor): Descriptor {
-  return { mediaType: ociTypes[type] ?? type, digest, size };
 }
 
 type Entry = { readonly header: TarHeader; readonly data?: AsyncIterable<Uint8Array> | Uint8Array };

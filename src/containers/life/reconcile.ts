@@ -37,7 +37,7 @@ async function reconcileOne(room: Room, record: ContainerRecord): Promise<void> 
   const monitor = await room.host.shim.openMonitor(bundle);
   const status = monitor === undefined ? undefined : await settledStatus(monitor);
   if (monitor !== undefined && status?.state === "running" && record.state.status !== "dead") {
-    takeUp(room, record, monitor, status);
+    await takeUp(room, record, monitor, status);
     return;
   }
   if (monitor !== undefined && status?.state === "exited") {
@@ -54,14 +54,15 @@ async function reconcileOne(room: Room, record: ContainerRecord): Promise<void> 
   }
 }
 
-/** A container that runs: also one whose start the daemon did not live to note. */
-function takeUp(
+/** A container that runs: also one whose start the daemon did not live to note, or that a commit held still when it died. */
+async function takeUp(
   room: Room,
   record: ContainerRecord,
   monitor: Monitor,
   { pid, startedNs }: Extract<MonitorStatus, { state: "running" }>,
-): void {
+): Promise<void> {
   const paused = record.state.status === "paused";
+  if (!paused) await room.host.cgroups.thaw(cgroupOf(room, record.id)).catch(() => undefined);
   room.store.transition(record.id, { status: paused ? "paused" : "running", pid, startedNs });
   supervise(room, record.id, monitor, pid);
   if (!paused) resumeHealth(room, record.id, { takenUp: true });

@@ -1,6 +1,7 @@
 import type { Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
 import { archiveRoutes } from "./archive.ts";
+import { commitRoutes } from "./commit.ts";
 import { containerStreamRoutes } from "./container-streams.ts";
 import { containerUpdateRoutes } from "./container-update.ts";
 import { containerRoutes } from "./containers.ts";
@@ -19,6 +20,7 @@ export function allRoutes(options: ServerOptions): Route[] {
     ...containerStreamRoutes(options),
     ...containerUpdateRoutes(options),
     ...archiveRoutes(options),
+    ...commitRoutes(options),
     ...execRoutes(options),
     ...usageRoutes(options),
     ...unsupportedRoutes(),

@@ -5,7 +5,6 @@ import { type Handler, route, type Route } from "../router.ts";
 const notYet: Readonly<Record<string, string>> = {
   "POST /build": "building images",
   "POST /build/cancel": "building images",
-  "POST /commit": "commit",
   "POST /session": "sessions (BuildKit)",
   "POST /grpc": "sessions (BuildKit)",
   "GET /containers/{name}/checkpoints": "checkpoints",
