@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import type { ContainerDefaults } from "#core/oci";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { refused, said } from "#fixtures/expect";
 import { runProgram } from "#fixtures/program";
@@ -23,7 +24,16 @@ async function docker(...args: readonly string[]): Promise<string> {
   return await said(daemon, ...args);
 }
 
-async function inspect(image: string): Promise<any> {
+interface Inspected {
+  readonly Id: string;
+  readonly Comment: string;
+  readonly Author: string;
+  readonly RepoTags: readonly string[] | null;
+  readonly RootFS: { readonly Layers: readonly string[] };
+  readonly Config: ContainerDefaults & { readonly Env: readonly string[] };
+}
+
+async function inspect(image: string): Promise<Inspected> {
   return JSON.parse(await docker("image", "inspect", image))[0];
 }
 
@@ -36,7 +46,7 @@ async function worked(name: string, script: string, ...flags: readonly string[])
 /** Every path of an image's topmost layer, as its blob has them. */
 async function topLayer(image: string): Promise<string[]> {
   const { RootFS } = await inspect(image);
-  const hex = RootFS.Layers.at(-1).replace("sha256:", "");
+  const hex = (RootFS.Layers.at(-1) ?? "").replace("sha256:", "");
   const { stdout } = await runProgram("tar", ["tf", join(daemon.roots.dataRoot, "content/blobs/sha256", hex)]);
   return stdout.trim().split("\n").sort();
 }
@@ -132,7 +142,7 @@ test("docker commit: a running container is held still meanwhile, or not with -p
     "--since",
     since,
     "--until",
-    "0s",
+    String(Math.ceil(Date.now() / 1000)),
     "--format",
     "{{.Type}} {{.Action}} {{.Actor.Attributes.imageRef}}",
   );
