@@ -2,7 +2,6 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { attach, resize } from "./streams/attach.ts";
 import { Background } from "./background.ts";
-import { Fault } from "#core/fault";
 import type { Container, Containers, ContainersOptions } from "./containers.ts";
 import { create } from "./life/create.ts";
 import { createExec, inspectExec, resizeExec, startExec } from "./streams/exec.ts";
@@ -118,10 +117,6 @@ function containersOf(room: Room): Containers {
     sizes: async (nameOrId) => await sizes(room, nameOrId),
     close: async (options) => await close(room, options),
   };
-}
-
-function notYet(what: string): never {
-  throw new Fault("unsupported", `${what} is not supported yet`);
 }
 
 /** The record with what other rooms know of it. */
