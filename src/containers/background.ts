@@ -1,6 +1,8 @@
 /** Work that goes on behind the answers, bounded: who adds to a long queue waits for it. */
 export class Background {
   readonly #running = new Set<Promise<void>>();
+  /** Those who wait for room, in the order they came. */
+  readonly #waiting: (() => void)[] = [];
   readonly #bound: number;
   readonly #onFailure: (error: unknown) => void;
 
@@ -13,8 +15,11 @@ export class Background {
   async add(work: () => Promise<void>): Promise<void> {
     const running = this.#run(work);
     this.#running.add(running);
-    void running.then(() => this.#running.delete(running));
-    while (this.#running.size > this.#bound) await Promise.race(this.#running);
+    void running.then(() => {
+      this.#running.delete(running);
+      this.#waiting.shift()?.();
+    });
+    if (this.#running.size > this.#bound) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Resolves when nothing is left to do. */

@@ -3,6 +3,7 @@
  * and prints each figure beside its target. Exits non-zero on errors only: whether a target is met depends on the machine too.
  */
 import { parseArgs } from "node:util";
+import { burst } from "./burst.ts";
 import { crowd } from "./crowd.ts";
 import { exec } from "./exec.ts";
 import type { Figure } from "./figures.ts";
@@ -18,6 +19,7 @@ const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => 
   exec,
   monitors,
   crowd,
+  burst,
   output,
   stats,
   growth,

@@ -29,12 +29,18 @@ export async function prepareGround(): Promise<Ground> {
   const makeBundle = async (name: string, command: readonly string[]): Promise<string> =>
     await writeBundle(join(folder, name), rootfs, command);
   const bundle = await makeBundle("true", ["/bin/true"]);
-  const daemon = undo.use(await startDaemon({ busybox: true, args: ["--log-level", "error"] }));
+  const execRoot = await memoryFolder(folder, undo);
+  const roots = {
+    dataRoot: join(folder, "data"),
+    execRoot: join(execRoot, "exec"),
+    socket: join(execRoot, "api.sock"),
+  };
+  const daemon = undo.use(await startDaemon({ busybox: true, args: ["--log-level", "error"], roots }));
   const stopwatch = undo.use(new Stopwatch());
   const api = new Api(daemon.socket);
   undo.defer(() => api.close());
   const held = undo.move();
-  const crunRoot = join(folder, "crun");
+  const crunRoot = join(execRoot, "crun");
   return {
     daemon,
     api,
@@ -44,6 +50,15 @@ export async function prepareGround(): Promise<Ground> {
     makeBundle,
     [Symbol.asyncDispose]: async () => await held.disposeAsync(),
   };
+}
+
+/** /run is memory on users' machines, and not on every machine that builds Slipway: both sides keep their running state in memory here. */
+async function memoryFolder(parent: string, undo: AsyncDisposableStack): Promise<string> {
+  const folder = join(parent, "run");
+  await mkdir(folder, { mode: 0o711 });
+  await mustRun("mount", ["-t", "tmpfs", "-o", "mode=711", "slipway-bench", folder]);
+  undo.defer(async () => void (await mustRun("umount", [folder])));
+  return folder;
 }
 
 /** crun's own default spec, but for the command, the terminal and the shared root file system. */
