@@ -17,7 +17,7 @@
 #define LOG_LOST 2    /* not output: the decimal count of bytes that the disk could not take */
 #define LOG_STDOUT 1
 #define LOG_STDERR 2
-#define LOG_SEGMENTS_MAX 1024
+#define LOG_SEGMENTS_MAX 8192 /* of 16 MiB each that is 128 GiB: the bound of a log that asks for none */
 
 struct segment {
   uint32_t number;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "datagrams.h"
 #include "fd.h"
 #include "init.h"
 #include "protocol.h"
@@ -22,6 +23,7 @@ static void fill_standard_streams(void) {
 int main(int argc, char **argv) {
   fill_standard_streams();
   if (argc >= 2 && strcmp(argv[1], "init") == 0) return init_main(argv + 2);
+  if (argc == 3 && strcmp(argv[1], "datagrams") == 0) return datagrams_main(argv[2]);
   if (argc == 4 && strcmp(argv[1], "zygote") == 0 && strcmp(argv[2], "--socket") == 0) {
     fd_close_from(3); /* nothing of the starter's may be kept open by a process that lives for months */
     title_open(argc, argv);
@@ -31,6 +33,6 @@ int main(int argc, char **argv) {
     printf("slipway-shim, protocol %d\n", PROTOCOL_VERSION);
     return 0;
   }
-  dprintf(2, "usage: slipway-shim zygote --socket PATH | init -- PROGRAM [ARGUMENT...] | --version\n");
+  dprintf(2, "usage: slipway-shim zygote --socket PATH | init -- PROGRAM [ARGUMENT...] | datagrams PATH | --version\n");
   return 2;
 }

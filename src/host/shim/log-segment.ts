@@ -6,7 +6,10 @@ import type { LogPosition, StreamName } from "./shim-types.ts";
 const headBytes = 14;
 const tailBytes = 4;
 const maxPayloadBytes = 65_536;
+const firstWindowBytes = 16_384;
 const windowBytes = 262_144;
+
+const searchBlockBytes = 1_048_576;
 
 /** One record of a container's log; `start` and `end` are where it begins and where the next one does. */
 export interface LogRecord {
@@ -39,6 +42,8 @@ export class LogSegment implements AsyncDisposable {
   readonly #file: FileHandle;
   #window = Buffer.alloc(0);
   #windowStart = 0;
+  /** A glance at a log reads little of it; who reads on gets more at once. */
+  #nextWindowBytes = firstWindowBytes;
 
   constructor(number: number, file: FileHandle) {
     this.number = number;
@@ -60,13 +65,30 @@ export class LogSegment implements AsyncDisposable {
 
   /** The record that ends at the offset. */
   async recordBefore(offset: number): Promise<LogRecord | undefined> {
-    const windowStart = Math.max(0, offset - windowBytes);
+    const windowStart = Math.max(0, offset - this.#nextWindowBytes);
     const tail =
       offset < headBytes + tailBytes ? undefined : await this.#bytes(offset - tailBytes, tailBytes, windowStart);
     const start = tail === undefined ? -1 : offset - tailBytes - tail.readUInt32BE(0) - headBytes;
     if (start < 0) return undefined;
     const whole = await this.#bytes(start, offset - start, windowStart);
     return whole === undefined ? undefined : this.#decode(whole, start);
+  }
+
+  /** The first record that was written at that time or later: only lengths and times are looked at, some 2 GB a second. */
+  async findTime(timeNs: bigint): Promise<number | undefined> {
+    const block = Buffer.allocUnsafe(searchBlockBytes);
+    for (let start = 0; ;) {
+      const { bytesRead } = await this.#file.read(block, 0, block.length, start);
+      let at = 0;
+      while (at + headBytes <= bytesRead) {
+        const length = block.readUInt32BE(at);
+        if (length > maxPayloadBytes) return undefined;
+        if (block.readBigUInt64BE(at + 4) >= timeNs) return start + at;
+        at += headBytes + length + tailBytes;
+      }
+      if (bytesRead < block.length || at === 0) return undefined;
+      start += at;
+    }
   }
 
   /** Where the last whole record ends: the size, unless the end is torn. */
@@ -106,7 +128,8 @@ export class LogSegment implements AsyncDisposable {
   async #bytes(offset: number, length: number, windowStart: number): Promise<Buffer | undefined> {
     const held = (): Buffer => this.#window.subarray(offset - this.#windowStart, offset - this.#windowStart + length);
     if (offset >= this.#windowStart && held().length === length) return held();
-    const buffer = Buffer.allocUnsafe(Math.max(windowBytes, offset - windowStart + length));
+    const buffer = Buffer.allocUnsafe(Math.max(this.#nextWindowBytes, offset - windowStart + length));
+    this.#nextWindowBytes = Math.min(2 * this.#nextWindowBytes, windowBytes);
     const { bytesRead } = await this.#file.read(buffer, 0, buffer.length, windowStart);
     this.#window = buffer.subarray(0, bytesRead);
     this.#windowStart = windowStart;

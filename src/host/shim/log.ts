@@ -68,8 +68,11 @@ export async function findTime(dir: string, timeNs: bigint): Promise<LogPosition
     if (record === undefined || record.timeNs < timeNs) low = middle;
     else high = middle;
   }
-  for await (const record of readLog(dir, { segment: segments[low] ?? 0, offset: 0 }))
-    if (record.timeNs >= timeNs) return record.start;
+  for (const number of segments.slice(low)) {
+    await using segment = await openSegment(dir, number);
+    const offset = await segment?.findTime(timeNs);
+    if (offset !== undefined && (await segment?.recordAt(offset)) !== undefined) return { segment: number, offset };
+  }
   return undefined;
 }
 

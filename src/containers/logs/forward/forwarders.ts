@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import type { Host } from "#host";
+import { Fault } from "#core/fault";
+import { shortId } from "#core/ids";
+import { foldersOf } from "../../life/folders.ts";
+import type { ContainerRecord } from "../../store.ts";
+import { driverFor } from "../drivers/driver-for.ts";
+import { readFluentdOptions } from "../drivers/fluentd-options.ts";
+import { logOptions } from "../log-options.ts";
+import { Forwarder } from "./forwarder.ts";
+
+/** How long what is left of a removed container's log may still be brought to its target. */
+const farewellMs = 10_000;
+/** inotify can forget when too much happens at once: everybody looks now and then. */
+const lookMs = 30_000;
+const dialTimeMs = 10_000;
+
+/** The containers' logs that go to files and services of others: one forwarder each, none for those that do not. */
+export class Forwarders {
+  readonly #host: Host;
+  readonly #shimPath: string;
+  readonly #onNotice: (text: string) => void;
+  readonly #running = new Map<string, Forwarder>();
+  readonly #looking: NodeJS.Timeout;
+
+  constructor(options: { readonly host: Host; readonly shimPath: string; readonly onNotice?: (text: string) => void }) {
+    this.#host = options.host;
+    this.#shimPath = options.shimPath;
+    this.#onNotice = options.onNotice ?? (() => {});
+    this.#looking = setInterval(() => {
+      for (const forwarder of this.#running.values()) forwarder.ring();
+    }, lookMs).unref();
+  }
+
+  /**
+   * With `fluentd-async=false` a container does not start without its target, as in Docker. Otherwise services do not stop
+   * because a collector has.
+   */
+  async check(record: ContainerRecord): Promise<void> {
+    const { driver, options } = record.spec.logging;
+    if (driver !== "fluentd" || readFluentdOptions(options).async) return;
+    const limit = AbortSignal.timeout(dialTimeMs);
+    try {
+      const connection = await this.#driverOf(record)?.open("", limit);
+      connection?.destroy();
+    } catch (error) {
+      throw new Fault("internal", `failed to initialize logging driver: dial ${(error as Error).message}`, {
+        cause: error,
+        remedy: "Start the collector, or leave out fluentd-async=false: lines then wait for it.",
+      });
+    }
+  }
+
+  /** The container runs, or (`goesOn` false) has ended and may have something left. */
+  begin(record: ContainerRecord, goesOn: boolean): void {
+    const { id, spec } = record;
+    const before = this.#running.get(id);
+    if (before !== undefined) {
+      before.goesOn = goesOn;
+      return;
+    }
+    const driver = this.#driverOf(record);
+    if (driver === undefined) return;
+    const folders = foldersOf(this.#host.paths, id);
+    const forwarder = new Forwarder({
+      driver,
+      folder: folders.log,
+      cursorPath: join(folders.data, "log-cursor"),
+      segmentBytes: logOptions(spec.logging).maxSizeBytes,
+      goesOn,
+      onNotice: (text) => this.#onNotice(`container ${shortId(id)}: ${text}`),
+    });
+    this.#running.set(id, forwarder);
+    void forwarder.over.then(() => {
+      if (this.#running.get(id) === forwarder) this.#running.delete(id);
+    });
+  }
+
+  /** The container has ended, its output is in the log. */
+  ended(id: string): void {
+    const forwarder = this.#running.get(id);
+    if (forwarder !== undefined) forwarder.goesOn = false;
+  }
+
+  /** The container is removed: resolves when its target has taken the rest, or ten seconds are over. A file goes with the container. */
+  async release({ id, spec }: ContainerRecord): Promise<void> {
+    const forwarder = this.#running.get(id);
+    if (forwarder === undefined) return;
+    forwarder.goesOn = false;
+    if (spec.logging.driver !== "json-file") {
+      const { promise: late, resolve } = Promise.withResolvers<"late">();
+      const timer = setTimeout(() => resolve("late"), farewellMs);
+      if ((await Promise.race([forwarder.over, late])) === "late") {
+        const bytes = await forwarder.waitingBytes().catch(() => 0);
+        this.#onNotice(`container ${shortId(id)} was removed: about ${bytes} bytes of its log did not reach the target`);
+      }
+      clearTimeout(timer);
+    }
+    await forwarder.stop();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#looking);
+    await Promise.all([...this.#running.values()].map(async (forwarder) => await forwarder.stop()));
+  }
+
+  #driverOf(record: ContainerRecord) {
+    return driverFor(record, { shim: this.#host.shim, shimPath: this.#shimPath, hostname: this.#host.machine.hostname });
+  }
+}
