@@ -4,7 +4,7 @@ import { rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Fault } from "#core/fault";
 import { type Log, type LogLevel, openLog } from "#core/log";
-import { openContainers, type Ulimit } from "#containers";
+import { checkLogging, type LogDriver, openContainers, type Ulimit } from "#containers";
 import { openHost } from "#host";
 import { openImages } from "#images";
 import { openNetworks } from "#networks";
@@ -36,7 +36,7 @@ export interface DaemonOptions {
   readonly defaultUlimits: readonly Ulimit[];
   /** `--cdi-spec-dir`: folders of CDI specifications. */
   readonly cdiFolders: readonly string[];
-  readonly logDriver: "local" | "json-file" | "none";
+  readonly logDriver?: LogDriver;
   readonly logOptions: Readonly<Record<string, string>>;
   /** `--label key=value` of the daemon, shown by `info`. */
   readonly labels: readonly string[];
@@ -48,6 +48,7 @@ export interface DaemonOptions {
 /** Runs a daemon until SIGTERM or SIGINT; resolves when all is taken down. Faults: what keeps it from starting. */
 export async function runDaemon(options: DaemonOptions): Promise<void> {
   process.umask(0o022);
+  checkLogging({ driver: options.logDriver ?? "json-file", options: options.logOptions });
   const stop = stopSignal();
   const log = openLog(options.logLevel, (line) => process.stderr.write(line));
   await using undo = new AsyncDisposableStack();

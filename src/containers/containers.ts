@@ -77,6 +77,8 @@ export interface ContainerSpec {
   readonly logging: {
     readonly driver: LogDriver;
     readonly options: Readonly<Record<string, string>>;
+    /** Nobody asked for a driver: `json-file` is then a name alone, and no file is written. */
+    readonly byDefault?: true;
   };
   readonly restart: RestartPolicy;
   /** Name of an OCI runtime; absent: the daemon's default. */
@@ -268,6 +270,7 @@ export interface Container {
   /** Present while it runs on a network with an address. */
   readonly endpoint?: Endpoint;
   readonly execIds: readonly string[];
+  /** The file of Docker's JSON lines; empty when none is written. */
   readonly logPath: string;
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string };
 }
@@ -487,5 +490,7 @@ export interface ContainersOptions {
 
 export type { RootChange } from "#images";
 export { openContainers } from "./open.ts";
+export { logAttributes } from "./logs/attributes.ts";
+export { checkLogging } from "./logs/check-logging.ts";
 export { maskedPaths, readonlyPaths } from "./config/spec.ts";
 export { blankSpec, noLimits } from "./config/blank-spec.ts";

@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { attach, resize } from "./streams/attach.ts";
 import { Background } from "./background.ts";
+import { Forwarders } from "./logs/forward/forwarders.ts";
 import type { Container, Containers, ContainersOptions } from "./containers.ts";
 import { create } from "./life/create.ts";
 import { createExec, inspectExec, resizeExec, startExec } from "./streams/exec.ts";
@@ -62,6 +63,7 @@ function openRoom(options: ContainersOptions): Room {
     stopping: false,
     restarts: new Restarts(async (id) => await startAgain(room, id), onUnexpected),
     store,
+    forwarders: new Forwarders({ ...options, onNotice: (text) => options.log?.warn(text) }),
     locks: new Locks(),
     waiters: new Waiters(),
     execs: new Execs(),
@@ -175,6 +177,7 @@ async function close(room: Room, { stopContainers }: { readonly stopContainers: 
   room.closing = true;
   await Promise.all([...room.healthWatches.keys()].map(async (id) => await endHealth(room, id)));
   await Promise.allSettled([...room.live.values()].map(async ({ monitor }) => await monitor[Symbol.asyncDispose]()));
+  await room.forwarders.close();
   await within(room.background.idle(), closeTimeMs);
 }
 

@@ -1,6 +1,7 @@
 import type { Monitor } from "#host";
 import type { Background } from "./background.ts";
 import type { ContainersOptions } from "./containers.ts";
+import type { Forwarders } from "./logs/forward/forwarders.ts";
 import type { Execs } from "./streams/exec-records.ts";
 import type { OpenViews } from "./files/views.ts";
 import type { Locks } from "./locks.ts";
@@ -37,6 +38,8 @@ export interface Room extends ContainersOptions {
   readonly healthWatches: Map<string, HealthWatch>;
   /** Keeps probes that are due at once from being one crowd of runtimes. */
   readonly probeStarts: Turnstile;
+  /** Logs that go to files and services of others. */
+  readonly forwarders: Forwarders;
   /** Starts that restart policies have ordered. */
   readonly restarts: Restarts;
   /** Set when the daemon ends: the containers' monitors are then left alone, not lost. */

@@ -1,5 +1,5 @@
 /** The door of `api/server/`: the Engine API over the rooms' doors. It translates and does nothing else. */
-import type { Containers } from "#containers";
+import type { Containers, LogDriver } from "#containers";
 import type { Log } from "#core/log";
 import type { Host } from "#host";
 import type { Images } from "#images";
@@ -21,7 +21,8 @@ export interface ServerOptions {
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
   /** Of containers that ask for none. */
-  readonly logDriver: "local" | "json-file" | "none";
+  /** Undefined: nobody chose one. */
+  readonly logDriver?: LogDriver;
   readonly logOptions: Readonly<Record<string, string>>;
   /** Folders of CDI specifications. */
   readonly cdiFolders: readonly string[];

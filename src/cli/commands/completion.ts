@@ -140,7 +140,7 @@ function valueLines(flag: string): string[] {
     "--pull": ["always", "missing", "never"],
     "--network": ["bridge", "none", "host"],
     "--restart": ["no", "always", "unless-stopped", "on-failure"],
-    "--log-driver": ["local", "json-file", "none"],
+    "--log-driver": ["local", "json-file", "syslog", "fluentd", "none"],
     "--type": ["container", "image", "network"],
     "--format": ["json", "table"],
     "--log-level": ["debug", "info", "warn", "error", "fatal"],

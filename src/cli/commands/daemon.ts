@@ -31,9 +31,13 @@ export const daemonFlags = {
     check: checkRegistryHost,
   }),
   label: list("Label of the daemon, shown by info", { check: checkLabel }),
-  "log-driver": choice("Where containers' output is logged: local, json-file or none", ["local", "json-file", "none"], {
-    initial: "json-file",
-  }),
+  "log-driver": choice("Where containers' output is logged: local, json-file, syslog, fluentd or none", [
+    "local",
+    "json-file",
+    "syslog",
+    "fluentd",
+    "none",
+  ]),
   "log-level": choice("Least severity of the daemon's messages", ["debug", "info", "warn", "error", "fatal"], {
     short: "l",
     initial: "info",
@@ -88,6 +92,7 @@ async function loadDaemon() {
   return await import("#daemon");
 }
 
+type LogDriver = NonNullable<DaemonOptions["logDriver"]>;
 type DaemonOptions = Parameters<Awaited<ReturnType<typeof loadDaemon>>["runDaemon"]>[0];
 
 /** The settings as the daemon takes them; paths are absolute. Faults: `invalid`. */
@@ -116,7 +121,7 @@ export function daemonOptions(values: FlagValues<typeof daemonFlags>): DaemonOpt
     cdiFolders:
       values["cdi-spec-dir"].length > 0 ? values["cdi-spec-dir"].map((path) => resolve(path)) : defaultCdiFolders,
     ...(values["cgroup-parent"] !== "" && { cgroupParent: values["cgroup-parent"] }),
-    logDriver: values["log-driver"] as DaemonOptions["logDriver"],
+    ...(values["log-driver"] !== "" && { logDriver: values["log-driver"] as LogDriver }),
     logOptions: pairsOf(values["log-opt"]),
     labels,
     ...(values.group !== "" && { group: values.group }),

@@ -23,7 +23,7 @@ export const containerFlags = {
   interactive: flag.toggle("Keep STDIN open even if not attached", { short: "i" }),
   label: flag.list("Set a label", { short: "l" }),
   "label-file": flag.list("Read labels from a file"),
-  "log-driver": flag.text("Where the output is logged: local, json-file or none"),
+  "log-driver": flag.text("Where the output is logged: local, json-file, syslog, fluentd or none"),
   "log-opt": flag.list("Option of the log driver, such as max-size=10m"),
   name: flag.text("Name of the container; generated when not given"),
   platform: flag.text("Platform of the image, such as linux/arm64"),

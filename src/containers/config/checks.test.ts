@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type FaultKind, isFault } from "#core/fault";
-import { type CheckFacts, checkSpec, parseExtraHost, parseSize } from "./checks.ts";
+import { type CheckFacts, checkSpec, parseExtraHost } from "./checks.ts";
+import { parseSize } from "./size.ts";
 import type { ContainerSpec } from "../containers.ts";
 import { plainSpec } from "../testing/plain-spec.ts";
 

@@ -5,6 +5,7 @@ import type { Machine } from "#host";
 import type { ContainerSpec } from "../containers.ts";
 import { parseDeviceRule } from "./devices.ts";
 import { parseNetworkMode } from "./network-mode.ts";
+import { checkLogging } from "../logs/check-logging.ts";
 import { refuseNotYet } from "./not-yet.ts";
 import { tmpfsMount } from "./spec-mounts.ts";
 import { checkSysctls } from "./sysctls.ts";
@@ -43,14 +44,6 @@ export function parseExtraHost(text: string): { name: string; ip: string } {
     throw new Fault("invalid", `invalid IP address in add-host: ${quote(address)}`);
   }
   return { name, ip };
-}
-
-/** Bytes of `64m`, `1.5g`, `1024`; undefined when it is no size. */
-export function parseSize(text: string): number | undefined {
-  const [, digits, unit = ""] = /^([0-9]+(?:\.[0-9]+)?)\s?([kmgt]?)(?:i?b)?$/i.exec(text.trim()) ?? [];
-  if (digits === undefined) return undefined;
-  const power = " kmgt".indexOf(unit === "" ? " " : unit.toLowerCase());
-  return Math.floor(Number(digits) * 1024 ** power);
 }
 
 function checkNames(spec: ContainerSpec): void {
@@ -162,18 +155,6 @@ function checkResolver({ dns, dnsOptions, dnsSearch, domainname = "" }: Containe
   }
   const broken = [...dnsOptions, ...dnsSearch, domainname].find((text) => /[\0-\x1f]/.test(text));
   if (broken !== undefined) throw new Fault("invalid", `bad DNS option or domain: ${quote(broken)}`);
-}
-
-function checkLogging({ driver, options }: ContainerSpec["logging"]): void {
-  for (const [name, value] of Object.entries(options)) {
-    if (driver === "none" || !["max-size", "max-file", "compress"].includes(name)) {
-      throw new Fault("invalid", `unknown log opt '${name}' for ${driver} log driver`);
-    }
-    const wrong =
-      (name === "max-size" && value !== "-1" && !((parseSize(value) ?? 0) > 0)) ||
-      (name === "max-file" && !/^[1-9][0-9]{0,3}$/.test(value));
-    if (wrong) throw new Fault("invalid", `invalid value for log opt '${name}': ${quote(value)}`);
-  }
 }
 
 function checkNetwork(spec: ContainerSpec): string[] {

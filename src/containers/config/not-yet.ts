@@ -11,7 +11,6 @@ export function refuseNotYet(spec: ContainerSpec): void {
     "--cgroupns": !["", "private"].includes(namespaces.cgroup),
     "--userns": !["", "host"].includes(namespaces.user),
     "masked or read-only paths": spec.maskedPaths !== undefined || spec.readonlyPaths !== undefined,
-    "--log-driver": ["syslog", "fluentd"].includes(spec.logging.driver),
   };
   const flag = Object.entries(asked).find(([, is]) => is)?.[0];
   if (flag !== undefined) throw new Fault("unsupported", `${flag} is not supported yet`);

@@ -38,7 +38,7 @@ export async function create(
   // The writable layer comes first: one without a record is collected, a record without one would be broken.
   await room.images.createRoot(image.id, id);
   try {
-    const { log, hosts, hostname, resolvConf } = foldersOf(room.host.paths, id);
+    const { jsonLog, hosts, hostname, resolvConf } = foldersOf(room.host.paths, id);
     const record: ContainerRecord = {
       id,
       name: chooseName(room, spec.name),
@@ -50,7 +50,7 @@ export async function create(
       state: { status: "created" },
       restartCount: 0,
       stoppedByHand: false,
-      logPath: spec.logging.driver === "none" ? "" : log,
+      logPath: spec.logging.driver === "json-file" && spec.logging.byDefault !== true ? jsonLog : "",
       files: { hosts, hostname, resolvConf },
     };
     room.store.insert(record);

@@ -19,9 +19,12 @@ export async function erase(room: Room, id: string): Promise<void> {
   try {
     await room.views.end(id);
     await room.images.dropRoot(id);
-    await room.background.add(
-      async () => await rm(foldersOf(room.host.paths, id).data, { recursive: true, force: true }),
-    );
+    const clean = async (): Promise<void> =>
+      await rm(foldersOf(room.host.paths, id).data, { recursive: true, force: true });
+    // Its log's target may want some seconds more: nobody has to wait for that.
+    const farewell = room.forwarders.release(record);
+    if (farewell === undefined) await room.background.add(clean);
+    else void farewell.then(clean).catch(room.onUnexpected);
   } finally {
     announce(room, record, "destroy");
     room.waiters.removed(id, { exitCode: lastExitCode(record.state) });

@@ -18,6 +18,9 @@ export function foldersOf(paths: Paths, id: string) {
     hostname: join(data, "hostname"),
     resolvConf: join(data, "resolv.conf"),
     log: join(data, "log"),
+    logCursor: join(data, "log-cursor"),
+    /** Docker's JSON lines, for those who ask for them: where log collectors look. */
+    jsonLog: join(data, `${id}-json.log`),
   };
 }
 

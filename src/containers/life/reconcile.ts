@@ -6,7 +6,7 @@ import { isFault } from "#core/fault";
 import { erase } from "./erase.ts";
 import { foldersOf } from "./folders.ts";
 import { resumeHealth } from "./health.ts";
-import type { Room } from "../room.ts";
+import { attempt, type Room } from "../room.ts";
 import { cgroupOf } from "./runtime.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -51,7 +51,7 @@ async function reconcileOne(room: Room, record: ContainerRecord): Promise<void> 
   if (record.state.status === "dead" || (record.spec.autoRemove && record.state.status === "exited")) {
     using _lock = await room.locks.take(id);
     await erase(room, id);
-  }
+  } else attempt(room, () => room.forwarders.ended(record)); // the last daemon may not have brought all to its target
 }
 
 /** A container that runs: also one whose start the daemon did not live to note, or that a commit held still when it died. */

@@ -45,6 +45,7 @@ export async function launch(room: Room, record: ContainerRecord): Promise<void>
   const { id } = record;
   await room.departing.get(id);
   await room.views.end(id);
+  await room.forwarders.check(record);
   await using undo = new AsyncDisposableStack();
   const place = undo.use(await takePlace(room, record));
   const bundle = await writeBundle(room, record, place);

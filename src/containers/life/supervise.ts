@@ -4,7 +4,7 @@ import { announce } from "../announce.ts";
 import { erase } from "./erase.ts";
 import { endHealth } from "./health.ts";
 import { foldersOf } from "./folders.ts";
-import type { Live, Room } from "../room.ts";
+import { attempt, type Live, type Room } from "../room.ts";
 import { settleEnd } from "./policy-end.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -13,6 +13,8 @@ import { tearDown } from "./teardown.ts";
 /** Watches a running container until its end is in the store, and then cleans up behind it. */
 export function supervise(room: Room, id: string, monitor: Monitor, pid: number): void {
   const departed = Promise.withResolvers<void>();
+  const record = room.store.get(id);
+  if (record !== undefined) attempt(room, () => room.forwarders.begin(record, true));
   const live: Live = { monitor, pid, ended: watch(room, id, monitor, departed) };
   room.live.set(id, live);
 }
@@ -33,6 +35,7 @@ export async function recordEnd(room: Room, id: string, facts: ExitFacts | undef
   const ranMs = Number(finishedNs - startedNs) / 1e6;
   settleEnd(room, record, { exitCode, oomKilled, startedNs, finishedNs, error }, ranMs);
   void endHealth(room, id);
+  room.forwarders.ended(record);
   room.execs.containerEnded(id);
   announceEnd(room, record, { exitCode, oomKilled, startedNs, finishedNs });
   room.waiters.ended(id, { exitCode, ...(error !== "" && { error }) });

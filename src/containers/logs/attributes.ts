@@ -74,7 +74,5 @@ function chosen(
 ): Record<string, string> {
   const wanted = new Set((names ?? "").split(","));
   const regex = pattern === undefined || pattern === "" ? undefined : new RegExp(pattern);
-  return Object.fromEntries(
-    Object.entries(values).filter(([name]) => wanted.has(name) || regex?.test(name) === true),
-  );
+  return Object.fromEntries(Object.entries(values).filter(([name]) => wanted.has(name) || regex?.test(name) === true));
 }

@@ -1,5 +1,5 @@
 import { Fault } from "#core/fault";
-import { parseSize } from "../config/checks.ts";
+import { parseSize } from "../config/size.ts";
 import type { ContainerSpec, LogDriver } from "../containers.ts";
 import { checkTag } from "./attributes.ts";
 import { readFluentdOptions } from "./drivers/fluentd-options.ts";
@@ -95,7 +95,7 @@ function checkFiles(driver: LogDriver, options: Options, prefix: string): void {
 
 function checkPattern(pattern: string | undefined): void {
   try {
-    new RegExp(pattern ?? "");
+    RegExp(pattern ?? "");
   } catch (error) {
     throw new Fault("invalid", `error parsing regexp: ${(error as Error).message}`, { cause: error });
   }

@@ -11,6 +11,8 @@ import {
 import { Fault } from "#core/fault";
 import type { LogLine, LogOptions } from "../containers.ts";
 import { foldersOf } from "../life/folders.ts";
+import { parseBoolean } from "./drivers/option-values.ts";
+import { lostNote } from "./lost-note.ts";
 import { toLines } from "../streams/lines.ts";
 import type { Room } from "../room.ts";
 import { isRunning } from "../state.ts";
@@ -22,11 +24,16 @@ export function logs(room: Room, nameOrId: string, options: LogOptions, signal: 
   if (options.streams.length === 0) {
     throw new Fault("invalid", "Bad parameters: you must choose at least one stream");
   }
-  if (record.spec.logging.driver === "none") {
+  if (!isReadable(record)) {
     throw new Fault("unsupported", "configured logging driver does not support reading");
   }
   const stop = options.untilNs === undefined || !options.follow ? signal : until(room, options.untilNs, signal);
   return select(toLines(chunks(room, record, options, stop)), options, stop);
+}
+
+function isReadable({ spec }: ContainerRecord): boolean {
+  const { driver, options } = spec.logging;
+  return driver !== "none" && !parseBoolean("cache-disabled", options["cache-disabled"] ?? "false");
 }
 
 async function* select(lines: AsyncIterable<LogLine>, options: LogOptions, stop: AbortSignal): AsyncGenerator<LogLine> {
@@ -52,7 +59,8 @@ async function* chunks(
     for await (const item of kept) {
       if (stop.aborted) return;
       position = item.end;
-      if (item.lostBytes === undefined && options.streams.includes(item.stream)) yield chunkOf(item);
+      const chunk = chunkOf(item, options);
+      if (options.streams.includes(chunk.stream)) yield chunk;
     }
     if (live === undefined || stop.aborted) return;
     const overtaken = yield* follow(live.monitor, options, position, stop);
@@ -94,8 +102,11 @@ async function keptRecords(folder: string, options: LogOptions): Promise<AsyncIt
   return start === undefined ? readLog(folder, await endOfLog(folder)) : readLog(folder, start);
 }
 
-function chunkOf({ stream, timeNs, bytes }: LogRecord): OutputChunk {
-  return { stream, timeNs, bytes };
+/** A record's output; what a full disk took is said in its place, to whomever reads. */
+function chunkOf({ stream, timeNs, bytes, lostBytes }: LogRecord, { streams }: LogOptions): OutputChunk {
+  if (lostBytes === undefined) return { stream, timeNs, bytes };
+  const note = Buffer.from(`${lostNote("disk full", lostBytes)}\n`);
+  return { stream: streams.at(-1) ?? "stderr", timeNs, bytes: note };
 }
 
 /** Aborts with the signal, or when the time has come. */

@@ -3,7 +3,8 @@ import type { LogPosition, LogRecord } from "#host";
 /** What a log says where output is missing, as a line without its newline. */
 export function lostNote(about: "disk full" | "rotated" | "given up", bytes: number): string {
   if (about === "disk full") return `[slipway: ${bytes} bytes of output are lost here: the disk was full]`;
-  const reason = about === "rotated" ? "the log was rotated before they could be sent" : "the target was away for too long";
+  const reason =
+    about === "rotated" ? "the log was rotated before they could be sent" : "the target was away for too long";
   return `[slipway: about ${bytes} bytes of output are lost here: ${reason}]`;
 }
 

@@ -31,7 +31,7 @@ export function containerInspect(container: Container, sources: InspectSources):
     ResolvConfPath: files.resolvConf,
     HostnamePath: files.hostname,
     HostsPath: files.hosts,
-    LogPath: container.spec.logging.driver === "none" ? "" : container.logPath,
+    LogPath: container.logPath,
     Name: `/${container.name}`,
     RestartCount: container.restartCount,
     Driver: graphDriver(container, images).Name,

@@ -1,5 +1,6 @@
 import { engineVersion, type InfoAnswer, productVersion } from "#api/wire";
 import { rfc3339Nano } from "#core/clock";
+import { defaultLogDriver } from "../create/container-spec.ts";
 import type { ServerOptions } from "../server.ts";
 
 const officialIndex = "https://index.docker.io/v1/";
@@ -22,14 +23,14 @@ export function infoAnswer(options: ServerOptions): InfoAnswer {
       Volume: [],
       Network: ["bridge", "host", "null"],
       Authorization: null,
-      Log: ["json-file", "local", "none"],
+      Log: ["fluentd", "json-file", "local", "syslog"],
     },
     ...controls(options),
     Debug: false,
     NFd: 0,
     NGoroutines: 0,
     SystemTime: rfc3339Nano(host.clock.now()),
-    LoggingDriver: options.logDriver,
+    LoggingDriver: options.logDriver ?? defaultLogDriver,
     CgroupDriver: "cgroupfs",
     CgroupVersion: String(host.cgroups.version),
     NEventsListener: 0,

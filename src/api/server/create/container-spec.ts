@@ -14,9 +14,13 @@ export interface SpecDefaults {
   readonly platform?: Platform;
   /** What the client's version asked for by not being able to say otherwise. */
   readonly readOnlyTopOnly?: boolean;
-  readonly logDriver: ContainerSpec["logging"]["driver"];
+  /** Undefined: nobody chose one. */
+  readonly logDriver?: LogDriver;
   readonly logOptions: Readonly<Record<string, string>>;
 }
+
+/** What a container is said to log with when nobody chose: the name without which SDKs do not read logs. */
+export const defaultLogDriver = "json-file" satisfies LogDriver;
 
 /** Drivers that Docker has built in and Slipway does not have yet; all other names would be plugins. */
 const dockersDrivers = new Set(["awslogs", "etwlogs", "gcplogs", "gelf", "journald", "splunk"]);
@@ -121,10 +125,14 @@ function shmSize(wanted: number | undefined): number {
   return wanted;
 }
 
+/** The daemon's options hold for its own driver, also when a request names it. */
 function logging(wanted: HostConfig["LogConfig"] | undefined, defaults: SpecDefaults): ContainerSpec["logging"] {
   const type = wanted?.Type ?? "";
-  if (type === "") return { driver: defaults.logDriver, options: { ...defaults.logOptions, ...wanted?.Config } };
-  if (isOurs(type)) return { driver: type, options: wanted?.Config ?? {} };
+  const driver = type === "" ? (defaults.logDriver ?? defaultLogDriver) : type;
+  const inherited = driver === (defaults.logDriver ?? defaultLogDriver) ? defaults.logOptions : {};
+  const options = { ...inherited, ...wanted?.Config };
+  const byDefault = type === "" && defaults.logDriver === undefined;
+  if (isOurs(driver)) return { driver, options, ...(byDefault && { byDefault }) };
   const shown = type.slice(0, 50);
   if (!dockersDrivers.has(type)) {
     throw new Fault("invalid", `error looking up logging plugin ${shown}: plugin "${shown}" not found`);

@@ -1,5 +1,5 @@
 import { apiVersion, encodeFrame, parseTime, toJson } from "#api/wire";
-import type { LogLine, LogOptions, WaitCondition } from "#containers";
+import { logAttributes, type LogLine, type LogOptions, type WaitCondition } from "#containers";
 import { Fault } from "#core/fault";
 import type { StreamName } from "#host";
 import type { Answer } from "../http/answer.ts";
@@ -68,7 +68,11 @@ function logs(options: ServerOptions, request: ApiRequest): Answer {
     kind: "stream",
     contentType: !tty && version >= apiVersion("1.42") ? multiplexedType : rawType,
     headAtOnce: query.flag("follow"),
-    body: renderLines(lines, { tty, timestamps: query.flag("timestamps"), details: query.flag("details") }),
+    body: renderLines(lines, {
+      tty,
+      timestamps: query.flag("timestamps"),
+      ...(query.flag("details") && { details: detailsText(logAttributes(container)) }),
+    }),
     lastWords: (fault) => {
       const bytes = Buffer.from(`Error grabbing logs: ${fault.text}\n`);
       return tty ? bytes : encodeFrame("systemerr", bytes);
@@ -92,13 +96,19 @@ function logOptions(query: Parameters, streams: readonly StreamName[], nowNs: bi
 
 async function* renderLines(
   lines: AsyncIterable<LogLine>,
-  form: { readonly tty: boolean; readonly timestamps: boolean; readonly details: boolean },
+  form: { readonly tty: boolean; readonly timestamps: boolean; readonly details?: string },
 ): AsyncGenerator<Uint8Array> {
   for await (const { stream, timeNs, bytes } of lines) {
-    const prefix = `${form.timestamps ? `${logTime(timeNs)} ` : ""}${form.details ? " " : ""}`;
+    const prefix = `${form.timestamps ? `${logTime(timeNs)} ` : ""}${form.details === undefined ? "" : `${form.details} `}`;
     const line = prefix === "" ? bytes : Buffer.concat([Buffer.from(prefix), bytes]);
     yield form.tty ? line : encodeFrame(stream, line);
   }
+}
+
+/** `key=value,key=value`, escaped as in a query. */
+function detailsText(attributes: Readonly<Record<string, string>>): string {
+  const names = Object.keys(attributes).toSorted();
+  return names.map((name) => new URLSearchParams([[name, attributes[name] ?? ""]]).toString()).join(",");
 }
 
 /** RFC 3339 with all nine digits, so that lines stand in columns. */

@@ -144,7 +144,7 @@ async function create(options: ServerOptions, request: ApiRequest): Promise<Answ
     ...(name !== undefined && { name }),
     ...(platform !== undefined && { platform }),
     readOnlyTopOnly: version < apiVersion("1.44"),
-    logDriver: options.logDriver,
+    ...(options.logDriver !== undefined && { logDriver: options.logDriver }),
     logOptions: options.logOptions,
   });
   const { id, warnings } = await options.containers.create(spec, signal);

@@ -17,11 +17,8 @@ export function driverFor(
 ): LogDriver | undefined {
   const { driver, options, byDefault } = record.spec.logging;
   switch (driver) {
-    case "local":
-    case "none":
-      return undefined;
     case "json-file":
-      if (byDefault === true) return undefined;
+      if (byDefault === true || !record.logPath.endsWith(".log")) return undefined;
       return jsonFileDriver({
         path: record.logPath,
         budget: logBudget(record.spec.logging),
@@ -41,6 +38,8 @@ export function driverFor(
         containerName: `/${record.name}`,
         attributes: logAttributes(record),
       });
+    default:
+      return undefined; // the log itself is all there is
   }
 }
 

@@ -1,5 +1,5 @@
 import { Fault } from "#core/fault";
-import { parseSize } from "../../config/checks.ts";
+import { parseSize } from "../../config/size.ts";
 import { parseBoolean, parseDurationMs, parseHostPort } from "./option-values.ts";
 import type { StreamAddress } from "./stream-connection.ts";
 
@@ -31,7 +31,10 @@ export function readFluentdOptions(options: Readonly<Record<string, string>>): F
     ? parseDurationMs("fluentd-async-reconnect-interval", options["fluentd-async-reconnect-interval"])
     : 0;
   if (interval !== 0 && (interval < 100 || interval > 10_000)) {
-    throw new Fault("invalid", "invalid value for fluentd-async-reconnect-interval: value must be between 100ms and 10s");
+    throw new Fault(
+      "invalid",
+      "invalid value for fluentd-async-reconnect-interval: value must be between 100ms and 10s",
+    );
   }
   return {
     address: readAddress(options["fluentd-address"] ?? ""),

@@ -30,8 +30,14 @@ export function fluentdDriver(options: FluentdOptions, source: FluentdSource): L
   };
 }
 
-async function openFluentd(options: FluentdOptions, source: FluentdSource, signal: AbortSignal): Promise<LogConnection> {
-  let waiting: { readonly chunk: string; readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined;
+async function openFluentd(
+  options: FluentdOptions,
+  source: FluentdSource,
+  signal: AbortSignal,
+): Promise<LogConnection> {
+  let waiting:
+    | { readonly chunk: string; readonly resolve: () => void; readonly reject: (error: Error) => void }
+    | undefined;
   let answer = Buffer.alloc(0);
   const connection = await StreamConnection.open(options.address, signal, (bytes) => {
     // The answer is a map {ack: chunk}: the chunk's own text in it is enough to know it by.

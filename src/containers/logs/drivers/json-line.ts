@@ -1,4 +1,4 @@
-import { rfc3339Nano } from "./line-time.ts";
+import { rfc3339Nano } from "#core/clock";
 import type { TargetLine } from "./log-driver.ts";
 
 /** The attributes of a container as they stand in each of its lines: "" when there are none. */

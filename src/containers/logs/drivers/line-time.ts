@@ -1,11 +1,5 @@
 const nsPerSecond = 1_000_000_000n;
 
-/** `2026-01-31T12:00:00.123456789Z`; zeros at the end of the fraction are left out, as Go does. */
-export function rfc3339Nano(timeNs: bigint): string {
-  const fraction = (timeNs % nsPerSecond).toString().padStart(9, "0").replace(/0+$/, "");
-  return `${seconds(timeNs)}${fraction === "" ? "" : `.${fraction}`}Z`;
-}
-
 /** `2026-01-31T12:00:00Z`. */
 export function rfc3339(timeNs: bigint): string {
   return `${seconds(timeNs)}Z`;

@@ -1,11 +1,5 @@
 /** MessagePack, as far as fluentd's forward protocol needs it: https://github.com/msgpack/msgpack/blob/master/spec.md. */
-export type Packable =
-  | string
-  | number
-  | Uint8Array
-  | EventTime
-  | readonly Packable[]
-  | ReadonlyMap<string, Packable>;
+export type Packable = string | number | Uint8Array | EventTime | readonly Packable[] | ReadonlyMap<string, Packable>;
 
 /** Fluentd's time with nanoseconds: extension type 0 of eight bytes. */
 export class EventTime {

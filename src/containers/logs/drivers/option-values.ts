@@ -7,13 +7,24 @@ export function parseBoolean(name: string, text: string): boolean {
   throw new Fault("invalid", `invalid value for option ${name}: ${text.slice(0, 100)}`);
 }
 
-const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 1e-3, µs: 1e-3, ns: 1e-6 };
+const unitMs: Readonly<Record<string, number>> = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+  ms: 1,
+  us: 1e-3,
+  µs: 1e-3,
+  ns: 1e-6,
+};
 
 /** Milliseconds of a Go duration (`1.5s`, `1m30s`). Fault `invalid`. */
 export function parseDurationMs(name: string, text: string): number {
   if (text === "0") return 0;
   if (text.length > 60 || !/^(?:\d+(?:\.\d*)?(?:h|ms|us|µs|ns|m|s))+$/.test(text)) {
-    throw new Fault("invalid", `invalid value for option ${name}: time: invalid duration ${JSON.stringify(text.slice(0, 100))}`);
+    throw new Fault(
+      "invalid",
+      `invalid value for option ${name}: time: invalid duration ${JSON.stringify(text.slice(0, 100))}`,
+    );
   }
   let total = 0;
   for (const [, amount, unit = ""] of text.matchAll(/(\d+(?:\.\d*)?)(h|ms|us|µs|ns|m|s)/g)) {

@@ -67,7 +67,8 @@ export class StreamConnection {
   async write(bytes: Uint8Array, timeoutMs = 0): Promise<void> {
     if (this.#socket.destroyed) throw this.failure();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = timeoutMs > 0 ? setTimeout(() => this.#socket.destroy(new Error("write timeout")), timeoutMs) : undefined;
+    const timer =
+      timeoutMs > 0 ? setTimeout(() => this.#socket.destroy(new Error("write timeout")), timeoutMs) : undefined;
     this.#socket.write(bytes, (error) => {
       // A write that a broken connection cut off is called done too.
       const failure = error ?? (this.#socket.destroyed ? this.failure() : undefined);

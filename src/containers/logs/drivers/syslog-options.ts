@@ -81,12 +81,13 @@ function checkPem(path: string | undefined, what: string): void {
     accessSync(path, constants.R_OK);
   } catch (error) {
     const reason = (error as Error).message;
-    throw new Fault("invalid", `could not read ${what} ${JSON.stringify(path.slice(0, 200))}: ${reason}`, { cause: error });
+    throw new Fault("invalid", `could not read ${what} ${JSON.stringify(path.slice(0, 200))}: ${reason}`, {
+      cause: error,
+    });
   }
 }
 
-const facilities: readonly string[] =
-  "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp".split(" ");
+const facilities: readonly string[] = "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp".split(" ");
 
 function readFacility(text: string): number {
   if (text === "") return 3; // daemon

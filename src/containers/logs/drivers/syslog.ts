@@ -36,7 +36,9 @@ export function syslogDriver(
 function showSyslogAddress(address: SyslogAddress): string {
   if (address.kind === "unixgram") return `unixgram://${address.path}`;
   if (address.kind === "tls") return showAddress(address).replace(/^tls/, "tcp+tls");
-  return address.kind === "udp" ? showAddress({ ...address, kind: "tcp" }).replace(/^tcp/, "udp") : showAddress(address);
+  return address.kind === "udp"
+    ? showAddress({ ...address, kind: "tcp" }).replace(/^tcp/, "udp")
+    : showAddress(address);
 }
 
 function streamed(connection: StreamConnection, frame: (line: TargetLine) => Buffer): LogConnection {
@@ -78,7 +80,9 @@ async function openUdp(
 
 async function sendDatagram(socket: Socket, bytes: Buffer, host: string, port: number): Promise<void> {
   await new Promise<void>((resolve, reject) =>
-    socket.send(bytes.subarray(0, mostDatagramBytes), port, host, (error) => (error === null ? resolve() : reject(error))),
+    socket.send(bytes.subarray(0, mostDatagramBytes), port, host, (error) =>
+      error === null ? resolve() : reject(error),
+    ),
   );
 }
 

@@ -31,9 +31,11 @@ export async function openUnixDatagrams(
       const messages = lines.map(frame);
       await program.write(Buffer.concat(messages.flatMap((message) => [lengthOf(message), message])));
       for (let taken = 0; taken < messages.length;) {
-        const { value, done } = await answers.next();
-        if (done === true) throw new Error(program.stderr().trim() || `dial unixgram ${path}: the sender ended`);
-        taken += value.length;
+        const answer = await answers.next();
+        if (answer.done === true) {
+          throw new Error(program.stderr().trim() || `dial unixgram ${path}: the sender ended`);
+        }
+        taken += answer.value.length;
       }
       idle = setTimeout(destroy, idleMs);
       return "";

@@ -249,9 +249,20 @@ export class Forwarder {
     this.#attempts++;
     if (this.#attempts === 1) onNotice(`${driver.target} is away, its lines wait: ${error.message}`);
     if (driver.maxRetries !== undefined && this.#attempts > driver.maxRetries) await this.#giveUp(file);
-    const waitMs = Math.min(driver.firstWaitMs * 2 ** Math.min(this.#attempts - 1, 20), Math.max(longestWaitMs, driver.firstWaitMs));
-    await sleep(waitMs, undefined, { signal: this.#stop.signal }).catch(() => {});
+    const waitMs = Math.min(
+      driver.firstWaitMs * 2 ** Math.min(this.#attempts - 1, 20),
+      Math.max(longestWaitMs, driver.firstWaitMs),
+    );
+    await this.#pause(waitMs);
     this.#bell.ring();
+  }
+
+  async #pause(waitMs: number): Promise<void> {
+    try {
+      await sleep(waitMs, undefined, { signal: this.#stop.signal });
+    } catch {
+      // stopped
+    }
   }
 
   /** Asked for by a bound on retries: what waits is dropped, and said so when the target is back. */

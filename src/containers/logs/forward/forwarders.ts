@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Host } from "#host";
 import { Fault } from "#core/fault";
 import { shortId } from "#core/ids";
@@ -21,6 +20,7 @@ export class Forwarders {
   readonly #shimPath: string;
   readonly #onNotice: (text: string) => void;
   readonly #running = new Map<string, Forwarder>();
+  readonly #leaving = new Set<Promise<void>>();
   readonly #looking: NodeJS.Timeout;
 
   constructor(options: { readonly host: Host; readonly shimPath: string; readonly onNotice?: (text: string) => void }) {
@@ -65,7 +65,7 @@ export class Forwarders {
     const forwarder = new Forwarder({
       driver,
       folder: folders.log,
-      cursorPath: join(folders.data, "log-cursor"),
+      cursorPath: folders.logCursor,
       segmentBytes: logOptions(spec.logging).maxSizeBytes,
       goesOn,
       onNotice: (text) => this.#onNotice(`container ${shortId(id)}: ${text}`),
@@ -76,23 +76,31 @@ export class Forwarders {
     });
   }
 
-  /** The container has ended, its output is in the log. */
-  ended(id: string): void {
-    const forwarder = this.#running.get(id);
-    if (forwarder !== undefined) forwarder.goesOn = false;
+  /** The container has ended, its output is in the log: also one whose end no daemon saw. */
+  ended(record: ContainerRecord): void {
+    this.begin(record, false);
   }
 
-  /** The container is removed: resolves when its target has taken the rest, or ten seconds are over. A file goes with the container. */
-  async release({ id, spec }: ContainerRecord): Promise<void> {
-    const forwarder = this.#running.get(id);
-    if (forwarder === undefined) return;
+  /** The container is removed: resolves when its target has taken the rest, or ten seconds are over; undefined: nothing is left. A file goes with the container. */
+  release(record: ContainerRecord): Promise<void> | undefined {
+    const forwarder = this.#running.get(record.id);
+    if (forwarder === undefined) return undefined;
     forwarder.goesOn = false;
+    const farewell = this.#release(record, forwarder);
+    this.#leaving.add(farewell);
+    void farewell.finally(() => this.#leaving.delete(farewell));
+    return farewell;
+  }
+
+  async #release({ id, spec }: ContainerRecord, forwarder: Forwarder): Promise<void> {
     if (spec.logging.driver !== "json-file") {
       const { promise: late, resolve } = Promise.withResolvers<"late">();
       const timer = setTimeout(() => resolve("late"), farewellMs);
       if ((await Promise.race([forwarder.over, late])) === "late") {
         const bytes = await forwarder.waitingBytes().catch(() => 0);
-        this.#onNotice(`container ${shortId(id)} was removed: about ${bytes} bytes of its log did not reach the target`);
+        this.#onNotice(
+          `container ${shortId(id)} was removed: about ${bytes} bytes of its log did not reach the target`,
+        );
       }
       clearTimeout(timer);
     }
@@ -102,9 +110,14 @@ export class Forwarders {
   async close(): Promise<void> {
     clearInterval(this.#looking);
     await Promise.all([...this.#running.values()].map(async (forwarder) => await forwarder.stop()));
+    await Promise.all(this.#leaving);
   }
 
   #driverOf(record: ContainerRecord) {
-    return driverFor(record, { shim: this.#host.shim, shimPath: this.#shimPath, hostname: this.#host.machine.hostname });
+    return driverFor(record, {
+      shim: this.#host.shim,
+      shimPath: this.#shimPath,
+      hostname: this.#host.machine.hostname,
+    });
   }
 }

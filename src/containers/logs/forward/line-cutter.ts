@@ -37,10 +37,12 @@ export class LineCutter {
 
   /** What has no newline, at the end of all output. */
   rest(): TargetLine[] {
-    const lines = [...this.#open].map(([stream, { timeNs, pieces }]): TargetLine => {
+    const lines: TargetLine[] = [];
+    for (const [stream, { timeNs, pieces }] of this.#open) {
       const part = this.#partOf(stream, true);
-      return { stream, timeNs, bytes: Buffer.concat(pieces), unfinished: true, ...(part !== undefined && { part }) };
-    });
+      const bytes = Buffer.concat(pieces);
+      lines.push({ stream, timeNs, bytes, unfinished: true, ...(part !== undefined && { part }) });
+    }
     this.#open.clear();
     this.#long.clear();
     return lines;
