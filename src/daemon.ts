@@ -101,6 +101,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     networks,
     clock: host.clock,
     events: host.journal,
+    log,
     shimPath: asset("build/shim/slipway-shim"),
     log,
     onUnexpected: (error) => log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
