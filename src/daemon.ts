@@ -103,7 +103,6 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     events: host.journal,
     log,
     shimPath: asset("build/shim/slipway-shim"),
-    log,
     onUnexpected: (error) => log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
     defaultUlimits: options.defaultUlimits,
     cdiFolders: options.cdiFolders,
