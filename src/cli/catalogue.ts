@@ -21,9 +21,9 @@ export const groups: Readonly<Record<string, string>> = {
 
 /** Docker's commands that are still to come: said so, and not taken for a slip of the fingers. */
 export const coming: ReadonlySet<string> = new Set([
-  ..."build builder buildx commit compose config context cp diff export manifest node plugin push search".split(" "),
-  ..."secret service stack stats swarm trust volume".split(" "),
-  ...["commit", "cp", "diff", "export", "stats"].map((name) => `container ${name}`),
+  ..."build builder buildx commit compose config context cp export manifest node plugin push search".split(" "),
+  ..."secret service stack swarm trust volume".split(" "),
+  ...["commit", "cp", "export"].map((name) => `container ${name}`),
   ...["build", "push"].map((name) => `image ${name}`),
   ...["connect", "create", "disconnect", "prune", "rm"].map((name) => `network ${name}`),
 ]);
@@ -147,6 +147,18 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     "Change limits and restart policy of containers",
     "container update",
     async () => (await import("./commands/update.ts")).update,
+  ),
+  stats: top(
+    "Commands",
+    "Show what containers use, live",
+    "container stats",
+    async () => (await import("./commands/stats.ts")).stats,
+  ),
+  diff: top(
+    "Commands",
+    "Show what a container changed in its file system",
+    "container diff",
+    async () => (await import("./commands/diff.ts")).diff,
   ),
   rename: top(
     "Commands",

@@ -16,6 +16,7 @@ export interface UserConfig {
   readonly psFormat?: string;
   readonly imagesFormat?: string;
   readonly networksFormat?: string;
+  readonly statsFormat?: string;
 }
 
 /** Credentials as the file has them: `auth` is base64 of `user:password`. */

@@ -108,6 +108,20 @@ class Suite(unittest.TestCase):
         with self.assertRaises(ImageNotFound):
             self.client.images.get("again:1")
 
+    def test_stats_top_diff(self):
+        container = self.client.containers.run("busybox", ["sh", "-c", "echo x >/new; exec sleep 60"], detach=True)
+        once = container.stats(stream=False)
+        self.assertEqual(once["id"], container.id)
+        self.assertGreater(once["cpu_stats"]["system_cpu_usage"], once["precpu_stats"]["system_cpu_usage"])
+        stream = container.stats(stream=True, decode=True)
+        first, second = next(stream), next(stream)
+        self.assertEqual(second["preread"], first["read"])
+        stream.close()
+        self.assertEqual(container.top(ps_args="-o pid,cmd")["Titles"], ["PID", "CMD"])
+        self.assertEqual(container.diff(), [{"Path": "/new", "Kind": 1}])
+        untouched = self.client.containers.create("busybox", "true")
+        self.assertEqual(untouched.diff(), [])
+
     def test_errors(self):
         with self.assertRaises(ImageNotFound):
             self.client.containers.create("nothing:here")

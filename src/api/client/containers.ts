@@ -152,7 +152,7 @@ export class ContainersClient {
     options: { readonly stream?: boolean; readonly oneShot?: boolean } = {},
     signal?: AbortSignal,
   ): Promise<AsyncIterable<StatsAnswer>> {
-    const query = { stream: options.stream, "one-shot": options.oneShot };
+    const query = { ...(options.stream === false && { stream: 0 }), "one-shot": options.oneShot };
     return jsonStream(await this.#transport.send("GET", `${path(id)}/stats`, { query, signal }));
   }
 
