@@ -67,7 +67,8 @@ async function live(around: Surroundings, client: Client, watch: Watch, show: Sh
   await Promise.all(containers.map(async ({ id, label }) => await board.add(id, label)));
   if (isNamed && board.rows.some(({ failure }) => failure !== undefined)) return await finish(around, board.rows, show);
   const screen = new Screen(around);
-  while (!signal.aborted && (!isNamed || board.rows.length > 0)) {
+  const goesOn = (): boolean => !signal.aborted && (!isNamed || board.rows.length > 0);
+  while (goesOn()) {
     await screen.draw(show(board.rows));
     await screen.pause(signal);
   }

@@ -66,10 +66,9 @@ test("figuresOf: traffic of all interfaces and devices, whatever the case of the
     rx_dropped: 0,
     tx_dropped: 0,
   };
-  const device = { major: 8, minor: 0 };
   const operations = ["Read", "write", "Total", "read", "Write", "Sync"];
   const { blkio_stats } = sample({});
-  const entries = operations.map((op, index) => ({ ...device, op, value: 10 ** index }));
+  const entries = operations.map((op, index) => ({ major: 8, minor: 0, op, value: 10 ** index }));
   const figures = figuresOf(
     sample({
       networks: { eth0: one, eth1: one },
