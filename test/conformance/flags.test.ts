@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, describe, test, type TestContext } from "node:test";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
-import { dockerProgram } from "#fixtures/docker";
-import { mustRun } from "#fixtures/program";
+import { dockerFlags, dockerProgram } from "#fixtures/docker";
+import { said } from "#fixtures/expect";
+import { shows, startOnTerminal, startProgram } from "#fixtures/live-program";
 import { type FlagRow, runFlags } from "#fixtures/run-flags";
 
 const folder = await mkdtemp(join(tmpdir(), "slipway-flags-"));
@@ -28,13 +30,6 @@ after(async () => {
   }
 });
 
-/** The long names of a command's flags, from its help. */
-async function flagsOf(command: string): Promise<string[]> {
-  const help = await mustRun(await dockerProgram(), [command, "--help"]);
-  const options = help.slice(help.indexOf("\nOptions:"));
-  return [...options.matchAll(/^ {2,6}(?:-\w, )?--([a-z0-9-]+)/gm)].map(([, name = ""]) => name);
-}
-
 async function blockDevice(): Promise<string> {
   const names = await readdir("/sys/block");
   return `/dev/${names.find((name) => /^(?:[vsx]d|nvme)/.test(name)) ?? names[0] ?? "none"}`;
@@ -42,10 +37,10 @@ async function blockDevice(): Promise<string> {
 
 test("every flag of docker run and docker create has a row here", async () => {
   const known = new Set([...Object.keys(rows), ...ofTheirOwn]);
-  const ofRun = await flagsOf("run");
+  const ofRun = await dockerFlags("run");
   assert.ok(ofRun.length > 95, ofRun.join(" "));
   assert.deepEqual(
-    [...ofRun, ...(await flagsOf("create"))].filter((flag) => !known.has(flag)),
+    [...ofRun, ...(await dockerFlags("create"))].filter((flag) => !known.has(flag)),
     [],
   );
 });
@@ -58,6 +53,45 @@ describe("docker run and create", { concurrency: 3 }, () => {
     }
   }
 });
+
+test("docker run --detach-keys: leave a container on its terminal", async () => {
+  const terminal = await dockerOnTerminal(
+    "run -it --name detached --detach-keys ctrl-a,d busybox sh",
+    'echo "code $?"',
+  );
+  await shows(terminal, /# /);
+  const end = shows(terminal, /code \d+/);
+  terminal.stdin.write("\u0001d");
+  assert.match(await end, /code 0/);
+  assert.equal(await said(daemon, "inspect", "-f", "{{.State.Running}}", "detached"), "true");
+  await said(daemon, "rm", "-f", "detached");
+});
+
+test("docker run --sig-proxy: a signal goes to the container, and does not with =false", async () => {
+  const script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done";
+  const env = { DOCKER_HOST: `unix://${daemon.socket}` };
+  for (const [flag, state] of [
+    ["--sig-proxy=true", "exited 7"],
+    ["--sig-proxy=false", "running 0"],
+  ] as const) {
+    const args = ["run", flag, "--name", "signalled", "busybox", "sh", "-c", script];
+    const run = startProgram(await dockerProgram(), args, env);
+    try {
+      await shows(run, /ready/);
+      run.kill("SIGTERM");
+      if (flag === "--sig-proxy=true") await said(daemon, "wait", "signalled");
+      else await sleep(300); // its trap would have ended it
+      assert.equal(await said(daemon, "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "signalled"), state);
+    } finally {
+      run.kill("SIGKILL");
+      await said(daemon, "rm", "-f", "signalled");
+    }
+  }
+});
+
+async function dockerOnTerminal(command: string, andThen: string): Promise<ReturnType<typeof startOnTerminal>> {
+  return startOnTerminal(`${await dockerProgram()} ${command}; ${andThen}`, { DOCKER_HOST: `unix://${daemon.socket}` });
+}
 
 async function checkRow(name: string, row: FlagRow, context: TestContext): Promise<void> {
   const command = [row.image ?? "busybox", "sh", "-c", row.script ?? "true"];

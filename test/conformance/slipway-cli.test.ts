@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, test } from "node:test";
 import { slipwayProgram, startDaemon, type TestDaemon } from "#fixtures/daemon";
+import { shows, startOnTerminal, startProgram } from "#fixtures/live-program";
 import { freePort } from "#fixtures/registry";
 import { type Outcome, runProgram } from "#fixtures/program";
 
@@ -34,24 +35,13 @@ async function output(...args: readonly string[]): Promise<string> {
 }
 
 function start(command: string, args: readonly string[]): ChildProcessWithoutNullStreams {
-  const env = { ...process.env, SLIPWAY_HOST: `unix://${daemon.socket}`, DOCKER_CONFIG: folder, SHELL: "/bin/sh" };
-  return spawn(command, args, { env, stdio: "pipe" });
-}
-
-/** Waits for the text in what a program shows; answers all it showed so far. */
-async function shows(program: ChildProcessWithoutNullStreams, text: RegExp): Promise<string> {
-  let shown = "";
-  const signal = AbortSignal.timeout(15_000);
-  while (!text.test(shown)) {
-    const [bytes] = await once(program.stdout, "data", { signal });
-    shown += String(bytes);
-  }
-  return shown;
+  return startProgram(command, args, { SLIPWAY_HOST: `unix://${daemon.socket}`, DOCKER_CONFIG: folder });
 }
 
 /** A shell script run on a terminal of its own; `$SLIPWAY` in it is our program. */
 function onTerminal(script: string): ChildProcessWithoutNullStreams {
-  return start("script", ["-qec", `SLIPWAY="${slipwayProgram.join(" ")}"; ${script}`, "/dev/null"]);
+  const env = { SLIPWAY_HOST: `unix://${daemon.socket}`, DOCKER_CONFIG: folder };
+  return startOnTerminal(`SLIPWAY="${slipwayProgram.join(" ")}"; ${script}`, env);
 }
 
 test("slipway run: the same ends and codes as with the docker CLI", async () => {
