@@ -95,6 +95,7 @@ static void tell_status(struct client *client) {
     reply_number(&reply, FIELD_PID, (uint64_t)monitor->init_pid);
     reply_number(&reply, FIELD_STARTED_NS, monitor->started_ns);
   }
+  if (runs) reply_number(&reply, FIELD_OOM, monitor->oom_kills > 0);
   if (exited) monitor_reply_exit(monitor, &reply);
   reply_send(&reply, client->source.fd);
   client_close(client);

@@ -1,8 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "fail.h"
@@ -24,14 +22,4 @@ int exit_record_write(const struct monitor *monitor) {
   /* No sync: the record outlives processes, not the machine; after a power cut there is no container to tell of. */
   if (result == 0 && rename("exit.new", "exit") != 0) result = -errno;
   return result;
-}
-
-bool oom_killed(const char *path) {
-  char text[2048];
-  if (path == NULL || fd_read_file(path, text, sizeof text) < 0) return false;
-  for (const char *line = text; line != NULL; line = strchr(line, '\n')) {
-    if (*line == '\n') line++;
-    if (strncmp(line, "oom_kill ", 9) == 0) return strtoul(line + 9, NULL, 10) > 0;
-  }
-  return false;
 }

@@ -95,7 +95,9 @@ static void on_init_ended(void *owner, int status) {
   monitor->state = STATE_EXITED;
   monitor->exit.status = status;
   monitor->exit.time_ns = now_real_ns();
-  monitor->exit.oom_killed = oom_killed(request_text(&monitor->start, FIELD_OOM_FILE));
+  oom_look(monitor);
+  oom_unwatch(monitor);
+  monitor->exit.oom_killed = monitor->oom_kills > 0;
   begin_delete(monitor);
   stdio_drain_after_exit(monitor);
 }
@@ -149,6 +151,7 @@ static void on_runtime_ended(void *owner, int status) {
     client->kind = CLIENT_WATCHING;
     if (reply_send(&reply, client->source.fd) < 0) client_close(client);
   }
+  oom_watch(monitor);
   clients_resume_input(monitor, NULL);
 }
 

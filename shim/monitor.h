@@ -8,6 +8,7 @@
  *   clients.c   connections and what they ask
  *   attach.c    feeds attached clients from the log
  *   execs.c     programs started beside the container's init
+ *   oom.c       the kernel's word that memory ran out
  */
 #pragma once
 
@@ -100,6 +101,10 @@ struct monitor {
   pid_t init_pid;
   uint64_t started_ns;
   struct exit_facts exit;
+  struct source oom;
+  struct timer oom_timer;
+  int oom_looks;
+  uint64_t oom_kills;
   bool drained, deleting, deleted;
   uint64_t deleted_ns; /* monotonic */
   struct exec *execs;
@@ -186,8 +191,13 @@ int exec_kill(struct monitor *monitor, pid_t pid);
 /* ---- exitrecord.c ---- */
 /* Writes the file `exit` into the working folder: key=value lines, whole or not at all. */
 int exit_record_write(const struct monitor *monitor);
-/* Whether the cgroup's file counts an OOM kill. */
-bool oom_killed(const char *path);
+
+/* ---- oom.c ---- */
+/* Begins to listen; what happened before is told at once. */
+void oom_watch(struct monitor *monitor);
+void oom_unwatch(struct monitor *monitor);
+/* Reads the counter; tells those who watch when it has grown. */
+bool oom_look(struct monitor *monitor);
 
 /* ---- inherit.c ---- */
 /* The process whose pid the runtime wrote, once it is our child; or -errno with the failure filled. */

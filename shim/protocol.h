@@ -52,6 +52,7 @@ enum frame_type {
   FRAME_EXIT = 74,
   FRAME_DELETED = 75,
   FRAME_STATE = 76,
+  FRAME_OOM = 77, /* to those who watch: memory ran out; OOM says whether somebody was killed */
 };
 
 enum field_tag {

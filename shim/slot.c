@@ -72,7 +72,7 @@ static void read_request(struct monitor *monitor) {
 static void clear(struct monitor *monitor) {
   monitor->terminal = monitor->console_listener = -1;
   monitor->child_in = monitor->child_out = monitor->child_err = -1;
-  monitor->listener.fd = monitor->in.fd = monitor->out.source.fd = monitor->err.source.fd = -1;
+  monitor->oom.fd = monitor->listener.fd = monitor->in.fd = monitor->out.source.fd = monitor->err.source.fd = -1;
   monitor->out.monitor = monitor->err.monitor = monitor;
   monitor->out.stream = LOG_STDOUT;
   monitor->err.stream = LOG_STDERR;

@@ -194,8 +194,13 @@ export interface BindRequest {
 export type ContainerState =
   | { readonly status: "created"; readonly error?: string; readonly exitCode?: number }
   | { readonly status: "starting" }
-  | { readonly status: "running"; readonly pid: number; readonly startedNs: bigint }
-  | { readonly status: "paused"; readonly pid: number; readonly startedNs: bigint }
+  | {
+      readonly status: "running" | "paused";
+      readonly pid: number;
+      readonly startedNs: bigint;
+      /** The kernel has killed a process of it for memory, and it lives on. */
+      readonly oomKilled?: boolean;
+    }
   | {
       readonly status: "exited";
       /** 0–255; 128+n for signal n. */

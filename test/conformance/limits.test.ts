@@ -281,7 +281,7 @@ test("docker update: refused as a whole, nothing has changed", async () => {
   const script = "x=$(head -c 30000000 /dev/zero | tr '\\0' x); echo ready; sleep 600; true";
   const run = await daemon.docker("run", "-d", "-m", "128m", "--cpu-shares", "512", "busybox", "sh", "-c", script);
   const id = run.stdout.trim();
-  while (!(await output("logs", id)).includes("ready")) await sleep(50);
+  await until(async () => (await output("logs", id)).includes("ready"));
   const before = await output("inspect", "-f", "{{json .HostConfig}}", id);
   const shares = await groupFile(id, "cpu", v2 ? "cpu.weight" : "cpu.shares");
   if (!v2) {
@@ -334,4 +334,96 @@ test("slipway update: as docker's, and asks for a flag", async () => {
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: `${id}\n`, stderr: "" });
   assert.equal(await output("inspect", "-f", "{{.HostConfig.PidsLimit}} {{.HostConfig.NanoCpus}}", id), "9 500000000");
   assert.match((await daemon.slipway("update", id)).stderr, /must provide one or more flags/);
+});
+
+/** What takes more memory than a container of 32 MB has. */
+const greedy = "head -c 100000000 /dev/zero | tail -c 100000000 >/dev/null";
+
+/** A container's events so far, as words such as `die`. */
+async function actionsOf(id: string): Promise<string[]> {
+  const { text } = await daemon.api(
+    "GET",
+    `/events?since=1&until=${Date.now() / 1000}&filters={"container":["${id}"]}`,
+  );
+  return text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line).Action as string);
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 30_000;
+  while (!(await condition())) {
+    assert.ok(Date.now() < end, "not within 30 s");
+    await sleep(50);
+  }
+}
+
+test("a container whose first process is killed for memory: OOMKilled, 137, and the event before its end", async () => {
+  const { code } = await daemon.docker(
+    "run",
+    "--name",
+    "oom",
+    "-m",
+    "32m",
+    "busybox",
+    "tail",
+    "-c",
+    "100000000",
+    "/dev/zero",
+  );
+  assert.equal(code, 137);
+  const id = await output("inspect", "-f", "{{.Id}}", "oom");
+  assert.equal(await output("inspect", "-f", "{{.State.OOMKilled}} {{.State.ExitCode}}", id), "true 137");
+  const actions = await actionsOf(id);
+  assert.equal(actions.filter((action) => action === "oom").length, 1);
+  assert.ok(actions.indexOf("oom") < actions.indexOf("die"), actions.join(" "));
+  assert.ok(actions.indexOf("start") < actions.indexOf("oom"), actions.join(" "));
+});
+
+test("a container that outlives a child killed for memory: the event comes at once, the mark stays to its end and goes with its next start", async () => {
+  const id = await sleeper("-m", "32m");
+  assert.equal(await output("inspect", "-f", "{{.State.OOMKilled}}", id), "false");
+  const child = await daemon.docker("exec", id, "sh", "-c", greedy);
+  assert.notEqual(child.code, 0);
+  await until(async () => (await actionsOf(id)).includes("oom"));
+  assert.equal(await output("inspect", "-f", "{{.State.OOMKilled}} {{.State.Running}}", id), "true true");
+  await output("stop", "-t", "0", id);
+  assert.equal(await output("inspect", "-f", "{{.State.OOMKilled}}", id), "true");
+  assert.equal((await actionsOf(id)).filter((action) => action === "oom").length, 1);
+  await output("start", id);
+  assert.equal(await output("inspect", "-f", "{{.State.OOMKilled}}", id), "false");
+});
+
+test("a kill that no daemon saw is known to the next one", async () => {
+  const id = await sleeper("-m", "32m", "--name", "unseen");
+  await output("exec", "-d", id, "sh", "-c", `sleep 2; ${greedy}`);
+  await daemon.kill9();
+  await sleep(2500);
+  await daemon.start();
+  await until(async () => (await output("inspect", "-f", "{{.State.OOMKilled}}", id)) === "true");
+  assert.ok((await actionsOf(id)).includes("oom"));
+});
+
+test("docker run --oom-kill-disable: out of memory is told, nobody is killed, and it can still be removed", async (context) => {
+  const { body: info } = await daemon.api("GET", "/info");
+  if (info.OomKillDisable !== true) return context.skip("cgroup v2 has no such switch");
+  const id = await sleeper("-m", "32m", "--oom-kill-disable");
+  // In its own code, not in a system call: that would only fail.
+  await output("exec", "-d", id, "awk", 'BEGIN { text = "x"; while (length(text) < 100000000) text = text text }');
+  await until(async () => (await actionsOf(id)).includes("oom"));
+  assert.equal(await output("inspect", "-f", "{{.State.OOMKilled}} {{.State.Running}}", id), "false true");
+  await output("rm", "-f", id);
+});
+
+test("a kill in a group that the container made below its own counts too", async () => {
+  const group = v2 ? "/sys/fs/cgroup/below" : "/sys/fs/cgroup/memory/below";
+  const limit = v2 ? "memory.max" : "memory.limit_in_bytes";
+  const enable = v2
+    ? "mkdir /sys/fs/cgroup/first; echo 1 >/sys/fs/cgroup/first/cgroup.procs; echo +memory >/sys/fs/cgroup/cgroup.subtree_control;"
+    : "";
+  const script = `${enable} mkdir ${group} && echo 16000000 >${group}/${limit}; (echo 0 >${group}/cgroup.procs; ${greedy}); exit 7`;
+  const { code, stderr } = await daemon.docker("run", "--name", "below", "--privileged", "busybox", "sh", "-c", script);
+  assert.equal(code, 7, stderr);
+  assert.equal(await output("inspect", "-f", "{{.State.OOMKilled}}", "below"), "true");
 });

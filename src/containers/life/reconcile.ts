@@ -7,6 +7,7 @@ import { erase } from "./erase.ts";
 import { foldersOf } from "./folders.ts";
 import { resumeHealth } from "./health.ts";
 import { attempt, type Room } from "../room.ts";
+import { noteOutOfMemory, watchMemory } from "./memory.ts";
 import { cgroupOf } from "./runtime.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -59,13 +60,18 @@ async function takeUp(
   room: Room,
   record: ContainerRecord,
   monitor: Monitor,
-  { pid, startedNs }: Extract<MonitorStatus, { state: "running" }>,
+  { pid, startedNs, oomKilled }: Extract<MonitorStatus, { state: "running" }>,
 ): Promise<void> {
-  const paused = record.state.status === "paused";
-  if (!paused) await room.host.cgroups.thaw(cgroupOf(room, record.id)).catch(() => undefined);
-  room.store.transition(record.id, { status: paused ? "paused" : "running", pid, startedNs });
-  supervise(room, record.id, monitor, pid);
-  if (!paused) resumeHealth(room, record.id, { takenUp: true });
+  const { id, state } = record;
+  const paused = state.status === "paused";
+  const known = isRunning(state) && state.oomKilled === true;
+  if (!paused) await room.host.cgroups.thaw(cgroupOf(room, id)).catch(() => undefined);
+  const status = paused ? "paused" : "running";
+  room.store.transition(id, { status, pid, startedNs, ...(known && { oomKilled: true }) });
+  if (oomKilled && !known) noteOutOfMemory(room, id, true, room.clock.now());
+  supervise(room, id, monitor, pid);
+  watchMemory(room, id, monitor);
+  if (!paused) resumeHealth(room, id, { takenUp: true });
 }
 
 /** It ended while nobody looked: by the monitor's word, its exit record, or (after a reboot) unknown. */

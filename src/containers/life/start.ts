@@ -8,6 +8,7 @@ import { foldersOf } from "./folders.ts";
 import { beginHealth } from "./health.ts";
 import { killSignal } from "../config/signals.ts";
 import { logOptions } from "../logs/log-options.ts";
+import { watchMemory } from "./memory.ts";
 import { takePlace } from "./place.ts";
 import { erase } from "./erase.ts";
 import { attempt, type Room } from "../room.ts";
@@ -67,6 +68,7 @@ export async function launch(room: Room, record: ContainerRecord): Promise<void>
   }
   beginHealth(room, id);
   announce(room, record, "start");
+  watchMemory(room, id, started.monitor);
   // Clients that came while the runtime worked.
   await connectWaiting(room, id, started.monitor);
   await room.seccompPrograms.learn(room, runtimePathOf(room, record), bundle.seccompProfile, id);

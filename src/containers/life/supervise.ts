@@ -5,6 +5,7 @@ import { erase } from "./erase.ts";
 import { endHealth } from "./health.ts";
 import { foldersOf } from "./folders.ts";
 import { attempt, type Live, type Room } from "../room.ts";
+import { watchMemory } from "./memory.ts";
 import { settleEnd } from "./policy-end.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -37,7 +38,9 @@ export async function recordEnd(room: Room, id: string, facts: ExitFacts | undef
   void endHealth(room, id);
   room.forwarders.ended(record);
   room.execs.containerEnded(id);
-  announceEnd(room, record, { exitCode, oomKilled, startedNs, finishedNs });
+  // An end that was seen has been heard of before.
+  const oomUnheard = oomKilled && !(isRunning(record.state) && record.state.oomKilled === true);
+  announceEnd(room, record, { exitCode, oomUnheard, startedNs, finishedNs });
   room.waiters.ended(id, { exitCode, ...(error !== "" && { error }) });
   if (record.spec.autoRemove && !room.restarting.has(id)) await erase(room, id);
 }
@@ -66,6 +69,7 @@ async function endFacts(room: Room, id: string, monitor: Monitor): Promise<ExitF
     const pid = room.live.get(id)?.pid;
     if (again !== undefined && pid !== undefined) {
       supervise(room, id, again, pid);
+      watchMemory(room, id, again);
       return "goes on";
     }
     // The monitor died: its last record, if it came so far. Nothing of the container may go on without one.
@@ -98,9 +102,9 @@ function endOf(room: Room, facts: ExitFacts | undefined): { exitCode: number; fi
 function announceEnd(
   room: Room,
   record: ContainerRecord,
-  end: { exitCode: number; oomKilled: boolean; startedNs: bigint; finishedNs: bigint },
+  end: { exitCode: number; oomUnheard: boolean; startedNs: bigint; finishedNs: bigint },
 ): void {
-  if (end.oomKilled) announce(room, record, "oom");
+  if (end.oomUnheard) announce(room, record, "oom");
   const execDuration = String((end.finishedNs - end.startedNs) / 1_000_000_000n);
   announce(room, record, "die", { exitCode: String(end.exitCode), execDuration });
 }

@@ -43,6 +43,7 @@ const frames: Readonly<Record<string, Uint8Array>> = {
     segment: 7,
     offset: 123_456_789_012,
   }),
+  oom: encodeRequest(frameType.oom, { oom: true, timeNs: 1_800_000_000_123_456_789n }),
   exit: encodeRequest(frameType.exit, { code: 3, signal: 0, oom: true, timeNs: 1_800_000_000_123_456_789n }),
   failed: encodeRequest(frameType.failed, { stage: "runtime", errno: 0, status: 1, text: "no such\nprogram" }),
   stdout: encodeFrame(frameType.stdout, Buffer.concat([Buffer.from("18fae27693b4d115", "hex"), Buffer.from("out")])),

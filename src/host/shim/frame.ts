@@ -32,6 +32,7 @@ export const frameType = {
   exit: 74,
   deleted: 75,
   state: 76,
+  oom: 77,
 } as const;
 
 /** Tags of fields; the same numbers as in shim/protocol.h. */

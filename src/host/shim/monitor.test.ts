@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { StartFailure } from "./shim-types.ts";
+import { type Monitor, StartFailure } from "./shim-types.ts";
 import { openTestBed, readAll, type TestBed } from "./test-bed.ts";
 
 let bed: TestBed;
@@ -59,6 +59,50 @@ test("start: an OOM kill is told from the cgroup's own count", async () => {
   assert.equal((await monitor.exited).oomKilled, true);
   await monitor.gone;
   assert.equal((await bed.shim.readExitRecord(container.dir))?.oomKilled, true);
+});
+
+/** What a monitor tells of memory, from the first word on. */
+function wordsOf(monitor: Monitor): boolean[] {
+  const words: boolean[] = [];
+  monitor.onOutOfMemory((killed) => void words.push(killed));
+  return words;
+}
+
+test("start: a kill is told when it happens, as memory.events of v2 changes", async () => {
+  const container = await bed.container(["sleep", "60"]);
+  const oomFile = join(container.dir, "memory.events");
+  await writeFile(oomFile, "low 0\noom 0\noom_kill 0\noom_group_kill 0\n");
+  const slot = await bed.shim.prepareMonitor({ newNetns: false });
+  const { monitor } = await slot.start({ ...container, oomFile });
+  const words = wordsOf(monitor);
+  await writeFile(oomFile, "low 0\noom 5\noom_kill 0\noom_group_kill 0\n"); // short, and nobody killed
+  const status = await monitor.status();
+  assert.deepEqual({ words, oom: status.state === "running" && status.oomKilled }, { words: [], oom: false });
+  await writeFile(oomFile, "low 0\noom 5\noom_kill 1\noom_group_kill 0\n");
+  while (words.length < 1) await sleep(5);
+  await writeFile(oomFile, "low 0\noom 9\noom_kill 3\noom_group_kill 0\n");
+  while (words.length < 2) await sleep(5);
+  const after = await monitor.status();
+  assert.equal(after.state === "running" && after.oomKilled, true);
+  await monitor.signal(9);
+  assert.equal((await monitor.exited).oomKilled, true);
+  await monitor.gone;
+  assert.deepEqual(words, [true, true]);
+});
+
+test("start: kills in groups that a container made below its own count too, where v1 counts them apart", async () => {
+  const container = await bed.container(["true"]);
+  const nested = join(container.dir, "group/one/two");
+  await mkdir(nested, { recursive: true });
+  const oomFile = join(container.dir, "group/memory.oom_control");
+  await writeFile(oomFile, "oom_kill_disable 0\nunder_oom 0\noom_kill 0\n");
+  await writeFile(join(nested, "memory.oom_control"), "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+  const slot = await bed.shim.prepareMonitor({ newNetns: false });
+  const { monitor } = await slot.start({ ...container, oomFile });
+  const words = wordsOf(monitor);
+  assert.equal((await monitor.exited).oomKilled, true);
+  assert.deepEqual(words, [true]);
+  await monitor.gone;
 });
 
 test("start: a mount that cannot be made names operation and path", async () => {

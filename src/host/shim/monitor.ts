@@ -17,6 +17,7 @@ import type {
 } from "./shim-types.ts";
 
 const noSuchProcess = 3; // ESRCH
+const oomKeptMost = 16;
 
 /** A container's monitor, by its socket; `watcher` is the connection on which its end is told. */
 export class ShimMonitor implements Monitor {
@@ -27,6 +28,9 @@ export class ShimMonitor implements Monitor {
   readonly #watcher: FrameSocket;
   readonly #exited = Promise.withResolvers<ExitFacts>();
   readonly #gone = Promise.withResolvers<void>();
+  #oomListener: ((killed: boolean, timeNs: bigint) => void) | undefined;
+  /** What came before there was a listener. */
+  readonly #oomBefore: { readonly killed: boolean; readonly timeNs: bigint }[] = [];
   #consoles = 0;
   #disposed = false;
 
@@ -43,6 +47,11 @@ export class ShimMonitor implements Monitor {
   /** Begins to listen for the container's end. */
   watch(): void {
     void this.#watch();
+  }
+
+  onOutOfMemory(listener: (killed: boolean, timeNs: bigint) => void): void {
+    this.#oomListener = listener;
+    for (const { killed, timeNs } of this.#oomBefore.splice(0)) listener(killed, timeNs);
   }
 
   async attach(request: AttachRequest): Promise<Attachment> {
@@ -108,7 +117,8 @@ export class ShimMonitor implements Monitor {
     const state = fields.text("state");
     if (state !== "running" && state !== "exited") return { state: "starting" };
     const facts = { pid: fields.number("pid") ?? 0, startedNs: fields.bigint("startedNs") ?? 0n };
-    return state === "running" ? { state, ...facts } : { state, ...facts, exit: exitFactsOf(fields) };
+    if (state === "running") return { state, ...facts, oomKilled: fields.number("oom") === 1 };
+    return { state, ...facts, exit: exitFactsOf(fields) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -121,6 +131,7 @@ export class ShimMonitor implements Monitor {
       for (;;) {
         const frame = await this.#watcher.receive();
         if (frame === undefined) break;
+        if (frame.type === frameType.oom) this.#tellOom(new Fields(frame.payload));
         if (frame.type === frameType.exit) this.#exited.resolve(exitFactsOf(new Fields(frame.payload)));
         if (frame.type === frameType.deleted) break;
       }
@@ -137,6 +148,13 @@ export class ShimMonitor implements Monitor {
       );
       this.#gone.resolve();
     }
+  }
+
+  #tellOom(fields: Fields): void {
+    const killed = fields.number("oom") === 1;
+    const timeNs = fields.bigint("timeNs") ?? 0n;
+    if (this.#oomListener !== undefined) this.#oomListener(killed, timeNs);
+    else if (this.#oomBefore.length < oomKeptMost) this.#oomBefore.push({ killed, timeNs });
   }
 
   async #connect(): Promise<FrameSocket> {

@@ -192,6 +192,8 @@ export interface Monitor extends AsyncDisposable {
   signal(signal: number): Promise<void>;
   closeStdin(): Promise<void>;
   status(): Promise<MonitorStatus>;
+  /** Whenever the container's memory runs out, with whether the kernel killed somebody; what came before the call is told at once. One listener. */
+  onOutOfMemory(listener: (killed: boolean, timeNs: bigint) => void): void;
   /** Settles when init has ended and its output is in the log. Rejects with `unavailable` when the monitor died without saying. */
   readonly exited: Promise<ExitFacts>;
   /** Settles when the runtime's delete is done too and the monitor is about to go; never rejects. */
@@ -200,7 +202,13 @@ export interface Monitor extends AsyncDisposable {
 
 export type MonitorStatus =
   | { readonly state: "starting" }
-  | { readonly state: "running"; readonly pid: number; readonly startedNs: bigint }
+  | {
+      readonly state: "running";
+      readonly pid: number;
+      readonly startedNs: bigint;
+      /** Whether the kernel has killed a process of it for memory. */
+      readonly oomKilled: boolean;
+    }
   | { readonly state: "exited"; readonly pid: number; readonly startedNs: bigint; readonly exit: ExitFacts };
 
 /** A forked process with private mounts (and, if asked, a network namespace with `lo` up) that waits for its container. Disposed before `start`, all of it vanishes. */
