@@ -51,6 +51,15 @@ test("examine: each thing that is missing is named with its remedy", () => {
       /mount -t cgroup2/,
     ],
     [
+      "cgroups",
+      {
+        ...without("/sys/fs/cgroup/cgroup.controllers"),
+        exists: (path) => path !== "/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes",
+      },
+      "warning",
+      /swapaccount=1/,
+    ],
+    [
       "OCI runtime",
       { firstLine: (program) => (/^(crun|runc)$/.test(program) ? undefined : "x") },
       "failure",

@@ -155,9 +155,8 @@ function checkNftables(probe: Probe): Finding {
 
 function checkCgroups(probe: Probe): Finding {
   const unified = probe.read("/sys/fs/cgroup/cgroup.controllers");
-  const wanted = ["cpu", "memory", "pids"];
   if (unified !== undefined) {
-    const missing = wanted.filter((name) => !unified.split(/\s+/).includes(name));
+    const missing = ["cpu", "memory", "pids", "cpuset", "io"].filter((name) => !unified.split(/\s+/).includes(name));
     if (missing.length === 0) return ok("cgroups", `version 2 (${unified.trim()})`);
     return warning(
       "cgroups",
@@ -165,6 +164,7 @@ function checkCgroups(probe: Probe): Finding {
       "Boot with the controllers enabled (cgroup_enable=memory), or delegate them to this machine.",
     );
   }
+  const wanted = ["cpu", "memory", "pids", "cpuset", "blkio"];
   const missing = wanted.filter((name) => !probe.exists(`/sys/fs/cgroup/${name}`));
   if (missing.length === wanted.length) {
     return failure(
@@ -178,6 +178,12 @@ function checkCgroups(probe: Probe): Finding {
       "cgroups",
       `version 1 without ${missing.join(", ")}: those limits cannot be set`,
       "Mount the missing controllers under /sys/fs/cgroup.",
+    );
+  if (!probe.exists("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes"))
+    return warning(
+      "cgroups",
+      "version 1 without swap accounting: memory is limited, swap is not",
+      "Boot with swapaccount=1.",
     );
   return ok("cgroups", "version 1");
 }

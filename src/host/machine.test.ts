@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { effectiveCapabilities, findThrottleFolders, parseOsRelease } from "./machine.ts";
+import { effectiveCapabilities, findThrottleFolders, parseHardLimits, parseOsRelease } from "./machine.ts";
 
 test("parseOsRelease: quoted and bare values", () => {
   const values = parseOsRelease(
@@ -26,4 +26,13 @@ test("findThrottleFolders: those of the processors that have one", () => {
   assert.deepEqual(findThrottleFolders(folder).toSorted(), expected);
   rmSync(folder, { recursive: true });
   assert.deepEqual(findThrottleFolders(folder), []);
+});
+
+test("parseHardLimits: by ulimit's names, without end where there is none", () => {
+  const limits = parseHardLimits(
+    "Limit                     Soft Limit           Hard Limit           Units     \n" +
+      "Max core file size        0                    unlimited            bytes     \n" +
+      "Max open files            1024                 20000                files     \n",
+  );
+  assert.deepEqual([limits.get("core"), limits.get("nofile"), limits.get("nice")], [Infinity, 20_000, undefined]);
 });
