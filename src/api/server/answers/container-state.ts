@@ -19,7 +19,7 @@ export function stateAnswer({ state, health, ignoresStopSignal }: Container): Co
     Running: isUp || state.status === "restarting",
     Paused: state.status === "paused",
     Restarting: state.status === "restarting",
-    OOMKilled: "oomKilled" in state && state.oomKilled === true,
+    OOMKilled: "oomKilled" in state && state.oomKilled,
     Dead: state.status === "dead",
     Pid: isUp ? state.pid : 0,
     ExitCode: ended?.exitCode ?? created?.exitCode ?? 0,
