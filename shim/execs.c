@@ -271,6 +271,10 @@ static int run_runtime(struct exec *exec, struct failure *failure) {
     if (result == 0 && request_number(&exec->request, FIELD_STDIN_OPEN, 0)) result = make_pipe(&exec->in.fd, &in, 1);
     if (result == 0 && !exec->discard) result = make_pipe(&exec->out.source.fd, &out, 0);
   }
+  const struct monitor *monitor = exec->monitor;
+  if (result == 0) result = stdio_give(monitor, in);
+  if (result == 0) result = stdio_give(monitor, out);
+  if (result == 0) result = stdio_give(monitor, err);
   if (result < 0) return fail(failure, "spawn", -result, "pipes");
   if (!exec->discard && (exec->output = calloc(1, sizeof *exec->output)) == NULL) return fail(failure, "spawn", ENOMEM, "exec");
   char **argv = request_list(&exec->request, FIELD_RUNTIME_ARGV);
@@ -278,7 +282,13 @@ static int run_runtime(struct exec *exec, struct failure *failure) {
     free(argv);
     return fail(failure, "request", EINVAL, "exec wants a runtime and a pid file");
   }
-  struct spawn what = {.argv = argv, .env = runtime_environment, .in = in, .out = out, .err = err};
+  struct spawn what = {
+      .argv = argv,
+      .env = runtime_environment,
+      .in = stdio_or_null(monitor, in),
+      .out = stdio_or_null(monitor, out),
+      .err = stdio_or_null(monitor, err),
+  };
   pid_t pid = spawn(&what, failure);
   free(argv);
   if (pid < 0) return pid;

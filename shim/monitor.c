@@ -165,7 +165,12 @@ void monitor_go(struct monitor *monitor) {
     give_up(monitor, &failure, -1);
   }
   struct spawn what = {
-      .argv = argv, .env = runtime_environment, .in = monitor->child_in, .out = monitor->child_out, .err = monitor->child_err};
+      .argv = argv,
+      .env = runtime_environment,
+      .in = stdio_or_null(monitor, monitor->child_in),
+      .out = stdio_or_null(monitor, monitor->child_out),
+      .err = stdio_or_null(monitor, monitor->child_err),
+  };
   pid_t pid = spawn(&what, &failure);
   free(argv);
   stdio_close_child_ends(monitor);

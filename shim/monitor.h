@@ -20,6 +20,7 @@
 #include "log.h"
 #include "loop.h"
 #include "output.h"
+#include "userns.h"
 
 #define CLIENTS_MAX 128
 #define CLIENT_FRAME_MAX 65536u
@@ -85,6 +86,7 @@ struct monitor {
   const char *pid_file;
   const char *console;
   bool tty, stdin_open, stdin_once;
+  struct userns userns; /* fd -1: the host's */
   struct log log;
   struct client clients[CLIENTS_MAX];
   struct source listener;
@@ -95,6 +97,7 @@ struct monitor {
   bool stdin_closed, paused, terminal_wants_room;
   struct pipe_out out, err;
   int child_in, child_out, child_err; /* the container's ends, until the runtime has them */
+  int null;                           /* stands for the streams that there are not, of its execs too */
   struct timer resume, drain, delete_limit, linger;
 
   struct child runtime, init, deleter;
@@ -128,6 +131,10 @@ extern char **runtime_environment;
 
 /* ---- stdio.c ---- */
 int stdio_open(struct monitor *monitor, struct failure *failure);
+/* A pipe's end is given to the container's root, who may then open it by name and give it to the container's users. */
+int stdio_give(const struct monitor *monitor, int fd);
+/* That stream for a program of the container's, or its null device. */
+int stdio_or_null(const struct monitor *monitor, int fd);
 void stdio_close_child_ends(struct monitor *monitor);
 /* The runtime is through: take the terminal, begin to read. */
 int stdio_begin(struct monitor *monitor, struct failure *failure);

@@ -1,8 +1,10 @@
 #include "mountplan.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -15,6 +17,7 @@
 #include "frame.h"
 #include "liveview.h"
 #include "overlay.h"
+#include "userns.h"
 #include "within.h"
 
 #define WORDS_MAX (LOWERS_MAX + 5)
@@ -116,9 +119,61 @@ static int split_words(const struct field *field, char **words) {
   return count;
 }
 
-static int apply(char **words, int count, const char **path) {
+/* Inside a tree that is shown under other ids only one of those can make a folder. */
+static int make_folder_as(const struct userns *userns, char *path, const char *mode_text) {
+  int result = make_folder(path, mode_text);
+  if (result != -EOVERFLOW || userns == NULL) return result;
+  result = userns_act_as_root(userns);
+  if (result == 0) result = make_folder(path, mode_text);
+  int back = userns_act_as_root(NULL);
+  return result < 0 ? result : back;
+}
+
+/* What is made in the work folder while it is mounted is made by who mounts it: that must be one of the container's users. */
+static int mount_overlay(const struct userns *userns, const struct overlay *what) {
+  if (userns == NULL) return overlay_mount(what);
+  int result = userns_act_as_root(userns);
+  if (result == 0) result = overlay_mount(what);
+  int back = userns_act_as_root(NULL);
+  return result < 0 ? result : back;
+}
+
+static int make_target(char *target, mode_t type) {
+  if (S_ISDIR(type)) return make_folder(target, "0755");
+  fd_scoped int file = open(target, O_CREAT | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+  return file < 0 ? -errno : 0;
+}
+
+static int bind_mapped(const struct userns *userns, const char *source, char *target) {
+  struct stat facts;
+  if (userns == NULL) return -EINVAL;
+  if (stat(source, &facts) != 0) return -errno;
+  int result = make_target(target, facts.st_mode);
+  return result < 0 ? result : overlay_bind_mapped(source, target, userns->fd);
+}
+
+static int graft(const char *pid, const char *source, char *target) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%.20s/ns/mnt", pid);
+  fd_scoped int other = open(path, O_RDONLY | O_CLOEXEC);
+  fd_scoped int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  fd_scoped int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (other < 0 || own < 0 || here < 0) return -errno;
+  int result = make_folder(target, "0755");
+  if (result == 0) result = overlay_graft(other, own, source, target);
+  /* Entering a mount namespace changes the working folder to its root. */
+  if (fchdir(here) != 0) return -errno;
+  return result;
+}
+
+static int apply(char **words, int count, const struct userns *userns, const char **path) {
   *path = count > 1 ? words[1] : "";
-  if (strcmp(words[0], "mkdir") == 0 && count == 3) return make_folder(words[1], words[2]);
+  if (strcmp(words[0], "mkdir") == 0 && count == 3) return make_folder_as(userns, words[1], words[2]);
+  if (strcmp(words[0], "idmap") == 0 && count == 3) return bind_mapped(userns, words[1], words[2]);
+  if (strcmp(words[0], "graft") == 0 && count == 4) {
+    *path = words[3];
+    return graft(words[1], words[2], words[3]);
+  }
   if (strcmp(words[0], "bind") == 0 && count == 4) {
     *path = words[2];
     return mount_bind(words[1], words[2], words[3]);
@@ -137,12 +192,12 @@ static int apply(char **words, int count, const char **path) {
   }
   if (strcmp(words[0], "overlay") == 0 && count >= 6) {
     struct overlay what = {words[1], words[2], words[3], words[4], words + 5, (size_t)count - 5};
-    return overlay_mount(&what);
+    return mount_overlay(userns, &what);
   }
   return -EINVAL;
 }
 
-int mounts_apply(const struct request *request, struct failure *failure) {
+int mounts_apply(const struct request *request, const struct userns *userns, struct failure *failure) {
   char *words[WORDS_MAX + 1];
   int number = 0;
   for (size_t i = 0; i < request->count; i++) {
@@ -151,7 +206,7 @@ int mounts_apply(const struct request *request, struct failure *failure) {
     number++;
     int count = split_words(field, words);
     const char *path = "";
-    int result = count < 0 ? count : apply(words, count, &path);
+    int result = count < 0 ? count : apply(words, count, userns, &path);
     if (result < 0) return fail(failure, "mount", -result, "mount plan, operation %d (%.20s %.400s)", number, words[0], path);
   }
   return 0;
@@ -166,6 +221,8 @@ void mounts_undo(const struct request *request) {
     const char *target = NULL;
     if (count >= 6 && strcmp(words[0], "overlay") == 0) target = words[1];
     if (count == 4 && strcmp(words[0], "bind") == 0) target = words[2];
+    if (count == 3 && strcmp(words[0], "idmap") == 0) target = words[2];
+    if (count == 4 && strcmp(words[0], "graft") == 0) target = words[3];
     if (count == 6 && strcmp(words[0], "mount") == 0) target = words[3];
     if (target != NULL) umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
   }

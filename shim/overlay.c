@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +26,9 @@ enum {
   MOUNT_CLOSES_ON_EXEC = 1,
   MOVE_FROM_EMPTY_PATH = 4,
   AT_WHOLE_TREE = 0x8000,
+  AT_PATH_IS_EMPTY = 0x1000,
+  TREE_CLONE = 1,
+  ATTRIBUTE_IDMAP = 0x00100000,
 };
 struct mount_attributes {
   uint64_t set, clear, propagation, user_namespace;
@@ -38,6 +42,30 @@ int overlay_set_attributes(const char *target, unsigned long ms_flags) {
   if (ms_flags & MS_NOEXEC) attributes.set |= 8;
   long result = syscall(SYS_mount_setattr, AT_FDCWD, target, AT_WHOLE_TREE, &attributes, sizeof attributes);
   return result == 0 ? 0 : -errno;
+}
+
+static int attach(int tree, const char *target) {
+  return syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_FROM_EMPTY_PATH) == 0 ? 0 : -errno;
+}
+
+static int clone_tree(const char *source) {
+  int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source, TREE_CLONE | O_CLOEXEC);
+  return tree < 0 ? -errno : tree;
+}
+
+int overlay_bind_mapped(const char *source, const char *target, int user_namespace) {
+  fd_scoped int tree = clone_tree(source);
+  if (tree < 0) return tree;
+  struct mount_attributes attributes = {.set = ATTRIBUTE_IDMAP, .user_namespace = (uint64_t)user_namespace};
+  if (syscall(SYS_mount_setattr, tree, "", AT_PATH_IS_EMPTY, &attributes, sizeof attributes) != 0) return -errno;
+  return attach(tree, target);
+}
+
+int overlay_graft(int other, int own, const char *source, const char *target) {
+  if (setns(other, CLONE_NEWNS) != 0) return -errno;
+  fd_scoped int tree = clone_tree(source);
+  if (setns(own, CLONE_NEWNS) != 0) return -errno;
+  return tree < 0 ? tree : attach(tree, target);
 }
 
 static int set_string(int context, const char *key, const char *value) {
@@ -94,7 +122,7 @@ static int mount_by_context(const struct overlay *what, int *holders) {
   if (result < 0) return result;
   fd_scoped int made = (int)syscall(SYS_fsmount, context, MOUNT_CLOSES_ON_EXEC, 0);
   if (made < 0) return -errno;
-  return syscall(SYS_move_mount, made, "", AT_FDCWD, what->target, MOVE_FROM_EMPTY_PATH) == 0 ? 0 : -errno;
+  return attach(made, what->target);
 }
 
 static int append(char *text, size_t size, const char *piece) {

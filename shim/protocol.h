@@ -102,5 +102,9 @@ enum field_tag {
   FIELD_TIME_NS = 44,
   FIELD_STARTED_NS = 45,
   FIELD_STATE = 46, /* starting, running or exited */
+  FIELD_NEW_USERNS = 47, /* MONITOR: a user namespace, which the network namespace belongs to */
+  FIELD_UID_MAP = 48,    /* START: gives the slot's user namespace its ids, making one where there is none yet */
+  FIELD_GID_MAP = 49,
+  FIELD_USERNS = 50,  /* MONITOR, START: path of another container's, to be shared */
   FIELD_BUILTIN = 60, /* RUN: one of the shim's own programs, see builtin.h; ARGV are its arguments */
 };

@@ -65,7 +65,7 @@ static int prepare_program(void *context, struct failure *failure) {
   const char *cwd = request_text(request, FIELD_CWD);
   int result = netns == NULL ? 0 : enter_netns(netns, failure);
   if (result == 0 && (tree != NULL || request_has(request, FIELD_MOUNT))) result = mounts_make_private(failure);
-  if (result == 0) result = mounts_apply(request, failure);
+  if (result == 0) result = mounts_apply(request, NULL, failure);
   if (result == 0 && tree != NULL) result = enter_tree(request, tree, failure);
   if (result == 0 && cwd != NULL && chdir(cwd) != 0) result = fail(failure, "spawn", errno, "chdir %s", cwd);
   return result;

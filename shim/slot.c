@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -43,15 +44,59 @@ static int prepare_network(void) {
   return bring_loopback_up();
 }
 
-static int become_slot(const struct request *request, struct failure *failure) {
+/* Makes the namespaces that must be there before the container is known; `user` stays -1 where none was asked for. */
+static int make_namespaces(const struct request *request, int *user, struct failure *failure) {
+  bool has_network = request_number(request, FIELD_NEW_NETNS, 0) != 0;
+  fd_scoped int network = -1;
+  int result = 0;
+  const char *shared = request_text(request, FIELD_USERNS);
+  if (shared != NULL) {
+    *user = open(shared, O_RDONLY | O_CLOEXEC);
+    if (*user < 0) return fail(failure, "spawn", errno, "user namespace %s", shared);
+  }
+  if (shared != NULL || request_number(request, FIELD_NEW_USERNS, 0)) {
+    result = userns_make(user, has_network ? &network : NULL, failure);
+    if (result == 0 && has_network && setns(network, CLONE_NEWNET) != 0) result = fail(failure, "spawn", errno, "setns");
+  } else if (has_network && unshare(CLONE_NEWNET) != 0) {
+    result = fail(failure, "spawn", errno, "cannot make a network namespace");
+  }
+  if (result < 0 || !has_network) return result;
+  result = prepare_network();
+  return result < 0 ? fail(failure, "spawn", -result, "lo") : 0;
+}
+
+static int become_slot(const struct request *request, int *user, struct failure *failure) {
   if (setsid() < 0) return fail(failure, "spawn", errno, "setsid");
   if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return fail(failure, "spawn", errno, "subreaper");
   prctl(PR_SET_NAME, "slipway-monitor");
   title_set("slipway-monitor (waiting)");
-  if (!request_number(request, FIELD_NEW_NETNS, 0)) return 0;
-  if (unshare(CLONE_NEWNET) != 0) return fail(failure, "spawn", errno, "cannot make a network namespace");
-  int result = prepare_network();
-  return result < 0 ? fail(failure, "spawn", -result, "lo") : 0;
+  return make_namespaces(request, user, failure);
+}
+
+/* The container's user namespace, with its ids, from now on also a file `userns` in the working folder for the runtime. */
+static int take_userns(const struct request *start, struct userns *userns, struct failure *failure) {
+  const char *uid_map = request_text(start, FIELD_UID_MAP);
+  const char *gid_map = request_text(start, FIELD_GID_MAP);
+  const char *shared = request_text(start, FIELD_USERNS);
+  int result = 0;
+  if (shared != NULL) {
+    fd_close(&userns->fd);
+    userns->fd = open(shared, O_RDONLY | O_CLOEXEC);
+    if (userns->fd < 0) return fail(failure, "spawn", errno, "user namespace %s", shared);
+  } else if (uid_map != NULL && gid_map != NULL) {
+    if (userns->fd < 0) result = userns_make(&userns->fd, NULL, failure);
+    if (result == 0) result = userns_map(userns->fd, uid_map, gid_map, failure);
+  } else {
+    fd_close(&userns->fd);
+    return 0;
+  }
+  if (result == 0) result = userns_find_root(userns, failure);
+  if (result < 0) return result;
+  char source[32];
+  snprintf(source, sizeof source, "/proc/self/fd/%d", userns->fd);
+  fd_scoped int file = open("userns", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+  if (file < 0 || mount(source, "userns", NULL, MS_BIND, NULL) != 0) return fail(failure, "mount", errno, "userns");
+  return 0;
 }
 
 static void show_title(const char *id) {
@@ -70,7 +115,7 @@ static void read_request(struct monitor *monitor) {
 }
 
 static void clear(struct monitor *monitor) {
-  monitor->terminal = monitor->console_listener = -1;
+  monitor->terminal = monitor->console_listener = monitor->null = monitor->userns.fd = -1;
   monitor->child_in = monitor->child_out = monitor->child_err = -1;
   monitor->oom.fd = monitor->listener.fd = monitor->in.fd = monitor->out.source.fd = monitor->err.source.fd = -1;
   monitor->out.monitor = monitor->err.monitor = monitor;
@@ -87,7 +132,8 @@ static int prepare(struct monitor *monitor, int client, struct failure *failure)
   /* The folder is our working folder: its sockets have short names, whatever the path. */
   if (chdir(folder) != 0) return fail(failure, "spawn", errno, "%s", folder);
   int result = mounts_make_private(failure);
-  if (result == 0) result = mounts_apply(start, failure);
+  if (result == 0) result = take_userns(start, &monitor->userns, failure);
+  if (result == 0) result = mounts_apply(start, monitor->userns.fd < 0 ? NULL : &monitor->userns, failure);
   bool memory = request_number(start, FIELD_LOG_MEMORY, 0) != 0;
   if (result == 0)
     result = log_open(&monitor->log, memory ? NULL : request_text(start, FIELD_LOG_DIR),
@@ -111,7 +157,9 @@ static int prepare(struct monitor *monitor, int client, struct failure *failure)
 
 int become_monitor(int client, const struct request *request) {
   struct failure failure = {0};
-  if (become_slot(request, &failure) < 0) return send_failure(client, &failure, -1) < 0 ? 1 : 2;
+  static struct monitor monitor;
+  clear(&monitor);
+  if (become_slot(request, &monitor.userns.fd, &failure) < 0) return send_failure(client, &failure, -1) < 0 ? 1 : 2;
   struct reply reply;
   reply_begin(&reply, FRAME_READY);
   reply_number(&reply, FIELD_PID, (uint64_t)getpid());
@@ -121,8 +169,6 @@ int become_monitor(int client, const struct request *request) {
   char *payload = NULL;
   uint32_t length;
   if (frame_receive(client, &type, &payload, &length, FRAME_MAX) <= 0) return 0; /* the slot was not needed */
-  static struct monitor monitor;
-  clear(&monitor);
   if (type != FRAME_START || request_parse(&monitor.start, payload, length) < 0) {
     fail(&failure, "request", EBADMSG, "a slot wants a start");
     return send_failure(client, &failure, -1) < 0 ? 1 : 2;

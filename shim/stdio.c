@@ -6,6 +6,7 @@
 #include "fail.h"
 #include "fd.h"
 #include "monitor.h"
+#include "null.h"
 
 #define RESUME_NS 1000000000u
 
@@ -15,6 +16,15 @@ static int make_pipe(int *here, int *there, int ours) {
   *here = ends[ours];
   *there = ends[1 - ours];
   return fd_set_nonblocking(*here, true);
+}
+
+int stdio_give(const struct monitor *monitor, int fd) {
+  if (monitor->userns.fd < 0 || fd < 0) return 0;
+  return fchown(fd, monitor->userns.root_uid, monitor->userns.root_gid) == 0 ? 0 : -errno;
+}
+
+int stdio_or_null(const struct monitor *monitor, int fd) {
+  return fd < 0 ? monitor->null : fd;
 }
 
 void stdio_close_child_ends(struct monitor *monitor) {
@@ -150,6 +160,12 @@ int stdio_open(struct monitor *monitor, struct failure *failure) {
     if (result == 0) result = make_pipe(&monitor->out.source.fd, &monitor->child_out, 0);
   }
   if (result == 0) result = make_pipe(&monitor->err.source.fd, &monitor->child_err, 0);
+  if (result == 0) result = stdio_give(monitor, monitor->child_in);
+  if (result == 0) result = stdio_give(monitor, monitor->child_out);
+  if (result == 0) result = stdio_give(monitor, monitor->child_err);
+  if (result == 0) result = monitor->null = null_open();
+  if (result < 0) return fail(failure, "spawn", -result, "pipes");
+  result = 0;
   monitor->in.owner = monitor;
   monitor->in.ready = on_input_ready;
   monitor->resume = (struct timer){.owner = monitor, .fire = on_resume};

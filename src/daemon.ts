@@ -32,6 +32,10 @@ export interface DaemonOptions {
   readonly bip?: string;
   readonly mtu: number;
   readonly cgroupParent?: string;
+  /** `--userns-remap`: whose ids the containers' users have on the host. */
+  readonly usernsRemap?: string;
+  /** `--init`: containers that say nothing get an init. */
+  readonly init: boolean;
   /** `--default-ulimit`. */
   readonly defaultUlimits: readonly Ulimit[];
   /** `--cdi-spec-dir`: folders of CDI specifications. */
@@ -92,6 +96,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     machine: host.machine,
     mtu: options.mtu,
     warmSlots: 8,
+    mapsUsers: options.usernsRemap !== undefined,
     ...(options.bip !== undefined && { bridgeAddress: options.bip }),
     ...(options.bridge !== undefined && { bridgeName: options.bridge }),
   });
@@ -107,6 +112,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     defaultUlimits: options.defaultUlimits,
     cdiFolders: options.cdiFolders,
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
+    ...(options.usernsRemap !== undefined && { usernsRemap: options.usernsRemap }),
   });
   const server = openServer({ ...options, host, images, networks, containers, log });
   const close = async (): Promise<void> => {

@@ -25,6 +25,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   "exec-root": { kind: "text" },
   group: { kind: "text" },
   hosts: { flag: "host", kind: "texts" },
+  init: { kind: "boolean" },
   "insecure-registries": { flag: "insecure-registry", kind: "texts" },
   labels: { flag: "label", kind: "texts" },
   "log-driver": { kind: "text" },
@@ -41,6 +42,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   tlscert: { kind: "text" },
   tlskey: { kind: "text" },
   tlsverify: { kind: "boolean" },
+  "userns-remap": { kind: "text" },
 };
 
 /** Several values that Docker takes from both places. */

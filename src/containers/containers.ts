@@ -5,7 +5,16 @@ import type { EventSink } from "#core/event";
 import type { Log } from "#core/log";
 import type { ContainerDefaults, Healthcheck, Platform } from "#core/oci";
 import type { Reference } from "#core/reference";
-import type { CpuCounters, GroupCounters, Host, InterfaceCounters, OutputChunk, StreamName, TerminalSize } from "#host";
+import type {
+  CpuCounters,
+  GroupCounters,
+  Host,
+  IdMapping,
+  InterfaceCounters,
+  OutputChunk,
+  StreamName,
+  TerminalSize,
+} from "#host";
 import type { Images, RootChange } from "#images";
 import type { Endpoint, Networks, PortRequest } from "#networks";
 
@@ -277,6 +286,8 @@ export interface Container {
   readonly execIds: readonly string[];
   /** The file of Docker's JSON lines; empty when none is written. */
   readonly logPath: string;
+  /** The ids that are its own, of `--userns auto`. */
+  readonly userMapping?: IdMapping;
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string };
 }
 

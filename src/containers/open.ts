@@ -17,6 +17,7 @@ import { kill } from "./life/kill.ts";
 import { Locks } from "./locks.ts";
 import { logs } from "./logs/logs.ts";
 import { pause, unpause } from "./life/pause.ts";
+import { autoPool, remapMapping } from "./life/remap.ts";
 import { reconcile } from "./life/reconcile.ts";
 import { prune, remove } from "./life/remove.ts";
 import { rename } from "./life/rename.ts";
@@ -41,13 +42,16 @@ import { within } from "./life/within.ts";
 
 /** Opens the room and reconciles: takes up the containers that run, records the ends of those that do not, cleans up after a crash. */
 export async function openContainers(options: ContainersOptions): Promise<Containers> {
-  const room = openRoom(options);
+  const room = openRoom(options, {
+    remapped: options.usernsRemap === undefined ? undefined : await remapMapping(options.usernsRemap),
+    idPool: await autoPool(),
+  });
   await reconcile(room);
   room.restarts.begin();
   return containersOf(room);
 }
 
-function openRoom(options: ContainersOptions): Room {
+function openRoom(options: ContainersOptions, ids: Pick<Room, "remapped" | "idPool">): Room {
   const { database, paths } = options.host;
   mkdirSync(join(paths.execRoot, "containers"), { recursive: true, mode: 0o711 });
   mkdirSync(viewFolder(paths), { recursive: true, mode: 0o700 });
@@ -56,6 +60,7 @@ function openRoom(options: ContainersOptions): Room {
   const store = new Store(database);
   const room: Room = {
     ...options,
+    ...ids,
     onUnexpected,
     closing: false,
     healthWatches: new Map(),

@@ -1,4 +1,5 @@
-import type { Monitor } from "#host";
+import type { IdMapping, Monitor } from "#host";
+import type { IdPool } from "./config/id-mapping.ts";
 import type { Background } from "./background.ts";
 import type { ContainersOptions } from "./containers.ts";
 import type { Forwarders } from "./logs/forward/forwarders.ts";
@@ -26,6 +27,10 @@ export interface Room extends ContainersOptions {
   readonly seccompPrograms: SeccompPrograms;
   /** Reads what the containers use, for all who watch. */
   readonly sampler: Sampler;
+  /** Who the containers' users are for the host: `--userns-remap`. */
+  readonly remapped: IdMapping | undefined;
+  /** Where `--userns auto` takes its ids. */
+  readonly idPool: IdPool;
   /** Cleaning that nobody has to wait for. */
   readonly background: Background;
   /** The monitors of containers that run, by container. */

@@ -7,7 +7,7 @@ import type { Event, EventSink } from "#core/event";
 import type { CountersReader } from "./counters/group-reader.ts";
 import type { TrafficReader } from "./counters/interfaces.ts";
 import type { MachineTime } from "./counters/machine-time.ts";
-import type { Shim } from "./shim/shim-types.ts";
+import type { Shim, UserNamespace } from "./shim/shim-types.ts";
 
 export type * from "./shim/shim-types.ts";
 export { StartFailure } from "./shim/shim-types.ts";
@@ -136,6 +136,12 @@ export interface Machine {
   readonly seccomp: boolean;
   readonly apparmor: boolean;
   readonly userNamespaces: boolean;
+  /** Whether overlayfs takes idmapped layers: Linux 5.19 and newer. */
+  readonly idmappedLayers: boolean;
+  /** SELinux is on. */
+  readonly selinux: boolean;
+  /** The user namespace of a process, to be shared with it; undefined when it is the daemon's own. Fault `notFound` without such a process. */
+  userNamespaceOf(pid: number): Extract<UserNamespace, { kind: "shared" }> | undefined;
   readonly ipv4Forwarding: boolean;
   /** Folders of /sys that count how often a processor was too hot; they tell containers what others compute. */
   readonly throttleFolders: readonly string[];

@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
+import { Fault } from "#core/fault";
 import { openTraffic } from "./counters/interfaces.ts";
 import { parseMachineTime } from "./counters/machine-time.ts";
-import type { Machine, Shim } from "./host.ts";
+import type { IdRange, Machine, Shim } from "./host.ts";
 import { listProcesses } from "./processes.ts";
 import { isProcessDeafTo } from "./signal-masks.ts";
 
@@ -29,6 +30,9 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     seccomp: existsSync("/proc/sys/kernel/seccomp/actions_avail"),
     apparmor: readIfThere("/sys/module/apparmor/parameters/enabled")?.trim() === "Y",
     userNamespaces: existsSync("/proc/self/ns/user"),
+    idmappedLayers: isAtLeast(release(), 5, 19),
+    selinux: existsSync("/sys/fs/selinux/enforce"),
+    userNamespaceOf,
     throttleFolders: findThrottleFolders("/sys/devices/system/cpu"),
     get ipv4Forwarding() {
       return readIfThere("/proc/sys/net/ipv4/ip_forward")?.trim() === "1";
@@ -39,6 +43,31 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     isDeafTo: isProcessDeafTo,
     ps: async (args, pids) => await listProcesses(shim, args, pids),
   };
+}
+
+function isAtLeast(version: string, major: number, minor: number): boolean {
+  const [first = 0, second = 0] = version.split(/[.-]/).map(Number);
+  return first > major || (first === major && second >= minor);
+}
+
+function userNamespaceOf(pid: number): ReturnType<Machine["userNamespaceOf"]> {
+  const path = `/proc/${pid}/ns/user`;
+  try {
+    if (readlinkSync(path) === readlinkSync("/proc/self/ns/user")) return undefined;
+    const ranges = (name: string): IdRange[] => parseIdMap(readFileSync(`/proc/${pid}/${name}`, "utf8"));
+    return { kind: "shared", path, mapping: { uids: ranges("uid_map"), gids: ranges("gid_map") } };
+  } catch (error) {
+    throw new Fault("notFound", `there is no process ${pid}`, { cause: error });
+  }
+}
+
+/** The lines of uid_map and gid_map, user_namespaces(7). */
+function parseIdMap(text: string): IdRange[] {
+  return [...text.matchAll(/^\s*(\d+)\s+(\d+)\s+(\d+)$/gm)].map(([, inside, outside, size]) => ({
+    inside: Number(inside),
+    outside: Number(outside),
+    size: Number(size),
+  }));
 }
 
 /** Of the processors that the kernel knows, those that have one; virtual ones have none. */

@@ -55,14 +55,33 @@ async function place(
   const { containerId, containerName } = request;
   const record = { containerId, containerName, endpointId: newId(), network };
   if (network.driver !== "bridge") {
-    const pool = network.driver === "host" ? wiring.hostSlots : wiring.lonelySlots;
-    return { slot: undo.use(await pool.take(signal)), record };
+    return { slot: undo.use(await takeSlot(wiring, network, request, signal)), record };
   }
-  const warm = await wiring.bridgeSlots.take(signal);
+  const warm = await takeEndpoint(wiring, request, signal);
   undo.defer(async () => await discardEndpoint(wiring, warm));
   // Its subnet may have been chosen only now.
   const onBridge = { ...record, network: wiring.bridge.network };
   return { slot: warm.slot, record: await placeOnBridge(wiring, onBridge, warm, request, undo) };
+}
+
+async function takeSlot(
+  { hostSlots, lonelySlots, mappedLonelySlots, makeSlotIn }: Wiring,
+  { driver }: Network,
+  { userNamespace }: AttachRequest,
+  signal: AbortSignal,
+): Promise<MonitorSlot> {
+  if (driver === "host") return await hostSlots.take(signal);
+  if (userNamespace?.kind === "shared") return await makeSlotIn(userNamespace.path);
+  return await (userNamespace === undefined ? lonelySlots : mappedLonelySlots).take(signal);
+}
+
+async function takeEndpoint(
+  { bridgeSlots, mappedBridgeSlots, makeEndpointIn }: Wiring,
+  { userNamespace }: AttachRequest,
+  signal: AbortSignal,
+): Promise<WarmEndpoint> {
+  if (userNamespace?.kind === "shared") return await makeEndpointIn(userNamespace.path);
+  return await (userNamespace === undefined ? bridgeSlots : mappedBridgeSlots).take(signal);
 }
 
 async function placeOnBridge(

@@ -1,7 +1,7 @@
 /** The door of `networks/`: networks, endpoints, address pools, published ports, firewall ruleset. */
 import type { Clock } from "#core/clock";
 import type { EventSink } from "#core/event";
-import type { Database, Machine, MonitorSlot, Paths, Shim } from "#host";
+import type { Database, Machine, MonitorSlot, Paths, Shim, UserNamespace } from "#host";
 
 /** A network as `docker network inspect` shows it. */
 export interface Network {
@@ -58,6 +58,8 @@ export interface AttachRequest {
   readonly containerName: string;
   readonly mode: Exclude<NetworkMode, { readonly kind: "container" }>;
   readonly ports: readonly PortRequest[];
+  /** The container's user namespace, which its network namespace then belongs to. */
+  readonly userNamespace?: UserNamespace;
 }
 
 /** A prepared process slot for a container with its network in place. Disposed before the container starts, everything is undone. */
@@ -104,6 +106,8 @@ export interface NetworksOptions {
   /** Name of the default bridge; derived from the instance when undefined. */
   readonly bridgeName?: string;
   readonly mtu: number;
+  /** Whether most containers have user namespaces: their slots are then the ones kept ready. */
+  readonly mapsUsers?: boolean;
   /** Warm slots kept ready. */
   readonly warmSlots: number;
 }

@@ -1,4 +1,5 @@
-import type { MonitorSlot } from "#host";
+import assert from "node:assert/strict";
+import type { MonitorSlot, SlotNamespaces } from "#host";
 import { attach } from "./attach.ts";
 import { DefaultBridge } from "./default-bridge.ts";
 import { Departures } from "./departures.ts";
@@ -58,9 +59,17 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
   }));
   const departures = new Departures(programs, (address) => bridge.freeAddress(address));
   const workshop = { shim, programs, bridge, firewall, departures, names };
-  const bare = (newNetns: boolean, target: number): WarmPool<MonitorSlot> =>
+  const { warmSlots, mapsUsers = false } = options;
+  const onBridge = (newUserns: boolean): WarmPool<WarmEndpoint> =>
+    new WarmPool<WarmEndpoint>({
+      prepare: async (count) => await prepareEndpoints({ ...workshop, users: { newUserns } }, count),
+      discard: async (warm) => await discardEndpoint(workshop, warm),
+      target: newUserns === mapsUsers ? warmSlots : 0,
+      batch: slotBatch,
+    });
+  const bare = (namespaces: SlotNamespaces, target: number): WarmPool<MonitorSlot> =>
     new WarmPool({
-      prepare: async (count) => await prepareSlots(shim, newNetns, count),
+      prepare: async (count) => await prepareSlots(shim, namespaces, count),
       discard: async (slot) => await slot[Symbol.asyncDispose](),
       target,
       batch: slotBatch,
@@ -74,14 +83,17 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     departures,
     ports: new PortHolds(await ephemeralRange(programs)),
     held: new Map(),
-    bridgeSlots: new WarmPool<WarmEndpoint>({
-      prepare: async (count) => await prepareEndpoints(workshop, count),
-      discard: async (warm) => await discardEndpoint(workshop, warm),
-      target: options.warmSlots,
-      batch: slotBatch,
-    }),
-    lonelySlots: bare(true, options.warmSlots),
-    hostSlots: bare(false, Math.ceil(options.warmSlots / 2)),
+    bridgeSlots: onBridge(false),
+    mappedBridgeSlots: onBridge(true),
+    lonelySlots: bare({ newNetns: true }, mapsUsers ? 0 : warmSlots),
+    mappedLonelySlots: bare({ newNetns: true, newUserns: true }, mapsUsers ? warmSlots : 0),
+    makeSlotIn: async (userns) => await shim.prepareMonitor({ newNetns: true, userns }),
+    makeEndpointIn: async (userns) => {
+      const [made] = await prepareEndpoints({ ...workshop, users: { userns } }, 1);
+      assert(made !== undefined);
+      return made;
+    },
+    hostSlots: bare({ newNetns: false }, Math.ceil(warmSlots / 2)),
   };
 }
 
@@ -112,8 +124,10 @@ function shownEndpoints({ records }: Wiring, networkId: string): ReturnType<Netw
 }
 
 async function close(wiring: Wiring): Promise<void> {
-  const { bridgeSlots, lonelySlots, hostSlots, departures, held, bridge, firewall } = wiring;
-  await Promise.all([bridgeSlots, lonelySlots, hostSlots].map(async (pool) => await pool.close()));
+  const { bridgeSlots, lonelySlots, hostSlots, mappedBridgeSlots, mappedLonelySlots } = wiring;
+  const { departures, held, bridge, firewall } = wiring;
+  const pools = [bridgeSlots, lonelySlots, hostSlots, mappedBridgeSlots, mappedLonelySlots];
+  await Promise.all(pools.map(async (pool) => await pool.close()));
   await departures.close();
   for (const holds of held.values()) await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));
   held.clear();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Fault } from "#core/fault";
-import type { MonitorSlot, Shim } from "#host";
+import type { MonitorSlot, Shim, SlotNamespaces } from "#host";
 import type { DefaultBridge } from "./default-bridge.ts";
 import type { Departures } from "./departures.ts";
 import type { Firewall } from "./firewall.ts";
@@ -24,6 +24,8 @@ export interface EndpointWorkshop {
   readonly firewall: Firewall;
   readonly departures: Departures;
   readonly names: InstanceNames;
+  /** What the slots have beside their network namespaces. */
+  readonly users: Omit<SlotNamespaces, "newNetns">;
 }
 
 /**
@@ -60,7 +62,7 @@ async function prepareOn(workshop: EndpointWorkshop, count: number): Promise<War
   const places = (await takeAddresses(workshop, count)).map((address) => ({ address, link: names.newLink() }));
   // The stack runs backwards: first the namespaces go, then the addresses wait for their links to be gone.
   for (const { link, address } of places) undo.defer(() => departures.add(link, address));
-  const slots = await prepareSlots(shim, true, places.length);
+  const slots = await prepareSlots(shim, { ...workshop.users, newNetns: true }, places.length);
   const made = places.map(({ address, link }, index) => {
     const slot = slots[index];
     assert(slot !== undefined);

@@ -26,12 +26,12 @@ export async function reconcile(wiring: Wiring, names: InstanceNames, running: R
 }
 
 async function removeStrayLinks(
-  { records, bridgeSlots, departures, programs }: Wiring,
+  { records, bridgeSlots, mappedBridgeSlots, departures, programs }: Wiring,
   names: InstanceNames,
 ): Promise<void> {
   const needed = new Set([
     ...records.endpoints().map(({ place }) => place?.link),
-    ...bridgeSlots.ready.map(({ link }) => link),
+    ...[...bridgeSlots.ready, ...mappedBridgeSlots.ready].map(({ link }) => link),
   ]);
   const strays = [...(await linkNames(programs))].filter(
     (link) => names.isOwnLink(link) && !needed.has(link) && !departures.has(link),

@@ -25,6 +25,12 @@ export interface Wiring {
   readonly bridgeSlots: WarmPool<WarmEndpoint>;
   readonly lonelySlots: WarmPool<MonitorSlot>;
   readonly hostSlots: WarmPool<MonitorSlot>;
+  /** The same for containers with user namespaces of their own. */
+  readonly mappedBridgeSlots: WarmPool<WarmEndpoint>;
+  readonly mappedLonelySlots: WarmPool<MonitorSlot>;
+  /** Slots for a user namespace that is there already. */
+  readonly makeSlotIn: (userns: string) => Promise<MonitorSlot>;
+  readonly makeEndpointIn: (userns: string) => Promise<WarmEndpoint>;
 }
 
 /** What the firewall must do for an endpoint. */

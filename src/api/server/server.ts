@@ -24,6 +24,10 @@ export interface ServerOptions {
   /** Undefined: nobody chose one. */
   readonly logDriver?: LogDriver;
   readonly logOptions: Readonly<Record<string, string>>;
+  /** Whether containers that say nothing of it get an init. */
+  readonly init?: boolean;
+  /** Set when containers have user namespaces unless they ask for none. */
+  readonly usernsRemap?: string;
   /** Folders of CDI specifications. */
   readonly cdiFolders: readonly string[];
   /** Group of the unix sockets; absent: `docker` if there is one. */

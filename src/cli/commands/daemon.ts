@@ -26,6 +26,7 @@ export const daemonFlags = {
   "exec-root": text("Folder of the state that a restart of the machine may forget", { initial: "/run/slipway" }),
   group: text("Group that may use the unix sockets", { short: "G" }),
   host: list("Where to listen: unix:///path or, with TLS, tcp://host:port", { short: "H" }),
+  init: toggle("Give containers that say nothing of it an init: it passes signals on and reaps processes"),
   "insecure-registry": list("Registry (HOST[:PORT] or CIDR) that may be spoken to without TLS", {
     ...registry,
     check: checkRegistryHost,
@@ -53,6 +54,9 @@ export const daemonFlags = {
   tlscert: text("The daemon's certificate", network),
   tlskey: text("The daemon's key", network),
   tlsverify: toggle("Use TLS, and let in only clients with a certificate", network),
+  "userns-remap": text(
+    "User (or user:group) whose subordinate ids the containers' users have on the host; default: a range of the daemon's own",
+  ),
   validate: toggle("Check the settings, and end"),
 } as const;
 
@@ -121,6 +125,8 @@ export function daemonOptions(values: FlagValues<typeof daemonFlags>): DaemonOpt
     cdiFolders:
       values["cdi-spec-dir"].length > 0 ? values["cdi-spec-dir"].map((path) => resolve(path)) : defaultCdiFolders,
     ...(values["cgroup-parent"] !== "" && { cgroupParent: values["cgroup-parent"] }),
+    init: values.init,
+    ...(values["userns-remap"] !== "" && { usernsRemap: values["userns-remap"] }),
     ...(values["log-driver"] !== "" && { logDriver: values["log-driver"] as LogDriver }),
     logOptions: pairsOf(values["log-opt"]),
     labels,

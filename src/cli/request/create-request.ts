@@ -229,7 +229,7 @@ function securityOptions(items: readonly string[]): { options: string[]; unmaske
   let unmasked = false;
   for (const item of items) {
     const [key, value] = item.split(/[=:](.*)/s);
-    if (value === undefined && key !== "no-new-privileges")
+    if (value === undefined && key !== "no-new-privileges" && key !== "writable-cgroups")
       throw new Error(`Invalid --security-opt: ${JSON.stringify(item)}`);
     if (key === "systempaths" && value === "unconfined") unmasked = true;
     else if (key === "seccomp" && value !== "unconfined" && value !== "builtin")

@@ -8,7 +8,7 @@ import { plainSpec } from "../testing/plain-spec.ts";
 
 const bind = { source: "/s", target: "/t", readOnly: false, createSource: true, propagation: "rprivate" as const };
 const port = { protocol: "tcp" as const, containerPort: 80, hostIp: "", hostPort: { first: 0, last: 0 } };
-const facts: CheckFacts = { hardLimit: () => 100, hasCapability: () => false, lowestOomScore: 0 };
+const facts: CheckFacts = { hardLimit: () => 100, hasCapability: () => false, lowestOomScore: 0, selinux: false };
 
 const cases: [Partial<ContainerSpec>, FaultKind, RegExp][] = [
   [{ hostname: "-x" }, "invalid", /^invalid hostname format: -x$/],
@@ -30,8 +30,9 @@ const cases: [Partial<ContainerSpec>, FaultKind, RegExp][] = [
   [{ tmpfs: { "/proc/": "" } }, "invalid", /inside \/proc/],
   [{ binds: [{ ...bind, source: "volume" }] }, "unsupported", /named volumes \(volume\) are not supported yet/],
   [{ tmpfs: { "/t": "size=1m,colour=red" } }, "invalid", /invalid tmpfs option \["colour=red"\]/],
-  [{ securityOptions: ["apparmor=x"] }, "unsupported", /not supported yet/],
-  [{ securityOptions: ["fly"] }, "invalid", /invalid --security-opt/],
+  [{ securityOptions: ["fly=1"] }, "invalid", /^invalid --security-opt 2: "fly=1"$/],
+  [{ namespaces: { ...plainSpec.namespaces, uts: "host" }, hostname: "h" }, "invalid", /hostname and the UTS mode$/],
+  [{ securityOptions: ["fly"] }, "invalid", /^invalid --security-opt 1: "fly"$/],
   [{ logging: { driver: "local", options: { "max-size": "x" } } }, "invalid", /invalid value for log opt 'max-size'/],
   [{ logging: { driver: "local", options: { tag: "x" } } }, "invalid", /^unknown log opt 'tag' for local log driver$/],
   [{ extraHosts: ["db"] }, "invalid", /^bad format for add-host: "db"$/],

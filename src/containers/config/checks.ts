@@ -6,24 +6,25 @@ import type { ContainerSpec } from "../containers.ts";
 import { parseDeviceRule } from "./devices.ts";
 import { parseNetworkMode } from "./network-mode.ts";
 import { checkLogging } from "../logs/check-logging.ts";
-import { refuseNotYet } from "./not-yet.ts";
+import { checkNamespaces } from "./namespaces.ts";
+import { parseSecurityOptions } from "./security-options.ts";
 import { tmpfsMount } from "./spec-mounts.ts";
 import { checkSysctls } from "./sysctls.ts";
 import { checkUlimits, type UlimitFacts } from "./ulimits.ts";
 
 /** What the checks take from the machine. */
-export type CheckFacts = UlimitFacts & Pick<Machine, "lowestOomScore">;
+export type CheckFacts = UlimitFacts & Pick<Machine, "lowestOomScore" | "selinux">;
 
 /** Checks what can be checked of a request without its image; its limits are `settleLimits`' work. Faults: `invalid` in Docker's words, `unsupported` for what is still to come. Answers the warnings. */
 export function checkSpec(spec: ContainerSpec, machine: CheckFacts): string[] {
-  refuseNotYet(spec);
   checkNames(spec);
   if (spec.autoRemove && spec.restart.name !== "no") {
     throw new Fault("invalid", "can't create 'AutoRemove' container with restart policy");
   }
   checkEnv(spec.env);
   checkMounts(spec);
-  checkSecurity(spec.securityOptions);
+  checkNamespaces(spec);
+  checkSecurity(spec, machine);
   checkLogging(spec.logging);
   checkAnnotations(spec.annotations);
   checkResolver(spec);
@@ -33,6 +34,13 @@ export function checkSpec(spec: ContainerSpec, machine: CheckFacts): string[] {
   for (const { permissions } of spec.devices) checkDevicePermissions(permissions);
   for (const entry of spec.extraHosts) parseExtraHost(entry);
   return [...checkOomScore(spec, machine), ...checkUlimits(spec.ulimits, machine), ...checkNetwork(spec)];
+}
+
+function checkSecurity({ securityOptions }: ContainerSpec, { selinux }: Pick<Machine, "selinux">): void {
+  const { labels } = parseSecurityOptions(securityOptions);
+  if (selinux && labels.some((label) => label !== "disable")) {
+    throw new Fault("unsupported", "SELinux labels other than disable are not supported");
+  }
 }
 
 /** `host:ip` or `host=ip`; the ip may be `host-gateway` or an IPv6 address with or without brackets. */
@@ -117,16 +125,6 @@ const replaceableProcFiles = new Set(
     " ",
   ),
 );
-
-function checkSecurity(options: readonly string[]): void {
-  for (const option of options) {
-    if (/^no-new-privileges(?:[:=](?:true|false))?$|^seccomp[:=](?:unconfined|builtin)$/.test(option)) continue;
-    if (/^(?:seccomp|apparmor|label|systempaths|no-new-privileges)(?:[:=]|$)/.test(option)) {
-      throw new Fault("unsupported", `--security-opt ${option.slice(0, 100)} is not supported yet`);
-    }
-    throw new Fault("invalid", `invalid --security-opt 2: ${quote(option)}`);
-  }
-}
 
 /** The runtimes' own annotations change how a container is confined (seccomp programs, hooks, handlers): none may come from a request. */
 function checkAnnotations(annotations: ContainerSpec["annotations"]): void {

@@ -34,6 +34,8 @@ export interface RuntimeProcess {
     readonly permitted: readonly string[];
   };
   readonly noNewPrivileges: boolean;
+  /** A profile that the machine has loaded. */
+  readonly apparmorProfile?: string;
   readonly oomScoreAdj?: number;
   readonly rlimits?: readonly RuntimeRlimit[];
   readonly consoleSize?: { readonly height: number; readonly width: number };
@@ -56,12 +58,21 @@ export interface RuntimeMount {
 export interface RuntimeLinux {
   readonly cgroupsPath: string;
   readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
+  readonly uidMappings?: readonly RuntimeIdRange[];
+  readonly gidMappings?: readonly RuntimeIdRange[];
   readonly resources: RuntimeResources;
   readonly sysctl?: Readonly<Record<string, string>>;
   readonly devices?: readonly RuntimeDevice[];
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
   readonly rootfsPropagation: string;
+}
+
+/** config-linux.md#user-namespace-mappings */
+export interface RuntimeIdRange {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
 }
 
 export interface RuntimeDevice {
@@ -127,8 +138,9 @@ export interface DeviceRule {
 
 export interface SeccompProfile {
   readonly defaultAction: string;
-  readonly defaultErrnoRet: number;
+  readonly defaultErrnoRet?: number;
   readonly architectures: readonly string[];
+  readonly flags?: readonly string[];
   readonly syscalls: readonly SeccompRule[];
 }
 

@@ -25,7 +25,7 @@ export class SeccompPrograms {
    */
   writtenFor(runtimePath: string, profile: string | undefined): string | undefined {
     const isCompiled = Object.keys(this.annotationsFor(runtimePath, profile)).length > 0;
-    return isCompiled ? '{"defaultAction":"SCMP_ACT_ERRNO"}' : profile;
+    return isCompiled && profile !== undefined ? `{"defaultAction":"SCMP_ACT_ERRNO"${flagsOf(profile)}}` : profile;
   }
 
   /** Takes the program over from a container that just started with the profile. */
@@ -39,6 +39,13 @@ export class SeccompPrograms {
     if (this.#programs.size >= mostPrograms) this.#programs.clear();
     this.#programs.set(key, program.toString("base64"));
   }
+}
+
+/** A person's profile may have flags, which are not part of the program. */
+function flagsOf(profile: string): string {
+  if (!profile.includes('"flags":[')) return "";
+  const { flags } = JSON.parse(profile) as { flags?: readonly string[] };
+  return flags === undefined ? "" : `,"flags":${JSON.stringify(flags)}`;
 }
 
 /** sizeof(struct sock_filter) */

@@ -26,7 +26,7 @@ export function seccompProfile(facts: SeccompFacts): SeccompProfile {
   const capabilities = new Set(facts.capabilities);
   const allowed = new Set([
     ...allowedAlways,
-    ...(atLeast(facts.kernelVersion, 4, 8) ? allowedFrom4_8 : []),
+    ...(kernelAtLeast(facts.kernelVersion, 4, 8) ? allowedFrom4_8 : []),
     ...(allowedByArchitecture[facts.architecture] ?? []),
     ...Object.entries(allowedByCapability).flatMap(([capability, names]) =>
       capabilities.has(capability) ? names : [],
@@ -130,7 +130,8 @@ function architecturesOf(architecture: string): string[] {
   }
 }
 
-function atLeast(version: string, major: number, minor: number): boolean {
+/** Whether a release such as `6.1.0-13-amd64` is that version or newer. */
+export function kernelAtLeast(version: string, major: number, minor: number): boolean {
   const [, first = "0", second = "0"] = /^([0-9]+)\.([0-9]+)/.exec(version) ?? [];
   return Number(first) > major || (Number(first) === major && Number(second) >= minor);
 }

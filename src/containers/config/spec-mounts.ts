@@ -1,12 +1,15 @@
 import type { BindRequest, ContainerSpec } from "../containers.ts";
 import type { RuntimeMount } from "./runtime-spec.ts";
+import type { SpecInputs } from "./spec.ts";
 import { Fault } from "#core/fault";
 
 /** The kernel's own file systems that every container has, as Docker mounts them. */
 export function defaultMounts(
-  spec: Pick<ContainerSpec, "privileged" | "shmSizeBytes" | "tmpfs" | "binds">,
+  spec: Pick<ContainerSpec, "privileged" | "shmSizeBytes" | "tmpfs" | "binds" | "namespaces">,
+  { security, joinedShm }: Pick<SpecInputs, "security" | "joinedShm">,
 ): RuntimeMount[] {
   const access = spec.privileged ? "rw" : "ro";
+  const cgroupAccess = (security.writableCgroups ?? spec.privileged) ? "rw" : "ro";
   const mounts: RuntimeMount[] = [
     { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
     {
@@ -26,19 +29,29 @@ export function defaultMounts(
       destination: "/sys/fs/cgroup",
       type: "cgroup",
       source: "cgroup",
-      options: [access, "nosuid", "noexec", "nodev"],
+      options: [cgroupAccess, "nosuid", "noexec", "nodev"],
     },
     { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] },
-    {
-      destination: "/dev/shm",
-      type: "tmpfs",
-      source: "shm",
-      options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${spec.shmSizeBytes}`],
-    },
+    ...sharedMemory(spec, joinedShm),
   ];
   // What a person mounts at such a place stands there instead.
   const taken = new Set([...Object.keys(spec.tmpfs), ...spec.binds.map((bind) => bind.target)]);
   return mounts.filter((mount) => !taken.has(mount.destination));
+}
+
+/** POSIX shared memory belongs to the IPC namespace: it is shared, or not there, with it. */
+function sharedMemory(
+  { namespaces: { ipc }, shmSizeBytes }: Pick<ContainerSpec, "namespaces" | "shmSizeBytes">,
+  joinedShm: string | undefined,
+): RuntimeMount[] {
+  const destination = "/dev/shm";
+  const flags = ["nosuid", "noexec", "nodev"];
+  if (ipc === "none") return [];
+  const shown = ipc === "host" ? destination : joinedShm;
+  if (shown !== undefined) {
+    return [{ destination, type: "bind", source: shown, options: ["bind", "rprivate", ...flags] }];
+  }
+  return [{ destination, type: "tmpfs", source: "shm", options: [...flags, "mode=1777", `size=${shmSizeBytes}`] }];
 }
 
 /** /etc/hosts, /etc/hostname and /etc/resolv.conf, unless a bind of the person's stands there. */

@@ -7,6 +7,7 @@ import type { ContainerDevices } from "./device-access.ts";
 import { defaultDeviceRules, privilegedDeviceRules } from "./devices.ts";
 import { bundleText, runtimeSpec, type SpecInputs } from "./spec.ts";
 import { plainSpec } from "../testing/plain-spec.ts";
+import { parseSecurityOptions } from "./security-options.ts";
 import { noLimits } from "./blank-spec.ts";
 import { runtimeRlimits } from "./ulimits.ts";
 
@@ -33,11 +34,14 @@ const inputs: SpecInputs = {
   rlimits: [],
   rootPath: "/run/x/rootfs",
   cgroupsPath: "/slipway/abc",
-  networkNamespace: "/proc/77/ns/net",
+  security: { noNewPrivileges: false, labels: [] },
+  entered: { network: "/proc/77/ns/net" },
+  userMapping: undefined,
+  joinedShm: undefined,
   files: { hosts: "/run/x/hosts", hostname: "/run/x/hostname", resolvConf: "/run/x/resolv.conf" },
   boundFiles: new Set(["/srv/hosts", "/srv/key"]),
   shimPath: "/usr/lib/slipway/shim",
-  facts: { lowestOomScore: -1000, throttleFolders: [] },
+  facts: { lowestOomScore: -1000, throttleFolders: [], apparmor: false },
 };
 
 const cases: Record<string, SpecInputs> = {
@@ -46,9 +50,11 @@ const cases: Record<string, SpecInputs> = {
     ...inputs,
     annotations: { "org.example.key": "value" },
     user: { ids: { uid: 1000, gid: 77, additionalGids: [77, 10] }, home: "/home/ana" },
-    networkNamespace: undefined,
+    entered: {},
+    security: parseSecurityOptions(["no-new-privileges"]),
     facts: {
       lowestOomScore: 1,
+      apparmor: false,
       throttleFolders: ["/sys/devices/system/cpu/cpu0/thermal_throttle"],
     },
     spec: {

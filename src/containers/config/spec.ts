@@ -1,8 +1,11 @@
+import type { IdMapping } from "#host";
 import type { ContainerDevices } from "./device-access.ts";
 import { runtimeResources } from "./resources.ts";
 import { bindMount, defaultMounts, fileMounts, sortMounts, tmpfsMount } from "./spec-mounts.ts";
+import { type EnteredNamespaces, runtimeNamespaces } from "./namespaces.ts";
+import type { SecurityOptions } from "./security-options.ts";
 import type { ContainerSpec } from "../containers.ts";
-import type { RuntimeLinux, RuntimeProcess, RuntimeRlimit, RuntimeSpec } from "./runtime-spec.ts";
+import type { RuntimeIdRange, RuntimeLinux, RuntimeProcess, RuntimeRlimit, RuntimeSpec } from "./runtime-spec.ts";
 import type { ResolvedUser } from "./user.ts";
 
 /** All that decides a container's `config.json`; no more is read while it is made. */
@@ -22,8 +25,13 @@ export interface SpecInputs {
   /** Where the monitor mounts the root filesystem. */
   readonly rootPath: string;
   readonly cgroupsPath: string;
-  /** The network namespace to enter; undefined: the host's. */
-  readonly networkNamespace: string | undefined;
+  readonly security: SecurityOptions;
+  /** Without `network`: the host's. */
+  readonly entered: EnteredNamespaces;
+  /** Of the user namespace that `entered` names. */
+  readonly userMapping: IdMapping | undefined;
+  /** The /dev/shm of the container whose IPC namespace it enters. */
+  readonly joinedShm: string | undefined;
   /** Files shown as /etc/hosts, /etc/hostname, /etc/resolv.conf. */
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string };
   /** Sources of binds that are no folders. */
@@ -35,6 +43,7 @@ export interface SpecInputs {
     readonly lowestOomScore: number;
     /** The processors' throttle counters, to be masked. */
     readonly throttleFolders: readonly string[];
+    readonly apparmor: boolean;
   };
 }
 
@@ -45,9 +54,9 @@ export function runtimeSpec(inputs: SpecInputs): RuntimeSpec {
     ociVersion: "1.0.2",
     process: containerProcess(inputs),
     root: { path: inputs.rootPath, readonly: spec.readOnlyRoot },
-    hostname: inputs.hostname,
+    ...(spec.namespaces.uts !== "host" && { hostname: inputs.hostname }),
     mounts: sortMounts([
-      ...defaultMounts(spec),
+      ...defaultMounts(spec, inputs),
       ...fileMounts(inputs.files, spec),
       ...spec.binds.map((bind) => bindMount(bind, !inputs.boundFiles.has(bind.source))),
       ...Object.entries(spec.tmpfs).map(([target, options]) => tmpfsMount(target, options)),
@@ -79,7 +88,7 @@ function containerProcess(inputs: SpecInputs): RuntimeProcess {
     env: [...inputs.env, ...inputs.devices.env],
     cwd: inputs.workingDir,
     capabilities: processCapabilities(inputs.capabilities, inputs.user.ids.uid),
-    noNewPrivileges: noNewPrivileges(spec.securityOptions),
+    ...processConfinement(inputs.security, facts.apparmor),
     ...oomScore(spec, facts),
     ...(inputs.rlimits.length > 0 && { rlimits: inputs.rlimits }),
   };
@@ -103,29 +112,41 @@ export function processCapabilities(capabilities: readonly string[], uid: number
   return { bounding: capabilities, effective, permitted: effective };
 }
 
-/** Whether `--security-opt no-new-privileges` was given. */
-export function noNewPrivileges(securityOptions: readonly string[]): boolean {
-  return securityOptions.some((option) => /^no-new-privileges(?:[:=]true)?$/.test(option));
+/** What `--security-opt` changes of every process of the container; AppArmor's name where the machine has it. */
+export function processConfinement(
+  { noNewPrivileges, apparmor }: SecurityOptions,
+  hasApparmor: boolean,
+): Pick<RuntimeProcess, "noNewPrivileges" | "apparmorProfile"> {
+  return { noNewPrivileges, ...(hasApparmor && apparmor !== undefined && { apparmorProfile: apparmor }) };
 }
 
 function linuxPart(inputs: SpecInputs): RuntimeLinux {
-  const { spec, networkNamespace } = inputs;
-  const own = ["pid", "ipc", "uts", "mount", "cgroup"].map((type) => ({ type }));
+  const { spec } = inputs;
   return {
     cgroupsPath: inputs.cgroupsPath,
-    namespaces: networkNamespace === undefined ? own : [...own, { type: "network", path: networkNamespace }],
+    namespaces: runtimeNamespaces(spec.namespaces, inputs.entered),
+    ...idMappings(inputs.userMapping),
     resources: runtimeResources(spec.limits, inputs.devices.blockDevices, inputs.devices.rules),
     ...sysctls(inputs),
     ...(inputs.devices.nodes.length > 0 && { devices: inputs.devices.nodes }),
-    maskedPaths: spec.privileged ? [] : [...maskedPaths, ...inputs.facts.throttleFolders],
-    readonlyPaths: spec.privileged ? [] : readonlyPaths,
+    maskedPaths: spec.maskedPaths ?? (spec.privileged ? [] : [...maskedPaths, ...inputs.facts.throttleFolders]),
+    readonlyPaths: spec.readonlyPaths ?? (spec.privileged ? [] : readonlyPaths),
     rootfsPropagation: rootPropagation(spec),
   };
 }
 
+/** Told beside the namespace's path: the runtimes look there for who its root is. */
+function idMappings(mapping: IdMapping | undefined): Pick<RuntimeLinux, "uidMappings" | "gidMappings"> {
+  if (mapping === undefined) return {};
+  const told = (ranges: IdMapping["uids"]): RuntimeIdRange[] =>
+    ranges.map(({ inside, outside, size }) => ({ containerID: inside, hostID: outside, size }));
+  return { uidMappings: told(mapping.uids), gidMappings: told(mapping.gids) };
+}
+
 /** Runtimes before OCI 1.1 have no field for the domain name. What a network of its own wants set is set when it is made; a request's own come later. */
 function sysctls({ spec }: SpecInputs): Pick<RuntimeLinux, "sysctl"> {
-  const sysctl = { ...(spec.domainname !== undefined && { "kernel.domainname": spec.domainname }), ...spec.sysctls };
+  const hasOwnName = spec.domainname !== undefined && spec.namespaces.uts !== "host";
+  const sysctl = { ...(hasOwnName && { "kernel.domainname": spec.domainname }), ...spec.sysctls };
   return Object.keys(sysctl).length === 0 ? {} : { sysctl };
 }
 

@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Fault } from "#core/fault";
-import { nativePlatform } from "#core/oci";
 import { resolveCapabilities } from "../config/capabilities.ts";
 import { parseExtraHost } from "../config/checks.ts";
 import { defaultCdiFolders } from "../config/cdi.ts";
@@ -13,8 +12,10 @@ import { parseNetworkMode } from "../config/network-mode.ts";
 import type { Place } from "./place.ts";
 import { processEnv } from "../config/process.ts";
 import type { Room } from "../room.ts";
-import { seccompText } from "../config/seccomp.ts";
-import { bundleText, runtimeSpec } from "../config/spec.ts";
+import { filesView, type Isolation } from "./namespaces.ts";
+import { seccompOf } from "./seccomp.ts";
+import { parseSecurityOptions } from "../config/security-options.ts";
+import { bundleText, runtimeSpec, type SpecInputs } from "../config/spec.ts";
 import { runtimeRlimits } from "../config/ulimits.ts";
 import { cgroupOf, runtimePathOf } from "./runtime.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -24,7 +25,12 @@ import { resolveUser, type UserFiles } from "../config/user.ts";
  * Writes what the runtime needs to make the container: `config.json` and the files of /etc. Written straight and without
  * sync: the exec-root is memory on real machines, and nothing in it is worth more than the run itself.
  */
-export async function writeBundle(room: Room, record: ContainerRecord, place: Place): Promise<Bundle> {
+export async function writeBundle(
+  room: Room,
+  record: ContainerRecord,
+  place: Place,
+  isolation: Isolation,
+): Promise<Bundle> {
   const { paths, machine } = room.host;
   const folders = foldersOf(paths, record.id);
   const [users, hostResolvConf, boundFiles, devices] = await Promise.all([
@@ -33,12 +39,13 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
     makeBindSources(record),
     containerDevices(record.spec, room.cdiFolders ?? defaultCdiFolders),
   ]);
-  makeBundleFolder(folders);
+  makeBundleFolder(folders, isolation.userNamespace === undefined ? 0o700 : 0o711);
   mkdirSync(folders.log, { recursive: true, mode: 0o700 });
   const files = writeNetworkFiles(room, record, place, hostResolvConf);
   const user = resolveUser(record.process.user, record.spec.groupAdd, users);
   const capabilities = capabilitiesOf(room, record);
-  const profile = isConfined(record) && machine.seccomp ? seccompOf(room, capabilities) : undefined;
+  const profile = seccompOf(room, record.spec, capabilities);
+  const { userNamespace } = isolation;
   const spec = runtimeSpec({
     spec: record.spec,
     annotations: {
@@ -60,28 +67,39 @@ export async function writeBundle(room: Room, record: ContainerRecord, place: Pl
     rlimits: runtimeRlimits(record.spec.ulimits, room.defaultUlimits ?? [], machine),
     rootPath: folders.rootfs,
     cgroupsPath: cgroupOf(room, record.id),
-    networkNamespace: place.networkNamespace,
-    files,
+    security: parseSecurityOptions(record.spec.securityOptions),
+    entered: {
+      ...isolation.entered,
+      ...(place.networkNamespace !== undefined && { network: place.networkNamespace }),
+      ...(userNamespace !== undefined && { user: folders.userNamespace }),
+    },
+    userMapping: userNamespace?.mapping,
+    joinedShm: isolation.shmOwner === undefined ? undefined : folders.joinedShm,
+    files: userNamespace === undefined ? files : filesIn(folders.views, files),
     boundFiles,
     shimPath: room.shimPath,
     facts: {
       lowestOomScore: machine.lowestOomScore,
       throttleFolders: machine.throttleFolders,
+      apparmor: machine.apparmor,
     },
   });
   const written = room.seccompPrograms.writtenFor(runtimePathOf(room, record), profile);
   writeFileSync(join(folders.bundle, "config.json"), bundleText(spec, written), { mode: 0o600 });
-  return { seccompProfile: profile };
+  return { seccompProfile: profile, files };
 }
 
-/** The runtime enters it as root; nobody else has to, not even the container's own users. */
-function makeBundleFolder({ bundle, rootfs }: { readonly bundle: string; readonly rootfs: string }): void {
+/** The runtime enters it as root; nobody else has to, not even the container's own users, unless their root is none of the host's. */
+function makeBundleFolder(
+  { bundle, rootfs }: { readonly bundle: string; readonly rootfs: string },
+  mode: number,
+): void {
   try {
-    mkdirSync(bundle, { mode: 0o700 });
+    mkdirSync(bundle, { mode });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     rmSync(bundle, { recursive: true }); // of a run that a crash cut off
-    mkdirSync(bundle, { mode: 0o700 });
+    mkdirSync(bundle, { mode });
   }
   mkdirSync(rootfs, { mode: 0o711 });
 }
@@ -90,6 +108,8 @@ function makeBundleFolder({ bundle, rootfs }: { readonly bundle: string; readonl
 export interface Bundle {
   /** As JSON text; undefined when the container runs without. */
   readonly seccompProfile: string | undefined;
+  /** The files of /etc, on the host. */
+  readonly files: NetworkFiles;
 }
 
 /** The container's bounding set. */
@@ -106,18 +126,6 @@ export async function readUserFiles(room: Pick<Room, "images">, id: string): Pro
     room.images.readRootFile(id, "etc/group"),
   ]);
   return { passwd, group };
-}
-
-function isConfined({ spec }: ContainerRecord): boolean {
-  return !spec.privileged && !spec.securityOptions.some((option) => /^seccomp[:=]unconfined$/.test(option));
-}
-
-function seccompOf({ host }: Room, capabilities: readonly string[]): string {
-  return seccompText({
-    architecture: nativePlatform().architecture,
-    kernelVersion: host.machine.kernelVersion,
-    capabilities,
-  });
 }
 
 /** `-v` makes a folder that is not there; root's, as Docker does. Answers the sources that are no folders. */
@@ -141,13 +149,16 @@ async function makeBindSources({ spec }: ContainerRecord): Promise<ReadonlySet<s
   return files;
 }
 
+type NetworkFiles = SpecInputs["files"];
+
+/** Where they are seen under the container's own ids. */
+function filesIn(views: string, { hosts, hostname, resolvConf }: NetworkFiles): NetworkFiles {
+  const view = (path: string): string => join(filesView(views), basename(path));
+  return { hosts: view(hosts), hostname: view(hostname), resolvConf: view(resolvConf) };
+}
+
 /** Writes hosts, hostname and resolv.conf; in `container:` mode they are the other container's. */
-function writeNetworkFiles(
-  room: Room,
-  record: ContainerRecord,
-  place: Place,
-  hostResolvConf: string,
-): { hosts: string; hostname: string; resolvConf: string } {
+function writeNetworkFiles(room: Room, record: ContainerRecord, place: Place, hostResolvConf: string): NetworkFiles {
   const { spec, hostname } = record;
   const mode = parseNetworkMode(spec.networkMode);
   const folders = foldersOf(room.host.paths, mode.kind === "container" ? mode.containerId : record.id);

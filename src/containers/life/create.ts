@@ -8,9 +8,12 @@ import { checkSpec } from "../config/checks.ts";
 import type { ContainerSpec } from "../containers.ts";
 import { foldersOf } from "./folders.ts";
 import { settleLimits, withDefaultSwap } from "../config/limits.ts";
+import { checkUserNamespace, joinById, takeUserMapping } from "./namespaces.ts";
+import { seccompOf } from "./seccomp.ts";
 import { generateName, parseName } from "../config/name.ts";
 import { parseNetworkMode } from "../config/network-mode.ts";
 import { resolveProcess } from "../config/process.ts";
+import { parseSecurityOptions } from "../config/security-options.ts";
 import type { Room } from "../room.ts";
 import type { ContainerRecord } from "../store.ts";
 
@@ -23,14 +26,17 @@ export async function create(
   const { machine, cgroups } = room.host;
   const checked = checkSpec(request, machine);
   const settled = settleLimits(request.limits, { cgroups: cgroups.limits, cpus: machine.cpus }, "create");
-  const warnings = [...settled.warnings, ...checked];
+  const warnings = [...settled.warnings, ...checked, ...cgroupWarnings(request, cgroups.version)];
   const image = room.images.find(request.image, request.platform);
   checkRuntime(room, request.runtime);
-  resolveCapabilities({ add: request.capAdd, drop: request.capDrop, privileged: request.privileged }, (name) =>
-    machine.hasCapability(name),
+  checkUserNamespace(room, request);
+  const capabilities = resolveCapabilities(
+    { add: request.capAdd, drop: request.capDrop, privileged: request.privileged },
+    (name) => machine.hasCapability(name),
   );
+  seccompOf(room, request, capabilities);
   await checkBindSources(request);
-  const spec = joinNetwork(room, { ...request, limits: withDefaultSwap(settled.limits) });
+  const spec = joinById(room, joinNetwork(room, { ...request, limits: withDefaultSwap(settled.limits) }));
   const resolved = resolveProcess(spec, image.config.config ?? {});
   warnings.push(...healthWarnings(resolved.healthcheck));
   signal.throwIfAborted();
@@ -39,6 +45,7 @@ export async function create(
   await room.images.createRoot(image.id, id);
   try {
     const { jsonLog, hosts, hostname, resolvConf } = foldersOf(room.host.paths, id);
+    const userMapping = takeUserMapping(room, spec);
     const record: ContainerRecord = {
       id,
       name: chooseName(room, spec.name),
@@ -52,6 +59,7 @@ export async function create(
       stoppedByHand: false,
       logPath: spec.logging.driver === "json-file" && spec.logging.byDefault !== true ? jsonLog : "",
       files: { hosts, hostname, resolvConf },
+      ...(userMapping !== undefined && { userMapping }),
     };
     room.store.insert(record);
     announce(room, record, "create");
@@ -60,6 +68,12 @@ export async function create(
     throw error;
   }
   return { id, warnings };
+}
+
+/** Version 2 knows who may write which of its files; version 1 does not. */
+function cgroupWarnings({ securityOptions }: ContainerSpec, version: 1 | 2): string[] {
+  if (version === 2 || parseSecurityOptions(securityOptions).writableCgroups !== true) return [];
+  return ["With cgroup v1 a container with writable cgroups can lift its own limits"];
 }
 
 function chooseName(room: Room, wanted: string | undefined): string {
@@ -96,11 +110,11 @@ function joinNetwork(room: Room, spec: ContainerSpec): ContainerSpec {
   }
 }
 
-/** The given one, else the short id; the host's own in its network, and the other container's in `container:` mode. */
+/** The given one, else the short id; the host's own in its network or UTS namespace, and the other container's in `container:` mode. */
 function hostnameOf(room: Room, spec: ContainerSpec, id: string): string {
   if (spec.hostname !== undefined) return spec.hostname;
   const mode = parseNetworkMode(spec.networkMode);
-  if (mode.kind === "host") return room.host.machine.hostname;
+  if (mode.kind === "host" || spec.namespaces.uts === "host") return room.host.machine.hostname;
   if (mode.kind === "container") return room.store.find(mode.containerId).hostname;
   return shortId(id);
 }

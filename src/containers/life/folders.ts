@@ -9,6 +9,10 @@ export function foldersOf(paths: Paths, id: string) {
     /** The OCI bundle, the monitor's socket, pid file and exit record. */
     bundle,
     rootfs: join(bundle, "rootfs"),
+    /** Seen by the container's monitor alone: its user namespace, its files under that namespace's ids, and a joined /dev/shm. */
+    userNamespace: join(bundle, "userns"),
+    views: join(bundle, "views"),
+    joinedShm: join(bundle, "shm"),
     pidFile: join(bundle, "pid"),
     runtimeLog: join(bundle, "runtime.log"),
     /** What stays until the container is removed. */

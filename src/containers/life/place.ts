@@ -1,6 +1,7 @@
 import type { MonitorSlot } from "#host";
 import type { Endpoint } from "#networks";
 import { Fault } from "#core/fault";
+import type { Isolation } from "./namespaces.ts";
 import { parseNetworkMode } from "../config/network-mode.ts";
 import type { Room } from "../room.ts";
 import { isRunning } from "../state.ts";
@@ -17,7 +18,11 @@ export interface Place extends AsyncDisposable {
 }
 
 /** Takes a slot with the network that the container asked for. */
-export async function takePlace(room: Room, record: ContainerRecord): Promise<Place> {
+export async function takePlace(
+  room: Room,
+  record: ContainerRecord,
+  { userNamespace }: Pick<Isolation, "userNamespace">,
+): Promise<Place> {
   const mode = parseNetworkMode(record.spec.networkMode);
   if (mode.kind === "container") return await joinPlace(room, mode.containerId);
   const attachment = await room.networks.attach(
@@ -26,6 +31,7 @@ export async function takePlace(room: Room, record: ContainerRecord): Promise<Pl
       containerName: record.name,
       mode,
       ports: mode.kind === "host" ? [] : portsOf(record),
+      ...(userNamespace !== undefined && { userNamespace }),
     },
     AbortSignal.timeout(attachTimeMs),
   );

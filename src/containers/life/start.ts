@@ -1,14 +1,15 @@
-import { join } from "node:path";
-import type { MonitorStart, Monitor } from "#host";
+import { dirname, join } from "node:path";
+import type { MonitorStart, Monitor, MountOp } from "#host";
 import { Fault } from "#core/fault";
 import { announce } from "../announce.ts";
-import { writeBundle } from "./bundle.ts";
+import { type Bundle, writeBundle } from "./bundle.ts";
 import { readRuntimeWords, type RunFailure, startFailure } from "./failure.ts";
 import { foldersOf } from "./folders.ts";
 import { beginHealth } from "./health.ts";
 import { killSignal } from "../config/signals.ts";
 import { logOptions } from "../logs/log-options.ts";
 import { watchMemory } from "./memory.ts";
+import { type Isolation, isolationOf, mappedMounts } from "./namespaces.ts";
 import { takePlace } from "./place.ts";
 import { erase } from "./erase.ts";
 import { attempt, type Room } from "../room.ts";
@@ -48,14 +49,15 @@ export async function launch(room: Room, record: ContainerRecord): Promise<void>
   await room.views.end(id);
   await room.forwarders.check(record);
   await using undo = new AsyncDisposableStack();
-  const place = undo.use(await takePlace(room, record));
-  const bundle = await writeBundle(room, record, place);
+  const isolation = isolationOf(room, record);
+  const place = undo.use(await takePlace(room, record, isolation));
+  const bundle = await writeBundle(room, record, place, isolation);
   // Kept before it runs: a crash in between leaves something that reconcile knows of.
   place.keep();
   undo.defer(async () => await room.networks.release(id));
   // Only clients that wait are worth a halt before the first byte.
   const started = await place.slot.start(
-    monitorStart(room, record),
+    monitorStart(room, record, isolation, bundle),
     room.waitingSessions.has(id) ? async (monitor) => await connectWaiting(room, id, monitor) : undefined,
   );
   undo.move(); // from here on its end undoes it
@@ -89,7 +91,7 @@ export async function connectWaiting(room: Room, id: string, monitor: Monitor): 
   await Promise.all(connecting);
 }
 
-function monitorStart(room: Room, record: ContainerRecord): MonitorStart {
+function monitorStart(room: Room, record: ContainerRecord, isolation: Isolation, bundle: Bundle): MonitorStart {
   const { id, spec } = record;
   const folders = foldersOf(room.host.paths, id);
   const oomFile = room.host.cgroups.oomFileOf(cgroupOf(room, id));
@@ -100,11 +102,8 @@ function monitorStart(room: Room, record: ContainerRecord): MonitorStart {
     tty: spec.tty,
     stdinOpen: spec.stdinOpen,
     stdinOnce: spec.stdinOnce,
-    mounts: [
-      ...room.images.openRoot(id).mountsAt(folders.rootfs),
-      // runc before 1.2 follows a symlink at /dev out of the root and writes there: it must be a folder.
-      { op: "mkdir", path: join(folders.rootfs, "dev"), mode: 0o755 },
-    ],
+    mounts: monitorMounts(room, record, isolation, bundle),
+    ...(isolation.userNamespace !== undefined && { userNamespace: isolation.userNamespace }),
     runtimeArgv: runtimeArgv(room, record, folders.runtimeLog, [
       "run",
       "--detach",
@@ -127,6 +126,23 @@ export async function startFault(room: Room, record: ContainerRecord, error: unk
   // A runtime that fails half-way does not always take its cgroup along.
   await tearDown(room, record.id).catch(room.onUnexpected);
   return startFailure(error, words, record.process.args);
+}
+
+/** What the monitor mounts before the runtime comes. */
+function monitorMounts(
+  room: Room,
+  { id }: ContainerRecord,
+  { shmOwner, userNamespace }: Isolation,
+  { files }: Pick<Bundle, "files">,
+): MountOp[] {
+  const { rootfs, views, joinedShm } = foldersOf(room.host.paths, id);
+  const root = room.images.openRoot(id).mountsAt(rootfs);
+  return [
+    ...(userNamespace === undefined ? root : mappedMounts(root, views, dirname(files.hosts))),
+    // runc before 1.2 follows a symlink at /dev out of the root and writes there: it must be a folder.
+    { op: "mkdir", path: join(rootfs, "dev"), mode: 0o755 },
+    ...(shmOwner === undefined ? [] : [{ op: "graft", pid: shmOwner, source: "/dev/shm", target: joinedShm } as const]),
+  ];
 }
 
 /** Keeps why the start failed; an earlier end stays otherwise as it was. Answers the fault to throw. */

@@ -17,8 +17,9 @@ import { overrideEnv, processEnv } from "../config/process.ts";
 import type { Room } from "../room.ts";
 import { runtimeArgv } from "../life/runtime.ts";
 import type { RuntimeProcess } from "../config/runtime-spec.ts";
-import { noNewPrivileges, processCapabilities } from "../config/spec.ts";
+import { processCapabilities, processConfinement } from "../config/spec.ts";
 import { runtimeRlimits } from "../config/ulimits.ts";
+import { parseSecurityOptions } from "../config/security-options.ts";
 import { mustRun } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 import { resolveUser } from "../config/user.ts";
@@ -141,7 +142,7 @@ export async function processDocument(
     }),
     cwd: spec.workingDir === "" ? record.process.workingDir : spec.workingDir,
     capabilities: processCapabilities(capabilities, resolved.ids.uid),
-    noNewPrivileges: noNewPrivileges(record.spec.securityOptions),
+    ...processConfinement(parseSecurityOptions(record.spec.securityOptions), room.host.machine.apparmor),
     ...rlimitsOf(room, record),
     ...(size !== undefined && spec.tty && { consoleSize: { height: size.rows, width: size.columns } }),
   };

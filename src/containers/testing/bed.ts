@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Digest } from "#core/digest";
 import type { Event } from "#core/event";
@@ -137,6 +137,7 @@ async function execToEnd(
 export async function makeBedFolder(): Promise<string> {
   execFileSync(join(repository, "shim/build.sh"), [], { stdio: "inherit" });
   const dir = await mkdtemp("/run/slipway-containers-");
+  await chmod(dir, 0o711);
   await makeRootfs(join(dir, "image"));
   return dir;
 }

@@ -83,6 +83,10 @@ export const fieldTag = {
   timeNs: 44,
   startedNs: 45,
   state: 46,
+  newUserns: 47,
+  uidMap: 48,
+  gidMap: 49,
+  userns: 50,
   builtin: 60,
 } as const;
 

@@ -10,6 +10,10 @@ export type MountOp =
       readonly flags: readonly MountFlag[];
       readonly data: string;
     }
+  /** A folder or file with its owners as the container's user namespace has them; the target is made. */
+  | { readonly op: "idmap"; readonly source: string; readonly target: string }
+  /** What a folder is for that process, in its own mount namespace; the target is made. */
+  | { readonly op: "graft"; readonly pid: number; readonly source: string; readonly target: string }
   | {
       readonly op: "overlay";
       readonly target: string;
@@ -83,6 +87,32 @@ export interface RunningProgram extends AsyncDisposable {
   readonly ended: Promise<ProgramEnd>;
 }
 
+/** Ids of a user namespace, as user_namespaces(7) has them. */
+export interface IdRange {
+  readonly inside: number;
+  readonly outside: number;
+  readonly size: number;
+}
+
+export interface IdMapping {
+  readonly uids: readonly IdRange[];
+  readonly gids: readonly IdRange[];
+}
+
+/** The user namespace that a container gets, or shares with another one; the runtime finds it as `userns` in the container's folder. */
+export type UserNamespace =
+  | { readonly kind: "own"; readonly mapping: IdMapping }
+  | { readonly kind: "shared"; readonly path: string; readonly mapping: IdMapping };
+
+/** What a slot has of its own before its container is known. */
+export interface SlotNamespaces {
+  readonly newNetns: boolean;
+  /** The network namespace belongs to a user namespace, which gets its ids by the start's `userNamespace`. */
+  readonly newUserns?: boolean;
+  /** The network namespace belongs to this user namespace: a path. */
+  readonly userns?: string;
+}
+
 /** What one container start needs of the shim. */
 export interface MonitorStart {
   readonly id: string;
@@ -100,6 +130,8 @@ export interface MonitorStart {
   readonly stdinOpen: boolean;
   readonly stdinOnce: boolean;
   readonly mounts: readonly MountOp[];
+  /** Undefined: the host's. */
+  readonly userNamespace?: UserNamespace;
   /** The OCI runtime's `run --detach` with everything but `--console-socket` (the shim's client adds it for a tty). */
   readonly runtimeArgv: readonly string[];
   readonly deleteArgv: readonly string[];
@@ -247,7 +279,7 @@ export interface Shim extends AsyncDisposable {
     program: Program & { readonly input?: string | Uint8Array },
     signal?: AbortSignal,
   ): Promise<ProgramEnd & { readonly stdout: Uint8Array; readonly stderr: string }>;
-  prepareMonitor(options: { readonly newNetns: boolean }): Promise<MonitorSlot>;
+  prepareMonitor(namespaces: SlotNamespaces): Promise<MonitorSlot>;
   /** The monitor of a container that an earlier daemon started; undefined when none listens in that folder. */
   openMonitor(dir: string): Promise<Monitor | undefined>;
   /** The exit record that a monitor left in its folder, if any. */

@@ -57,7 +57,7 @@ function openShim(options: ShimOptions): Shim {
       await input;
       return { ...(await running.ended), stdout, stderr: running.stderr() };
     },
-    prepareMonitor: async ({ newNetns }) => openSlot(await connect(), newNetns),
+    prepareMonitor: async (namespaces) => openSlot(await connect(), namespaces),
     openMonitor,
     readExitRecord,
     async [Symbol.asyncDispose]() {

@@ -3,14 +3,22 @@ import { encodeFrame, encodeRequest, Fields, type Frame, frameType } from "./fra
 import type { FrameSocket } from "./frame-socket.ts";
 import { ShimMonitor, withConsole } from "./monitor.ts";
 import { encodeMounts } from "./mount-plan.ts";
-import { type Monitor, type MonitorSlot, type MonitorStart, StartFailure } from "./shim-types.ts";
+import {
+  type IdRange,
+  type Monitor,
+  type MonitorSlot,
+  type MonitorStart,
+  type SlotNamespaces,
+  StartFailure,
+  type UserNamespace,
+} from "./shim-types.ts";
 
 const consoleName = "init.tty";
 
 /** Forks a monitor on a fresh connection to the zygote; it waits for its container. */
-export async function openSlot(socket: FrameSocket, newNetns: boolean): Promise<MonitorSlot> {
+export async function openSlot(socket: FrameSocket, namespaces: SlotNamespaces): Promise<MonitorSlot> {
   try {
-    await socket.send(encodeRequest(frameType.monitor, { newNetns }));
+    await socket.send(encodeRequest(frameType.monitor, { ...namespaces }));
     const fields = expect(await socket.receive(), frameType.ready);
     return new ShimSlot(socket, fields.number("pid") ?? 0);
   } catch (error) {
@@ -71,6 +79,7 @@ function encodeStart(start: MonitorStart, pid: number, hold: boolean): Uint8Arra
     stdinOpen: start.stdinOpen,
     stdinOnce: start.stdinOnce,
     mount: encodeMounts(start.mounts),
+    ...userNamespaceFields(start.userNamespace),
     runtimeArgv: start.tty ? withConsole(start.runtimeArgv, pid, consoleName) : start.runtimeArgv,
     deleteArgv: start.deleteArgv,
     pidFile: start.pidFile,
@@ -78,6 +87,18 @@ function encodeStart(start: MonitorStart, pid: number, hold: boolean): Uint8Arra
     oomFile: start.oomFile,
     hold,
   });
+}
+
+function userNamespaceFields(namespace: UserNamespace | undefined): {
+  uidMap?: string;
+  gidMap?: string;
+  userns?: string;
+} {
+  if (namespace === undefined) return {};
+  if (namespace.kind === "shared") return { userns: namespace.path };
+  const lines = (ranges: readonly IdRange[]): string =>
+    ranges.map(({ inside, outside, size }) => `${inside} ${outside} ${size}\n`).join("");
+  return { uidMap: lines(namespace.mapping.uids), gidMap: lines(namespace.mapping.gids) };
 }
 
 function expect(frame: Frame | undefined, type: number): Fields {

@@ -118,10 +118,11 @@ function registryConfig({ insecureRegistries, registryMirrors }: ServerOptions):
   };
 }
 
-function securityOptions({ host: { machine, cgroups } }: ServerOptions): string[] {
+function securityOptions({ host: { machine, cgroups }, usernsRemap }: ServerOptions): string[] {
   return [
     ...(machine.apparmor ? ["name=apparmor"] : []),
     ...(machine.seccomp ? ["name=seccomp,profile=builtin"] : []),
+    ...(usernsRemap === undefined ? [] : ["name=userns"]),
     ...(cgroups.version === 2 ? ["name=cgroupns"] : []),
   ];
 }

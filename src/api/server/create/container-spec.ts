@@ -17,6 +17,8 @@ export interface SpecDefaults {
   /** Undefined: nobody chose one. */
   readonly logDriver?: LogDriver;
   readonly logOptions: Readonly<Record<string, string>>;
+  /** Whether containers that say nothing of it get an init. */
+  readonly init?: boolean;
 }
 
 /** What a container is said to log with when nobody chose: the name without which SDKs do not read logs. */
@@ -57,7 +59,7 @@ export function containerSpec(request: ContainerCreateRequest, defaults: SpecDef
     extraHosts: host.ExtraHosts ?? [],
     binds: readBinds([...(host.Binds ?? []).map(readBind), ...mounts.binds], defaults),
     tmpfs: { ...readTmpfs(host.Tmpfs ?? {}), ...mounts.tmpfs },
-    init: host.Init ?? false,
+    init: host.Init ?? defaults.init ?? false,
     autoRemove: host.AutoRemove ?? false,
     ...readIsolation(host),
     limits: readLimits(host),

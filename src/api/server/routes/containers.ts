@@ -145,6 +145,7 @@ async function create(options: ServerOptions, request: ApiRequest): Promise<Answ
     ...(platform !== undefined && { platform }),
     readOnlyTopOnly: version < apiVersion("1.44"),
     ...(options.logDriver !== undefined && { logDriver: options.logDriver }),
+    init: options.init ?? false,
     logOptions: options.logOptions,
   });
   const { id, warnings } = await options.containers.create(spec, signal);
