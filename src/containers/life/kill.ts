@@ -55,7 +55,10 @@ export async function sendSignal(room: Room, id: string, signal: number): Promis
   try {
     await live.monitor.signal(signal);
   } catch (error) {
-    if (!isFault(error, "conflict")) throw error;
+    // A monitor goes as soon as it has told the end: asked in that moment it does not answer any more.
+    const isOver =
+      isFault(error, "conflict") || (isFault(error, "unavailable") && (await within(live.ended, goneTimeMs)));
+    if (!isOver) throw error;
   }
   announce(room, record, "kill", { signal: String(signal), ...(isDeaf && { ignored: "true" }) });
   if (record.state.status !== "paused") return;
@@ -72,3 +75,4 @@ export function ignores(room: Room, { state }: ContainerRecord, signal: number):
 }
 
 const killTimeMs = 30_000;
+const goneTimeMs = 5000;

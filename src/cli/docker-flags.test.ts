@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { dockerFlags } from "#fixtures/docker";
+import { catalogue, coming } from "./catalogue.ts";
+
+/** Docker's flags that are not here, with the reason. */
+const left: Readonly<Record<string, string>> = {
+  "start --checkpoint": "experimental in Docker",
+  "start --checkpoint-dir": "experimental in Docker",
+  "image inspect --platform": "comes with images of several platforms",
+};
+
+const dockersCommands = Object.keys(catalogue).filter(
+  (name) => !coming.has(name) && !["doctor", "daemon", "completion", "__complete"].includes(name),
+);
+
+for (const name of dockersCommands) {
+  test(`slipway ${name}: knows every flag of docker ${name}`, async () => {
+    const command = await catalogue[name]?.load();
+    const ours = new Set(["help", ...Object.keys(command?.flags ?? {})]);
+    const missing = (await dockerFlags(name)).filter(
+      (flag) => !ours.has(flag) && left[`${name} --${flag}`] === undefined,
+    );
+    assert.deepEqual(missing, []);
+  });
+}
