@@ -80,6 +80,16 @@ test("mergeConfigFile: refuses what is unknown, twice there, or of the wrong typ
   assert.equal(mergeConfigFile(daemonFlags, values, changed, "/nowhere.json", false), values);
 });
 
+test("daemonOptions: ulimits for all containers, from flag and file as dockerd has them", async () => {
+  const expected = [{ name: "nofile", soft: 1024, hard: 4096 }];
+  const file = { "default-ulimits": { nofile: { Name: "nofile", Soft: 1024, Hard: 4096 } }, "cdi-spec-dirs": ["/x"] };
+  const options = await merged(file);
+  assert.deepEqual([options.defaultUlimits, options.cdiFolders], [expected, ["/x"]]);
+  assert.deepEqual((await merged({}, "--default-ulimit", "nofile=1024:4096")).defaultUlimits, expected);
+  assert.deepEqual((await merged({})).cdiFolders, ["/etc/cdi", "/var/run/cdi"]);
+  await assert.rejects(merged({ "default-ulimits": { nofile: 5 } }), /default-ulimits: invalid ulimit argument/);
+});
+
 test("daemonOptions: TLS needs its files", async () => {
   await assert.rejects(merged({}, "--tlsverify"), /--tlscacert is needed with TLS/);
   const { tls } = await merged({}, "--tls", "--tlscert", "/c", "--tlskey", "/k");

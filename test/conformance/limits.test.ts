@@ -1,17 +1,22 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { readFile, rmdir } from "node:fs/promises";
+import { mkdtemp, readFile, rm, rmdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type TestDaemon, startDaemon } from "../fixtures/daemon.ts";
 
 let daemon: TestDaemon;
+let cdiFolder: string;
 before(async () => {
-  daemon = await startDaemon({ busybox: true, args: ["--default-ulimit", "core=0:0"] });
+  cdiFolder = await mkdtemp(join(tmpdir(), "slipway-cdi-"));
+  const args = ["--default-ulimit", "core=0:0", "--cdi-spec-dir", cdiFolder];
+  daemon = await startDaemon({ busybox: true, args });
 });
 after(async () => {
   await daemon[Symbol.asyncDispose]();
+  await rm(cdiFolder, { recursive: true });
 });
 
 const v2 = existsSync("/sys/fs/cgroup/cgroup.controllers");
@@ -209,6 +214,28 @@ test("docker run --gpus: Docker's words where nothing describes GPUs", async () 
   const { code, stderr } = await daemon.docker("run", "--rm", "--gpus", "all", "busybox", "true");
   assert.equal(code, 125);
   assert.match(stderr, /could not select device driver "" with capabilities: \[\[gpu\]\]/);
+});
+
+test("docker run --device VENDOR/CLASS=NAME and --gpus: what the CDI specification says, hooks too; both command lines", async () => {
+  const edits = {
+    env: ["GPU=one"],
+    deviceNodes: [{ path: "/dev/gpu0", hostPath: "/dev/zero", permissions: "r" }],
+    mounts: [{ hostPath: cdiFolder, containerPath: "/opt/gpu", options: ["ro", "bind"] }],
+    hooks: [{ hookName: "createRuntime", path: "/bin/sh", args: ["sh", "-c", `cat >${cdiFolder}/state`] }],
+  };
+  const spec = { cdiVersion: "0.6.0", kind: "example.com/gpu", devices: [{ name: "0", containerEdits: edits }] };
+  await writeFile(join(cdiFolder, "gpu.json"), JSON.stringify(spec));
+  const script = "echo $GPU; head -c 1 /dev/gpu0 | wc -c; ls /opt/gpu";
+  for (const flag of ["--device=example.com/gpu=0", "--gpus=all"]) {
+    await rm(join(cdiFolder, "state"), { force: true });
+    assert.equal(await output("run", "--rm", flag, "busybox", "sh", "-c", script), "one\n1\ngpu.json\nstate");
+    const own = await daemon.slipway("run", "--rm", flag, "busybox", "sh", "-c", script);
+    assert.equal(own.stdout, "one\n1\ngpu.json\nstate\n", own.stderr);
+    assert.match(await readFile(join(cdiFolder, "state"), "utf8"), /"ociVersion"/);
+  }
+  await rm(join(cdiFolder, "gpu.json"));
+  const { stderr } = await daemon.docker("run", "--rm", "--device", "example.com/gpu=0", "busybox", "true");
+  assert.match(stderr, /CDI device injection failed: unresolvable CDI devices example.com\/gpu=0/);
 });
 
 test("docker info: says what the kernel lacks, as the cgroup files show it", async () => {

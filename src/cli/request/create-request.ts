@@ -1,16 +1,10 @@
 import { readFileSync } from "node:fs";
-import type {
-  ContainerCreateRequest,
-  DeviceMapping,
-  DeviceRequest,
-  EndpointSettings,
-  HostConfig,
-  ThrottleDevice,
-} from "#api/client";
+import type { ContainerCreateRequest, EndpointSettings, HostConfig, ThrottleDevice } from "#api/client";
 import { ExitStatus } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { parseSize } from "../output/size.ts";
 import type { containerFlags } from "./container-flags.ts";
+import { readDevices, readGpus } from "./devices.ts";
 import { pairsOf, readEnv, readLabels } from "./env.ts";
 import { readMount, readVolumes } from "./mounts.ts";
 import { readPorts } from "./ports.ts";
@@ -108,6 +102,8 @@ function hostSettings(flags: ContainerFlags, changed: ReadonlySet<string>): Part
 }
 
 function resources(flags: ContainerFlags, changed: ReadonlySet<string>): Partial<HostConfig> {
+  const { devices, requests } = readDevices(flags.device);
+  const deviceRequests = [...requests, ...flags.gpus.map(readGpus)];
   return {
     CgroupParent: flags["cgroup-parent"],
     CpuShares: flags["cpu-shares"],
@@ -128,9 +124,9 @@ function resources(flags: ContainerFlags, changed: ReadonlySet<string>): Partial
     CpuRealtimeRuntime: flags["cpu-rt-runtime"],
     CpusetCpus: flags["cpuset-cpus"],
     CpusetMems: flags["cpuset-mems"],
-    Devices: flags.device.map(readDevice),
+    Devices: devices,
     DeviceCgroupRules: orNull(flags["device-cgroup-rule"]),
-    DeviceRequests: flags.gpus.length === 0 ? null : flags.gpus.map(readGpus),
+    DeviceRequests: deviceRequests.length === 0 ? null : deviceRequests,
     ...(flags["kernel-memory"] !== 0 && { KernelMemory: flags["kernel-memory"] }),
     MemoryReservation: flags["memory-reservation"],
     MemorySwap: flags["memory-swap"],
@@ -256,32 +252,6 @@ function capability(name: string): string {
 function reasonOf(error: unknown, path: string): string {
   const { code, message } = error as Error & { code?: string };
   return code === "ENOENT" ? `open ${path}: no such file or directory` : message;
-}
-
-function readDevice(item: string): DeviceMapping {
-  const [host = "", second, third] = item.split(":");
-  const isMode = (text: string | undefined): boolean => text !== undefined && /^[rwm]{1,3}$/.test(text);
-  if (item.split(":").length > 3) throw new Error(`bad format for path: ${item}`);
-  const mode = third ?? (isMode(second) ? second : undefined);
-  if (third !== undefined && !isMode(third)) throw new Error(`bad format for path: ${item}`);
-  return {
-    PathOnHost: host,
-    PathInContainer: second === undefined || second === "" || (isMode(second) && third === undefined) ? host : second,
-    CgroupPermissions: mode ?? "rwm",
-  };
-}
-
-function readGpus(item: string): DeviceRequest {
-  const count = item === "all" ? -1 : Number(/^(?:count=)?(\d+)$/.exec(item)?.[1] ?? Number.NaN);
-  const devices = /^"?device=(.+?)"?$/.exec(item)?.[1];
-  if (devices === undefined && Number.isNaN(count)) throw new Error(`invalid --gpus: ${item}`);
-  return {
-    Driver: "",
-    Count: devices === undefined ? count : 0,
-    DeviceIDs: devices?.split(",") ?? null,
-    Capabilities: [["gpu"]],
-    Options: {},
-  };
 }
 
 /** `/dev/sda:1mb` */
