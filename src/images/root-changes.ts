@@ -22,6 +22,13 @@ interface Entry {
 /** Entries by the folder they lie in (`.`, `./etc`), then by name; bytes as latin1. */
 export type Listing = ReadonlyMap<string, ReadonlyMap<string, Entry>>;
 
+/** What was found: of the root as it is now only which paths there are. */
+interface Listings {
+  readonly upper: Listing;
+  readonly before: Listing;
+  readonly now: ReadonlySet<string>;
+}
+
 /** More paths are no list for a person. Deeper than that nothing can be reached by its path. */
 const maxListedChars = 64 * 1024 * 1024;
 const maxDepth = "2048";
@@ -33,9 +40,15 @@ export async function rootChanges(shim: Shim, root: ChangedRoot): Promise<RootCh
   const folders = [...upper.keys()];
   const [before, now] = await Promise.all([
     readListing(listTree(shim, root.before, { format, folders })),
-    readListing(listTree(shim, root.now, { format, folders })),
+    readPaths(listTree(shim, root.now, { format: String.raw`%p\0`, folders })),
   ]);
   return compareListings({ upper, before, now });
+}
+
+async function readPaths(records: AsyncIterable<string[]>): Promise<ReadonlySet<string>> {
+  const paths = new Set<string>();
+  for await (const [path = ""] of records) paths.add(path);
+  return paths;
 }
 
 async function readListing(records: AsyncIterable<string[]>): Promise<Listing> {
@@ -57,7 +70,7 @@ async function readListing(records: AsyncIterable<string[]>): Promise<Listing> {
  * The changes, as Docker tells them, sorted by path: what is new is added with all in it; of what is gone only the top is
  * told; a folder is modified when something in it changed, or its owner, mode or time; any other file when it was written.
  */
-export function compareListings({ upper, before, now }: Record<keyof ChangedRoot, Listing>): RootChange[] {
+export function compareListings({ upper, before, now }: Listings): RootChange[] {
   const changes = new Map<string, RootChange["kind"]>();
   visit(".", true);
   return [...changes]
@@ -71,7 +84,7 @@ export function compareListings({ upper, before, now }: Record<keyof ChangedRoot
     let changed = false;
     for (const name of new Set([...written.keys(), ...old.keys()])) {
       const path = `${folder}/${name}`;
-      const kind = kindOf(written.get(name), old.get(name), now.get(folder)?.has(name) === true);
+      const kind = kindOf(written.get(name), old.get(name), now.has(path));
       if (kind !== undefined) changes.set(path, kind);
       const changedInside = written.get(name)?.type === "d" && visit(path, old.get(name)?.type === "d");
       if (changedInside && kind === undefined) changes.set(path, "modified");

@@ -56,9 +56,12 @@ export type CounterFile = (controller: string, name: string) => string;
 /** `name value` lines, as memory.stat, cpu.stat and memory.events have them. */
 export function parseFlat(text: string): Record<string, number> {
   const values: Record<string, number> = {};
-  for (const line of text.split("\n")) {
-    const space = line.indexOf(" ");
-    if (space > 0) values[line.slice(0, space)] = Number(line.slice(space + 1));
+  let start = 0;
+  for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n", start)) {
+    // Of v1's io_service_bytes the name has a blank in it.
+    const space = text.lastIndexOf(" ", end);
+    if (space > start) values[text.slice(start, space)] = Number(text.slice(space + 1, end));
+    start = end + 1;
   }
   return values;
 }

@@ -42,18 +42,13 @@ export function readGroupV1(file: CounterFile): GroupCounters {
 
 /** Lines `8:0 Read 4096`; the last line is the total of all devices. */
 function readBlockIo(bytesText: string, operationsText: string): BlockIoCounters[] {
-  const operations = parseLines(operationsText);
-  return [...parseLines(bytesText)].map(([key, bytes]) => {
-    const [device = "", op = ""] = key.split(" ");
+  const operations = parseFlat(operationsText);
+  return Object.entries(parseFlat(bytesText)).flatMap(([key, bytes]) => {
+    const [device = "", op] = key.split(" ");
     const [major, minor] = device.split(":").map(Number);
-    return { major: major ?? 0, minor: minor ?? 0, op, bytes, operations: operations.get(key) ?? 0 };
+    if (major === undefined || minor === undefined || op === undefined) return [];
+    return [{ major, minor, op, bytes, operations: operations[key] ?? 0 }];
   });
-}
-
-function parseLines(text: string): Map<string, number> {
-  const values = new Map<string, number>();
-  for (const [, key = "", value] of text.matchAll(/^(\d+:\d+ \w+) (\d+)$/gm)) values.set(key, Number(value));
-  return values;
 }
 
 function words(text: string): string[] {
