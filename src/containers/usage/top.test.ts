@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
+import { machineCgroupLayout } from "../../host/cgroups.ts";
 import { openBed } from "../testing/bed.ts";
 import { psArguments } from "./top.ts";
 
@@ -45,3 +49,33 @@ test("top: every process of the container, an exec's too, with any arguments of 
   await bed.containers.stop(id, { timeoutSeconds: 0 });
   await assert.rejects(bed.containers.top(id, ""), new RegExp(`container ${id} is not running`));
 });
+
+test("top, stats: what a container put into groups of its own is still the container's", async () => {
+  await using bed = await openBed();
+  const id = await bed.create({ command: ["sh", "-c", "sleep 1000 & exec sleep 2000"] });
+  await bed.containers.start(id);
+  const commands = async (): Promise<string[]> =>
+    (await bed.containers.top(id, "-o pid,args")).processes.map(([, command = ""]) => command).toSorted(byText);
+  const end = Date.now() + 10_000;
+  while ((await commands()).length < 2 && Date.now() < end);
+  const [[pid = ""] = []] = (await bed.containers.top(id, "-o pid,args")).processes.filter(
+    (row) => row[1] === "sleep 1000",
+  );
+  const group = join(machineCgroupLayout().mounts.get("pids") ?? "", bed.host.cgroups.pathOf(id), "of-its-own");
+  mkdirSync(group);
+  writeFileSync(join(group, "cgroup.procs"), pid);
+  assert.deepEqual(await commands(), ["sleep 1000", "sleep 2000"]);
+  for await (const { usage } of bed.containers.stats(id, { once: true, oneShot: true }, AbortSignal.timeout(10_000)))
+    assert.equal(usage?.pids.current, 2);
+  await bed.containers.remove(id, { force: true, volumes: false });
+  await waitUntilGone(dirname(group));
+});
+
+function byText(left: string, right: string): number {
+  return left < right ? -1 : 1;
+}
+
+async function waitUntilGone(path: string): Promise<void> {
+  for (let tries = 0; existsSync(path) && tries < 500; tries++) await sleep(10);
+  assert.equal(existsSync(path), false);
+}

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { isFault } from "#core/fault";
 import { machineCgroupLayout, openCgroups } from "../cgroups.ts";
@@ -148,5 +149,22 @@ test("countersOf: a real group with a process that works, read again and again u
     child.kill("SIGKILL");
     await cgroups.remove(path);
     await cgroups.leave();
+  }
+});
+
+test("countersOf: v2's files by their names; the processor's time also without the cpu controller", () => {
+  const folder = mkdtempSync(join(tmpdir(), "slipway-counters-"));
+  try {
+    const group = join(folder, "slipway/one");
+    mkdirSync(group, { recursive: true });
+    for (const [path, text] of golden("v2.txt")) writeFileSync(join(group, basename(path)), text);
+    const mounts = new Map(["memory", "pids", "io"].map((name) => [name, folder]));
+    const layout = { version: 2, mounts, hierarchies: [folder], freeInUnified: [] } as const;
+    using reader = openCgroups(layout, "slipway").countersOf("/slipway/one");
+    assert.deepEqual(reader.read(), readGroupV2(fileOf(golden("v2.txt"))));
+    writeFileSync(join(group, "memory.current"), "4096\n");
+    assert.equal(reader.read().memory.usageBytes, 4096);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });
