@@ -58,9 +58,8 @@ test("top, stats: what a container put into groups of its own is still the conta
     (await bed.containers.top(id, "-o pid,args")).processes.map(([, command = ""]) => command).toSorted(byText);
   const end = Date.now() + 10_000;
   while ((await commands()).length < 2 && Date.now() < end);
-  const [[pid = ""] = []] = (await bed.containers.top(id, "-o pid,args")).processes.filter(
-    (row) => row[1] === "sleep 1000",
-  );
+  const { processes } = await bed.containers.top(id, "-o pid,args");
+  const [pid = ""] = processes.find((row) => row[1] === "sleep 1000") ?? [];
   const group = join(machineCgroupLayout().mounts.get("pids") ?? "", bed.host.cgroups.pathOf(id), "of-its-own");
   mkdirSync(group);
   writeFileSync(join(group, "cgroup.procs"), pid);
