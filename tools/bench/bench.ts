@@ -9,6 +9,7 @@ import { exec } from "./exec.ts";
 import type { Figure } from "./figures.ts";
 import { type Ground, prepareGround } from "./ground.ts";
 import { growth } from "./growth.ts";
+import { logs } from "./logs.ts";
 import { monitors } from "./monitors.ts";
 import { output } from "./output.ts";
 import { stats } from "./stats.ts";
@@ -21,6 +22,7 @@ const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => 
   crowd,
   burst,
   output,
+  logs,
   stats,
   growth,
 };
