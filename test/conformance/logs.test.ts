@@ -244,7 +244,10 @@ test("log options: Docker's words for what is wrong", async () => {
     await refused(daemon, words, "create", "--log-driver", driver, "--log-opt", option, "busybox");
   }
   await refused(daemon, 'plugin "nope" not found', "create", "--log-driver", "nope", "busybox");
-  await refused(daemon, 'invalid value for "since"', "logs", "--since", "yesterday", "jf").catch(() => undefined);
+  await refused(daemon, 'invalid value for "since"', "logs", "--since", "yesterday", "jf");
+  const { status, body } = await daemon.api("GET", "/containers/jf/logs?stdout=1&since=yesterday");
+  assert.equal(status, 400);
+  assert.match(String((body as { message: string }).message), /yesterday/);
 });
 
 test("the daemon's own log driver and options hold for containers that name none", async () => {

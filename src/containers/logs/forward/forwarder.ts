@@ -177,6 +177,7 @@ export class Forwarder {
       if (record.lostBytes === undefined) add(cutter.push(record));
       else {
         cutter.pass(record);
+        add(cutter.rest()); // what stands before a gap is no part of what comes after it
         add([this.#note(lostNote("disk full", record.lostBytes), record.timeNs)]);
       }
       position = record.end;

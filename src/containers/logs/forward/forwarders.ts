@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { Host } from "#host";
 import { Fault } from "#core/fault";
 import { shortId } from "#core/ids";
@@ -60,8 +61,8 @@ export class Forwarders {
       return;
     }
     const driver = this.#driverOf(record);
-    if (driver === undefined) return;
     const folders = foldersOf(this.#host.paths, id);
+    if (driver === undefined || !existsSync(folders.log)) return; // one that never ran has nothing to say
     const forwarder = new Forwarder({
       driver,
       folder: folders.log,
