@@ -10,6 +10,7 @@ import type { Figure } from "./figures.ts";
 import { type Ground, prepareGround } from "./ground.ts";
 import { growth } from "./growth.ts";
 import { logs } from "./logs.ts";
+import { health } from "./health.ts";
 import { monitors } from "./monitors.ts";
 import { output } from "./output.ts";
 import { stats } from "./stats.ts";
@@ -24,6 +25,7 @@ const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => 
   output,
   logs,
   stats,
+  health,
   growth,
 };
 
