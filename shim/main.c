@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "fd.h"
 #include "init.h"
 #include "protocol.h"
+#include "sealed.h"
 #include "title.h"
 #include "zygote.h"
 
@@ -24,15 +26,17 @@ int main(int argc, char **argv) {
   fill_standard_streams();
   if (argc >= 2 && strcmp(argv[1], "init") == 0) return init_main(argv + 2);
   if (argc == 3 && strcmp(argv[1], "datagrams") == 0) return datagrams_main(argv[2]);
-  if (argc == 4 && strcmp(argv[1], "zygote") == 0 && strcmp(argv[2], "--socket") == 0) {
+  bool keeps = argc == 6 && strcmp(argv[4], "--keep") == 0;
+  if ((argc == 4 || keeps) && strcmp(argv[1], "zygote") == 0 && strcmp(argv[2], "--socket") == 0) {
     fd_close_from(3); /* nothing of the starter's may be kept open by a process that lives for months */
     title_open(argc, argv);
+    if (keeps) sealed_keep(argv[5]);
     return zygote_main(argv[3]);
   }
   if (argc == 2 && strcmp(argv[1], "--version") == 0) {
     printf("slipway-shim, protocol %d\n", PROTOCOL_VERSION);
     return 0;
   }
-  dprintf(2, "usage: slipway-shim zygote --socket PATH | init -- PROGRAM [ARGUMENT...] | datagrams PATH | --version\n");
+  dprintf(2, "usage: slipway-shim zygote --socket PATH [--keep PROGRAM] | init -- PROGRAM [ARGUMENT...] | datagrams PATH | --version\n");
   return 2;
 }

@@ -12,6 +12,7 @@
 
 #include "fail.h"
 #include "fd.h"
+#include "sealed.h"
 
 extern char **environ;
 
@@ -32,6 +33,8 @@ static int place(int fd, int target) {
 /* A program named without a slash is looked for in the folders of the system, never in those of somebody's PATH. */
 static int execute(char **argv, char **env) {
   static const char *const folders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"};
+  int kept = sealed_find(argv[0]);
+  if (kept >= 0) fexecve(kept, argv, env); /* when it fails, by its path */
   if (strchr(argv[0], '/') != NULL) {
     execve(argv[0], argv, env);
     return -errno;

@@ -35,10 +35,18 @@ export async function openHost(options: HostOptions): Promise<Host> {
   const socketPath = join(paths.execRoot, "shim.sock");
   // Monitors do not need it: containers run on, and the next daemon starts another.
   undo.defer(async () => await stopZygote(socketPath));
-  const shim = undo.use(await connectShim({ socketPath, shimPath: options.shimPath }));
+  const layout = machineCgroupLayout();
+  const runtimes = findRuntimes(layout, options);
+  const keptProgram = runtimes.paths[runtimes.default];
+  const shim = undo.use(
+    await connectShim({
+      socketPath,
+      shimPath: options.shimPath,
+      ...(keptProgram !== undefined && { keptProgram }),
+    }),
+  );
   const journal = openJournal(database, systemClock);
   undo.defer(() => journal.flush());
-  const layout = machineCgroupLayout();
   const cgroups = openCgroups(layout, paths.instance);
   undo.defer(async () => await cgroups.leave());
   const held = undo.move();
@@ -52,7 +60,7 @@ export async function openHost(options: HostOptions): Promise<Host> {
     paths,
     engineId: engineId(database),
     backingFileSystem: fileSystemOf(paths.dataRoot),
-    runtimes: findRuntimes(layout, options),
+    runtimes,
     [Symbol.asyncDispose]: async () => await held.disposeAsync(),
   };
 }

@@ -3,7 +3,7 @@ import { mustRun } from "../../test/fixtures/program.ts";
 import type { Figure } from "./figures.ts";
 import type { Ground } from "./ground.ts";
 import { parentOf } from "./memory.ts";
-import { processorMs } from "./processor-time.ts";
+import { processorMs, threadMs } from "./processor-time.ts";
 
 const containers = 100;
 const intervalSeconds = 10;
@@ -66,7 +66,7 @@ async function spent(daemonPid: number, monitorPids: readonly number[]): Promise
   const each = await Promise.all(monitorPids.map(processorMs));
   return {
     daemon: daemon.own + daemon.children,
-    monitors: each.reduce((sum, one) => sum + one.own, 0),
+    monitors: (await Promise.all(monitorPids.map(threadMs))).reduce((sum, ms) => sum + ms, 0),
     children: each.reduce((sum, one) => sum + one.children, 0),
   };
 }

@@ -21,6 +21,8 @@ export interface ShimOptions {
   readonly socketPath: string;
   /** The built shim/ program, absolute. */
   readonly shimPath: string;
+  /** Absolute path of the program that is run most, the OCI runtime: a zygote that is started here keeps it in memory. */
+  readonly keptProgram?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -124,7 +126,8 @@ async function versionAt(socketPath: string): Promise<number | undefined> {
 /** The one place where the daemon itself starts a process. The status of the foreground, which ends when the zygote listens. */
 async function startZygote(options: ShimOptions): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const child = spawn(options.shimPath, ["zygote", "--socket", options.socketPath], {
+  const keep = options.keptProgram === undefined ? [] : ["--keep", options.keptProgram];
+  const child = spawn(options.shimPath, ["zygote", "--socket", options.socketPath, ...keep], {
     stdio: ["ignore", "ignore", "pipe"],
     detached: true,
     cwd: "/",
