@@ -9,7 +9,7 @@ const shimPath = resolve(import.meta.dirname, "../../../build/shim/slipway-shim"
 test("zygote --keep: the program runs from sealed memory until its file changes", async () => {
   const folder = await mkdtemp("/run/slipway-sealed-");
   const socketPath = join(folder, "shim.sock");
-  const keptProgram = join(folder, "program");
+  const keptProgram = join(folder, "busybox");
   await copyFile("/bin/busybox", keptProgram);
   await using shim = await connectShim({ socketPath, shimPath, keptProgram });
   const runsFrom = async (program: string): Promise<string> => {
