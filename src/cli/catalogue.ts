@@ -21,9 +21,8 @@ export const groups: Readonly<Record<string, string>> = {
 
 /** Docker's commands that are still to come: said so, and not taken for a slip of the fingers. */
 export const coming: ReadonlySet<string> = new Set([
-  ..."build builder buildx commit compose config context cp export manifest node plugin push search".split(" "),
+  ..."build builder buildx compose config context manifest node plugin push search".split(" "),
   ..."secret service stack swarm trust volume".split(" "),
-  ...["commit", "cp", "export"].map((name) => `container ${name}`),
   ...["build", "push"].map((name) => `image ${name}`),
   ...["connect", "create", "disconnect", "prune", "rm"].map((name) => `network ${name}`),
 ]);
@@ -182,6 +181,24 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     "Follow what happens in the engine",
     "system events",
     async () => (await import("./commands/events.ts")).events,
+  ),
+  cp: top(
+    "Commands",
+    "Copy files between a container and this machine",
+    "container cp",
+    async () => (await import("./commands/cp.ts")).cp,
+  ),
+  commit: top(
+    "Commands",
+    "Make an image of a container's changes",
+    "container commit",
+    async () => (await import("./commands/commit.ts")).commit,
+  ),
+  export: top(
+    "Commands",
+    "Write a container's files to a tar archive or stdout",
+    "container export",
+    async () => (await import("./commands/export.ts")).exportContainer,
   ),
   history: top(
     "Commands",

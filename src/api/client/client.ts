@@ -53,8 +53,9 @@ export function openClient(options: ClientOptions = {}): Client {
 
 export { defaultHost } from "./address.ts";
 export type { Connection, OutputPiece } from "./connection.ts";
+export type { ContainerPath, PutArchiveOptions } from "./files.ts";
 export type { AttachOptions, LogOptions, StopOptions } from "./containers.ts";
 export { ConnectionFault, EngineFault } from "./engine-fault.ts";
-export type { ImportOptions, PullOptions } from "./images.ts";
+export type { CommitOptions, ImportOptions, PullOptions } from "./images.ts";
 export type { Ping } from "./system.ts";
 export type * from "#api/wire";

@@ -15,6 +15,7 @@ import {
 } from "#api/wire";
 import { type Connection, openConnection, type OutputPiece, splitFrames, wholeStream } from "./connection.ts";
 import { EngineFault } from "./engine-fault.ts";
+import { type ContainerPath, pathOf, type PutArchiveOptions } from "./files.ts";
 import { jsonStream } from "./json-stream.ts";
 import type { HijackedSocket, Transport } from "./transport.ts";
 
@@ -168,6 +169,42 @@ export class ContainersClient {
     signal?: AbortSignal,
   ): Promise<void> {
     await this.#transport.done("POST", `${path(id)}/resize`, { query: { h: size.rows, w: size.columns }, signal });
+  }
+
+  /** What is at a path of the container. */
+  async statPath(id: string, file: string, signal?: AbortSignal): Promise<ContainerPath> {
+    return pathOf(await this.#transport.done("HEAD", `${path(id)}/archive`, { query: { path: file }, signal }));
+  }
+
+  /** A tar of what is at a path, named by its last part. */
+  async getArchive(
+    id: string,
+    file: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly facts: ContainerPath; readonly archive: AsyncIterable<Uint8Array> }> {
+    const response = await this.#transport.send("GET", `${path(id)}/archive`, { query: { path: file }, signal });
+    return { facts: pathOf(response.headers), archive: response };
+  }
+
+  /** Unpacks a tar into a folder of the container. */
+  async putArchive(
+    id: string,
+    folder: string,
+    archive: AsyncIterable<Uint8Array>,
+    options: PutArchiveOptions = {},
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const query = {
+      path: folder,
+      noOverwriteDirNonDir: options.keepKinds,
+      copyUIDGID: options.copyOwner,
+    };
+    await this.#transport.done("PUT", `${path(id)}/archive`, { query, stream: archive, signal });
+  }
+
+  /** A tar of the container's root filesystem, without mounts. */
+  exportRoot(id: string, signal?: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    return this.#transport.send("GET", `${path(id)}/export`, { signal });
   }
 
   /** Connects to the streams; works before `start` too, and then loses no byte. */

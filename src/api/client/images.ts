@@ -13,6 +13,18 @@ import { EngineFault } from "./engine-fault.ts";
 import { jsonStream } from "./json-stream.ts";
 import type { Transport } from "./transport.ts";
 
+export interface CommitOptions {
+  readonly container: string;
+  readonly repository?: string;
+  readonly tag?: string;
+  readonly comment?: string;
+  readonly author?: string;
+  /** Dockerfile instructions. */
+  readonly changes?: readonly string[];
+  /** Hold it still meanwhile; default true. */
+  readonly pause?: boolean;
+}
+
 export interface PullOptions {
   /** Repository, `nginx` or `host:5000/team/app`, without tag. */
   readonly image: string;
@@ -102,6 +114,13 @@ export class ImagesClient {
     const { changes, message, platform, repository, tag } = options;
     const query = { fromSrc: "-", repo: repository, tag, message, changes, platform };
     return progressOf(await this.#transport.send("POST", "/images/create", { query, stream: archive, signal }));
+  }
+
+  /** Makes an image of a container. */
+  commit(options: CommitOptions, signal?: AbortSignal): Promise<{ readonly Id: string }> {
+    const { container, repository, tag, comment, author, changes, pause } = options;
+    const query = { container, repo: repository, tag, comment, author, changes, pause: pause === false ? "0" : "1" };
+    return this.#transport.json("POST", "/commit", { query, signal });
   }
 
   /** Loads images from a tar; messages carry `stream` lines such as `Loaded image: a:b`. */

@@ -86,7 +86,7 @@ test("errors: a JSON message with Docker's words and status", async () => {
   assert.equal(badFilter.status, 400);
   assert.equal(JSON.parse(badFilter.body).message, "invalid filter 'colour'");
   assert.equal((await post(server, "/containers/create", "{")).status, 400);
-  assert.equal((await post(server, "/commit")).status, 501);
+  assert.equal((await post(server, "/build")).status, 501);
   assert.match(JSON.parse((await get(server, "/nodes")).body).message, /^This node is not a swarm manager\./);
   assert.equal((await get(server, "/nodes")).status, 503);
 });

@@ -1,7 +1,6 @@
-import { open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import { defineCommand } from "../command.ts";
 import { text } from "../flags/flag.ts";
+import { writeWhole } from "../output-file.ts";
 import { write } from "../surroundings.ts";
 
 /** `slipway save`. */
@@ -21,27 +20,8 @@ export const save = defineCommand({
     }
     const { images } = await around.client();
     const options = values.platform === "" ? {} : { platform: values.platform };
-    if (values.output !== "") await writeWhole(values.output, () => images.save(args, options));
+    if (values.output !== "") await writeWhole(values.output, "failed to save image", () => images.save(args, options));
     else for await (const bytes of await images.save(args, options)) await write(around.stdout, bytes);
     return 0;
   },
 });
-
-/** A file that is whole or absent: written beside, then renamed. The folder is tried before the engine is asked. */
-async function writeWhole(path: string, fetch: () => Promise<AsyncIterable<Uint8Array>>): Promise<void> {
-  const partial = `${path}.partial-${process.pid}`;
-  const file = await open(partial, "wx", 0o600).catch((error: unknown) => {
-    const { code, message } = error as Error & { code?: string };
-    const reason = code === "ENOENT" ? `stat ${dirname(path)}: no such file or directory` : message;
-    throw new Error(`failed to save image: invalid output path: ${reason}`, { cause: error });
-  });
-  try {
-    for await (const bytes of await fetch()) await file.writeFile(bytes);
-    await file.close();
-    await rename(partial, path);
-  } catch (error) {
-    await file.close().catch(() => undefined);
-    await rm(partial, { force: true });
-    throw error;
-  }
-}
