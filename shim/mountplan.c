@@ -65,19 +65,25 @@ static unsigned long flags_of_mount(const char *path) {
   return flags;
 }
 
-int mount_bind(const char *source, const char *target, const char *list) {
+int mount_restrict(const char *target, const char *list) {
   unsigned long flags;
   int result = parse_flags(list, &flags);
-  if (result < 0) return result;
-  if (mount(source, target, NULL, MS_BIND | (flags & MS_REC), NULL) != 0) return -errno;
   unsigned long wanted = flags & ~(unsigned long)MS_REC;
-  if (wanted == 0) return 0;
+  if (result < 0 || wanted == 0) return result;
   if (flags & MS_REC) {
     result = overlay_set_attributes(target, wanted);
     if (result != -ENOSYS) return result;
   }
   if (mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | wanted | flags_of_mount(target), NULL) != 0) return -errno;
   return 0;
+}
+
+int mount_bind(const char *source, const char *target, const char *list) {
+  unsigned long flags;
+  int result = parse_flags(list, &flags);
+  if (result < 0) return result;
+  if (mount(source, target, NULL, MS_BIND | (flags & MS_REC), NULL) != 0) return -errno;
+  return mount_restrict(target, list);
 }
 
 /* ---- the operations ---- */

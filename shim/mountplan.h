@@ -24,5 +24,7 @@ int mounts_apply(const struct request *request, const struct userns *userns, str
 /* Detaches the plan's targets again, last first; best effort. */
 void mounts_undo(const struct request *request);
 
+/* Takes rights from a mount, or with `rec` from all at and below it. */
+int mount_restrict(const char *target, const char *flags);
 /* Bind-mounts with flags (comma list as above). */
 int mount_bind(const char *source, const char *target, const char *flags);

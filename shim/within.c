@@ -68,5 +68,11 @@ int mount_within(const char *root, const char *path, const char *source, const c
   fd_scoped int place = open_or_make(tree, copy, S_ISDIR(facts.st_mode));
   if (place < 0) return place;
   snprintf(target, sizeof target, "/proc/self/fd/%d", place);
-  return mount_bind(source, target, flags);
+  int result = mount_bind(source, target, "rec");
+  if (result < 0) return result;
+  /* The descriptor is of what is covered now. */
+  fd_scoped int top = open_inside(tree, path);
+  if (top < 0) return top;
+  snprintf(target, sizeof target, "/proc/self/fd/%d", top);
+  return mount_restrict(target, flags);
 }
