@@ -221,7 +221,7 @@ test("cp: whatever bytes come as an archive, the answer is a word, and the daemo
     const { status, text } = await put("victim", "/tmp", body);
     assert.ok([200, 400, 413, 501].includes(status), `${status} ${text}`);
   });
-  await fc.assert(property, { numRuns: 60, interruptAfterTimeLimit: 20_000 });
+  await fc.assert(property, { numRuns: 60 });
   assert.equal((await put("victim", "/tmp", tarOf({ type: "file", path: "x".repeat(300), data: "" }))).status, 400);
   assert.equal(
     (await put("victim", "/tmp", tarOf({ type: "file", path: `${"y/".repeat(2500)}f`, data: "" }))).status,

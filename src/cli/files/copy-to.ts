@@ -61,8 +61,9 @@ async function sourceAt(
 ): Promise<{ readonly base: string; readonly isFolder: boolean; readonly path: string }> {
   const plain = resolve(source);
   const base = isCurrentFolder(source) ? "." : splitPath(plain).base;
-  const facts = await lstat(asksForFolder(source) ? `${plain}/.` : plain).catch((error: NodeJS.ErrnoException) => {
-    const reason = error.code === "ENOENT" ? "no such file or directory" : error.message;
+  const facts = await lstat(asksForFolder(source) ? `${plain}/.` : plain).catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === "ENOENT" ? "no such file or directory" : message;
     throw new Error(`lstat ${plain}: ${reason}`, { cause: error });
   });
   const follows = facts.isSymbolicLink() ? followLink : asksForFolder(source);
