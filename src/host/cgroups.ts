@@ -1,4 +1,4 @@
-import { readdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -98,6 +98,19 @@ class CgroupTree implements Cgroups {
     return mount === undefined
       ? undefined
       : join(mount, path, this.version === 1 ? "memory.oom_control" : "memory.events");
+  }
+
+  async grantRealtime(path: string): Promise<void> {
+    if (!this.limits.cpuRealtime) return;
+    const root = this.#mountOf("cpu");
+    const budget = await readFile(join(root, "cpu.rt_runtime_us"), "utf8");
+    const parents = path.split("/").filter(Boolean).slice(0, -1);
+    for (const depth of parents.keys()) {
+      const group = join(root, ...parents.slice(0, depth + 1));
+      await mkdir(group, { recursive: true });
+      // Where others have taken it, the runtime gets the kernel's refusal.
+      await writeFile(join(group, "cpu.rt_runtime_us"), budget).catch(() => undefined);
+    }
   }
 
   async lift(path: string, limit: "cpuQuota" | "pids"): Promise<void> {

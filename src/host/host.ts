@@ -78,6 +78,8 @@ export interface Cgroups {
   pathOf(containerId: string, parent?: string): string;
   /** The file in which the kernel counts OOM kills, absolute. */
   oomFileOf(path: string): string | undefined;
+  /** Lets the groups above one give it real-time runtime, which v1 keeps from them unless told; as much as the kernel's root has. */
+  grantRealtime(path: string): Promise<void>;
   /** Takes a limit away from a group that exists: crun 1.8 cannot be asked to. */
   lift(path: string, limit: "cpuQuota" | "pids"): Promise<void>;
   freeze(path: string): Promise<void>;

@@ -121,6 +121,19 @@ test("docker run --memory-swappiness, --oom-kill-disable, --blkio-weight: set, o
   assert.equal(weight, lacksWeight ? "0" : "300", "what is discarded is not shown as if it were set");
 });
 
+test("docker run --cpu-rt-runtime: set where the kernel has real-time groups, refused where it has not", async () => {
+  const flags = ["--cpu-rt-period", "1000000", "--cpu-rt-runtime", "10000"];
+  if (!existsSync("/sys/fs/cgroup/cpu/cpu.rt_runtime_us")) {
+    const { stderr } = await daemon.docker("run", "--rm", ...flags, "busybox", "true");
+    assert.match(stderr, /your kernel does not support CPU real-time scheduler/);
+    return;
+  }
+  const id = await sleeper(...flags);
+  assert.equal(await groupFile(id, "cpu", "cpu.rt_runtime_us"), "10000");
+  await output("update", "--cpu-rt-runtime", "20000", id);
+  assert.equal(await groupFile(id, "cpu", "cpu.rt_runtime_us"), "20000");
+});
+
 test("docker run --ulimit and --default-ulimit: of the program, and of what exec starts", async () => {
   const id = await sleeper("--ulimit", "nofile=100:200", "--ulimit", "nproc=64");
   const expected = { nofile: "100 200", core: "0 0", nproc: "64 64" };

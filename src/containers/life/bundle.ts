@@ -42,6 +42,7 @@ export async function writeBundle(
   makeBundleFolder(folders, isolation.userNamespace === undefined ? 0o700 : 0o711);
   mkdirSync(folders.log, { recursive: true, mode: 0o700 });
   const files = writeNetworkFiles(room, record, place, hostResolvConf);
+  if (record.spec.limits.cpuRealtimeRuntime > 0) await room.host.cgroups.grantRealtime(cgroupOf(room, record.id));
   const user = resolveUser(record.process.user, record.spec.groupAdd, users);
   const capabilities = capabilitiesOf(room, record);
   const profile = seccompOf(room, record.spec, capabilities);

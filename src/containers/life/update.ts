@@ -39,6 +39,7 @@ async function apply(room: Room, record: ContainerRecord, to: Limits): Promise<v
   const from = record.spec.limits;
   const kernel = room.host.cgroups;
   const blockDevices = await blockDeviceNumbers(blockDevicePaths(to));
+  if (to.cpuRealtimeRuntime > 0) await room.host.cgroups.grantRealtime(cgroupOf(room, record.id));
   try {
     await carryOut(room, record, planUpdate(from, to, kernel, blockDevices));
   } catch (error) {
