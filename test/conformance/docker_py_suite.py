@@ -122,6 +122,20 @@ class Suite(unittest.TestCase):
         untouched = self.client.containers.create("busybox", "true")
         self.assertEqual(untouched.diff(), [])
 
+    def test_limits_and_update(self):
+        container = self.client.containers.run(
+            "busybox", "sleep 600", detach=True, mem_limit="64m", cpu_shares=512, pids_limit=50,
+            ulimits=[docker.types.Ulimit(name="nofile", soft=100, hard=200)], sysctls={"net.core.somaxconn": "99"})
+        self.assertEqual(container.exec_run("sh -c 'ulimit -n; cat /proc/sys/net/core/somaxconn'").output, b"100\n99\n")
+        self.assertEqual(container.update(mem_limit="96m", memswap_limit="128m", restart_policy={"Name": "always"})["Warnings"] or [], [])
+        container.reload()
+        host = container.attrs["HostConfig"]
+        self.assertEqual((host["Memory"], host["MemorySwap"], host["CpuShares"], host["PidsLimit"]), (96 << 20, 128 << 20, 512, 50))
+        self.assertEqual(host["RestartPolicy"]["Name"], "always")
+        with self.assertRaisesRegex(docker.errors.APIError, "Cannot update container .*Memory limit should be smaller"):
+            container.update(mem_limit="1g")
+        container.remove(force=True)
+
     def test_errors(self):
         with self.assertRaises(ImageNotFound):
             self.client.containers.create("nothing:here")

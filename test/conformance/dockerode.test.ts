@@ -117,6 +117,26 @@ test("dockerode listContainers, inspect, top, rename, events, version, info: typ
   assert.equal(((await docker.info()) as { OSType: string }).OSType, "linux");
 });
 
+test("dockerode createContainer with limits, update: the kernel has them, the answer tells of them", async () => {
+  const container = await docker.createContainer({
+    Image: "busybox",
+    Cmd: ["sleep", "600"],
+    HostConfig: { Memory: 64 << 20, NanoCpus: 500_000_000, Ulimits: [{ Name: "nofile", Soft: 100, Hard: 200 }] },
+  });
+  await container.start();
+  assert.deepEqual(await container.update({ Memory: 96 << 20, PidsLimit: 40 }), { Warnings: [] });
+  const { HostConfig } = await container.inspect();
+  assert.deepEqual(
+    [HostConfig.Memory, HostConfig.MemorySwap, HostConfig.NanoCpus, HostConfig.PidsLimit],
+    [96 << 20, 128 << 20, 500_000_000, 40],
+  );
+  await assert.rejects(
+    container.update({ CpuQuota: 10_000 }),
+    /409.*CPU Quota cannot be updated as NanoCPUs has already/,
+  );
+  await container.remove({ force: true });
+});
+
 test("dockerode: failures carry Docker's status and words", async () => {
   await assert.rejects(docker.getContainer("nobody").inspect(), {
     statusCode: 404,
