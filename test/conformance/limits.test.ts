@@ -78,6 +78,19 @@ for (const [given, controller, ...files] of flags) {
   });
 }
 
+test("docker run --runtime runc: the same limits, devices and sysctls", async (context) => {
+  const { body } = await daemon.api("GET", "/info");
+  if (body.Runtimes.runc === undefined) return context.skip("no runc");
+  const id = await sleeper(
+    ...["--runtime", "runc", "-m", "64m", "--cpus", "0.5", "--pids-limit", "50", "--ulimit", "nofile=100:-1"],
+    ...["--sysctl", "net.core.somaxconn=77", "--device", "/dev/zero:/dev/mine:r", "--oom-score-adj", "300"],
+  );
+  assert.equal(await groupFile(id, "memory", v2 ? "memory.max" : "memory.limit_in_bytes"), "67108864");
+  assert.equal(await groupFile(id, "pids", "pids.max"), "50");
+  const script = "ulimit -n; cat /proc/sys/net/core/somaxconn /proc/1/oom_score_adj; head -c 1 /dev/mine | wc -c";
+  assert.equal(await output("exec", id, "sh", "-c", script), "100\n77\n300\n1");
+});
+
 /** A disk of this machine; undefined where there is none. */
 async function findDisk(): Promise<{ readonly path: string; readonly number: string } | undefined> {
   const partitions = await readFile("/proc/partitions", "utf8");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { plainSpec } from "../testing/plain-spec.ts";
-import { checkSysctls } from "./sysctls.ts";
+import { checkSysctls, splitSysctls } from "./sysctls.ts";
 
 const host = { ...plainSpec, networkMode: "host", namespaces: { ...plainSpec.namespaces, ipc: "host", uts: "host" } };
 
@@ -45,4 +45,16 @@ test("checkSysctls: in a namespace of the host's they are the host's", () => {
     () => checkSysctls({ ...host, sysctls: { "kernel.domainname": "x" } }),
     /not in a separate kernel namespace/,
   );
+});
+
+test("splitSysctls: a network's by the paths of their files, in both of sysctl's ways to write them", () => {
+  const sysctls = { "net.core.somaxconn": "9", "net/ipv4/conf/eth0.1/forwarding": "1", "kernel.shmmax": "2" };
+  assert.deepEqual(splitSysctls({ ...sysctls, "net.ipv4.conf.eth0/1.mtu": "3" }), {
+    network: [
+      { path: "net/core/somaxconn", value: "9" },
+      { path: "net/ipv4/conf/eth0.1/forwarding", value: "1" },
+      { path: "net/ipv4/conf/eth0.1/mtu", value: "3" },
+    ],
+    others: { "kernel.shmmax": "2" },
+  });
 });

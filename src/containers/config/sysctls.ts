@@ -32,6 +32,20 @@ export function checkSysctls(spec: Pick<ContainerSpec, "sysctls" | "namespaces" 
   }
 }
 
+/** Those of a network as files below `/proc/sys`, and the rest as they were. */
+export function splitSysctls(sysctls: ContainerSpec["sysctls"]): {
+  readonly network: readonly { readonly path: string; readonly value: string }[];
+  readonly others: ContainerSpec["sysctls"];
+} {
+  const isNetwork = ([name]: [string, string]): boolean => withDots(name).startsWith("net.");
+  const all = Object.entries(sysctls);
+  const swap = (name: string): string => name.replace(/[./]/g, (mark) => (mark === "." ? "/" : "."));
+  return {
+    network: all.filter(isNetwork).map(([name, value]) => ({ path: swap(withDots(name)), value })),
+    others: Object.fromEntries(all.filter((entry) => !isNetwork(entry))),
+  };
+}
+
 const ipcNames = new Set(
   "kernel.msgmax kernel.msgmnb kernel.msgmni kernel.sem kernel.shmall kernel.shmmax kernel.shmmni kernel.shm_rmid_forced".split(
     " ",

@@ -9,6 +9,7 @@ import { containerDevices } from "../config/device-access.ts";
 import { hostsText, resolvConfText } from "../config/etc-files.ts";
 import { foldersOf } from "./folders.ts";
 import { parseNetworkMode } from "../config/network-mode.ts";
+import { prepareKernel } from "./kernel.ts";
 import type { Place } from "./place.ts";
 import { processEnv } from "../config/process.ts";
 import type { Room } from "../room.ts";
@@ -42,13 +43,13 @@ export async function writeBundle(
   makeBundleFolder(folders, isolation.userNamespace === undefined ? 0o700 : 0o711);
   mkdirSync(folders.log, { recursive: true, mode: 0o700 });
   const files = writeNetworkFiles(room, record, place, hostResolvConf);
-  if (record.spec.limits.cpuRealtimeRuntime > 0) await room.host.cgroups.grantRealtime(cgroupOf(room, record.id));
+  const requested = await prepareKernel(room, record, place.networkNamespace);
   const user = resolveUser(record.process.user, record.spec.groupAdd, users);
   const capabilities = capabilitiesOf(room, record);
   const profile = seccompOf(room, record.spec, capabilities);
   const { userNamespace } = isolation;
   const spec = runtimeSpec({
-    spec: record.spec,
+    spec: requested,
     annotations: {
       ...record.spec.annotations,
       ...room.seccompPrograms.annotationsFor(runtimePathOf(room, record), profile),
