@@ -153,7 +153,7 @@ export interface Machine {
   time(): MachineTime;
   /** A reader of the traffic in a process' network namespace, which lives on until it is closed. */
   trafficOf(pid: number): TrafficReader;
-  /** Whether that signal can do nothing to the process: its first-of-namespace or ignored default; false when it is gone. */
+  /** Whether that signal can do nothing to the process, as it ignores it or is the first of its pid namespace and has no handler; false when it is gone. */
   isDeafTo(pid: number, signal: number): boolean;
   /** A process' facts for `top`: `ps` with those arguments, restricted to the pids. Fault `invalid` with the first line of what ps said. */
   ps(

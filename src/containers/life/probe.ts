@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ExecSession } from "#host";
 import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
@@ -76,16 +75,15 @@ export class Probe {
       signal.throwIfAborted();
       return await this.#start();
     });
-    const waiting = new AbortController();
-    const hangs = sleep(startLimitMs, undefined, { signal: waiting.signal, ref: false }).then(() => {
+    const hangs = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
       void starting.then(async (late) => await late.kill()).catch(() => undefined);
-      throw new Fault("internal", `timed out starting health check for container ${this.#record.id}`);
-    });
-    hangs.catch(() => undefined); // it may come second
+      hangs.reject(new Fault("internal", `timed out starting health check for container ${this.#record.id}`));
+    }, startLimitMs);
     try {
-      return await Promise.race([starting, hangs]);
+      return await Promise.race([starting, hangs.promise]);
     } finally {
-      waiting.abort();
+      clearTimeout(timer);
     }
   }
 
