@@ -6,7 +6,7 @@ export const diff = defineCommand({
   usage: "CONTAINER",
   summary: "Show what a container changed in its file system",
   description:
-    "A line for each path: A is new, C was changed (or something in it), D is gone. What is mounted is not looked at.",
+    "A line for each path: A is new, C was changed (or something in it), D is gone.\nWhat is mounted is not looked at.",
   examples: [["slipway diff web", "What differs from the image"]],
   flags: {},
   args: [1, 1],

@@ -17,7 +17,7 @@ export const stats = defineCommand({
   usage: "[OPTIONS] [CONTAINER...]",
   summary: "Show what containers use, live",
   description:
-    "Without names: all that run, as they come and go. Memory is without the files that the kernel would give back first; 100% is one processor.",
+    "Without names: all that run, as they come and go. 100% is one processor; memory is without the files that\nthe kernel would give back first.",
   examples: [
     ["slipway stats", "A table of all running containers, until ctrl-c"],
     ["slipway stats --no-stream --format '{{.Name}}: {{.MemUsage}}'", "One reading, in a format of your own"],
