@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -130,11 +131,24 @@ static int take_over(struct monitor *monitor, struct failure *failure) {
   return stdio_begin(monitor, failure);
 }
 
+/* For a runtime that says nothing itself. */
+static void say_end(struct failure *failure, int status) {
+  const char *how = signal_of(status) > 0 ? "was killed by signal" : "ended with status";
+  int number = signal_of(status) > 0 ? signal_of(status) : exit_code_of(status);
+  snprintf(failure->text, sizeof failure->text, "the runtime %s %d and said nothing", how, number);
+}
+
 static void on_runtime_ended(void *owner, int status) {
   struct monitor *monitor = owner;
   struct failure failure = {.stage = "runtime"};
+  timer_stop(&monitor->runtime_limit);
+  if (monitor->runtime_late) {
+    snprintf(failure.text, sizeof failure.text, "the runtime did not come to an end in time and was killed");
+    give_up(monitor, &failure, -1);
+  }
   if (exit_code_of(status) != 0) {
     stdio_take_error(monitor->err.source.fd, failure.text, sizeof failure.text);
+    if (failure.text[0] == '\0') say_end(&failure, status);
     give_up(monitor, &failure, exit_code_of(status) < 0 ? 128 + signal_of(status) : exit_code_of(status));
   }
   if (take_over(monitor, &failure) < 0) give_up(monitor, &failure, -1);
@@ -153,6 +167,13 @@ static void on_runtime_ended(void *owner, int status) {
   }
   oom_watch(monitor);
   clients_resume_input(monitor, NULL);
+}
+
+/* Whatever it waits for: a start must not hold its container for ever. */
+static void on_runtime_limit(void *owner) {
+  struct monitor *monitor = owner;
+  monitor->runtime_late = true;
+  if (monitor->runtime.pid > 0) kill(-monitor->runtime.pid, SIGKILL);
 }
 
 void monitor_go(struct monitor *monitor) {
@@ -177,6 +198,9 @@ void monitor_go(struct monitor *monitor) {
   if (pid < 0) give_up(monitor, &failure, -1);
   monitor->runtime = (struct child){.pid = pid, .is_runtime = true, .owner = monitor, .ended = on_runtime_ended};
   child_add(&monitor->runtime);
+  uint64_t limit_ms = request_number(&monitor->start, FIELD_TIME_LIMIT_MS, 0);
+  monitor->runtime_limit = (struct timer){.owner = monitor, .fire = on_runtime_limit};
+  if (limit_ms > 0) timer_set(&monitor->runtime_limit, limit_ms * 1000000);
 }
 
 void monitor_lost_starter(struct monitor *monitor) {

@@ -98,9 +98,10 @@ struct monitor {
   struct pipe_out out, err;
   int child_in, child_out, child_err; /* the container's ends, until the runtime has them */
   int null;                           /* stands for the streams that there are not, of its execs too */
-  struct timer resume, drain, delete_limit, linger;
+  struct timer resume, drain, runtime_limit, delete_limit, linger;
 
   struct child runtime, init, deleter;
+  bool runtime_late; /* it was killed because it did not come to an end */
   pid_t init_pid;
   uint64_t started_ns;
   struct exit_facts exit;

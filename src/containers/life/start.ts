@@ -113,6 +113,7 @@ function monitorStart(room: Room, record: ContainerRecord, isolation: Isolation,
       folders.pidFile,
       id,
     ]),
+    timeLimitMs: runtimeTimeMs,
     deleteArgv: runtimeArgv(room, record, folders.runtimeLog, ["delete", "--force", id]),
     pidFile: folders.pidFile,
     ...(oomFile !== undefined && { oomFile }),
@@ -156,3 +157,6 @@ async function recordFailure(room: Room, record: ContainerRecord, error: unknown
   if (record.spec.autoRemove) await erase(room, id);
   return fault;
 }
+
+/** Hooks of runtimes may take their time; one that hangs must not hold its container for ever. */
+const runtimeTimeMs = 120_000;

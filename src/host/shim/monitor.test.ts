@@ -50,6 +50,21 @@ test("start: a command that does not exist fails with the runtime's words and le
   assert.deepEqual(readdirSync(join(bed.dir, "crun")).includes(start.id), false);
 });
 
+test("start: a runtime that hangs is killed, what it made is deleted, and the failure says so", async () => {
+  const start = await bed.container(["sleep", "100"]);
+  const create = start.runtimeArgv
+    .map((word) => (word === "run" ? "create" : word))
+    .filter((word) => word !== "--detach");
+  const runtimeArgv = ["sh", "-c", '"$@" && sleep 100 & sleep 100', "sh", ...create];
+  const slot = await bed.shim.prepareMonitor({ newNetns: false });
+  await assert.rejects(
+    slot.start({ ...start, runtimeArgv, timeLimitMs: 500 }),
+    (error) => error instanceof StartFailure && /did not come to an end in time/.test(error.message),
+  );
+  await processGone(slot.pid);
+  assert.deepEqual(readdirSync(join(bed.dir, "crun")).includes(start.id), false);
+});
+
 test("start: an OOM kill is told from the cgroup's own count", async () => {
   const container = await bed.container(["true"]);
   const oomFile = join(container.dir, "memory.oom_control");

@@ -134,6 +134,8 @@ export interface MonitorStart {
   readonly userNamespace?: UserNamespace;
   /** The OCI runtime's `run --detach` with everything but `--console-socket` (the shim's client adds it for a tty). */
   readonly runtimeArgv: readonly string[];
+  /** The runtime is killed after so long, and the start fails; undefined: never. */
+  readonly timeLimitMs?: number;
   readonly deleteArgv: readonly string[];
   /** Where the runtime writes the container's pid (also in runtimeArgv). */
   readonly pidFile: string;

@@ -81,6 +81,7 @@ function encodeStart(start: MonitorStart, pid: number, hold: boolean): Uint8Arra
     mount: encodeMounts(start.mounts),
     ...userNamespaceFields(start.userNamespace),
     runtimeArgv: start.tty ? withConsole(start.runtimeArgv, pid, consoleName) : start.runtimeArgv,
+    timeLimitMs: start.timeLimitMs,
     deleteArgv: start.deleteArgv,
     pidFile: start.pidFile,
     console: consoleName,
