@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Fault } from "#core/fault";
+import { isAlive } from "#core/is-alive";
 import { type Log, type LogLevel, openLog } from "#core/log";
 import { checkLogging, type LogDriver, openContainers, type Ulimit } from "#containers";
 import { openHost } from "#host";
@@ -146,15 +147,6 @@ async function holdPidfile(undo: AsyncDisposableStack, path: string): Promise<vo
   }
   await writeFile(path, String(process.pid), { mode: 0o644 });
   undo.defer(async () => await rm(path, { force: true }));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** A built file of this installation; found from the sources and from the bundle alike. */

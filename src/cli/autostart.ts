@@ -2,6 +2,7 @@ import { mkdir, open, readFile, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { Fault } from "#core/fault";
+import { isAlive } from "#core/is-alive";
 import { spawnDaemon } from "./programs.ts";
 
 const answerLimitMs = 30_000;
@@ -79,13 +80,4 @@ async function takeLock(path: string): Promise<boolean> {
     await rm(path, { force: true });
   }
   return false;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

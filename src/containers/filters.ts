@@ -46,6 +46,7 @@ export function selectPrunable(
   filters: ContainerFilters,
   nowNs: bigint,
 ): ContainerRecord[] {
+  if ((filters["until"]?.length ?? 0) > 1) throw new Fault("invalid", "more than one until filter specified");
   const until = (filters["until"] ?? []).map((text) => parseUntil(text, nowNs));
   return [...records].filter(
     (record) =>

@@ -86,6 +86,14 @@ test("rename: by the new name, not by the old one", async () => {
   await docker("rename", "before", "after");
   assert.equal(await docker("inspect", "-f", "{{.Name}}", "after"), "/after");
   assert.match(await fails("rm", "before"), /No such container: before/);
+  await docker("create", "--name", "other", "busybox");
+  assert.match(
+    await fails("rename", "other", "after"),
+    /Error when allocating new name: Conflict\. The container name "\/after" is already in use by container "[0-9a-f]{64}"/,
+  );
+  assert.match(await fails("rename", "other", "b@d"), /Error when allocating new name: Invalid container name \(b@d\)/);
+  assert.match(await fails("rename", "other", "other"), /Renaming a container with the same name as its current name/);
+  await docker("rm", "other");
   await docker("rm", "after");
 });
 

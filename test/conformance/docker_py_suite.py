@@ -3,6 +3,7 @@
 import io
 import socket
 import tarfile
+import time
 import unittest
 
 import docker
@@ -29,6 +30,31 @@ class Suite(unittest.TestCase):
             self.client.containers.run("busybox", ["sh", "-c", "echo wrong >&2; exit 5"], remove=True)
         self.assertEqual(failure.exception.exit_status, 5)
         self.assertEqual(failure.exception.stderr, b"wrong\n")
+
+    def test_health_and_restart_policy(self):
+        container = self.client.containers.run(
+            "busybox",
+            ["sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.05; done"],
+            detach=True,
+            healthcheck={"test": ["CMD", "true"], "interval": 200000000},
+            restart_policy={"Name": "on-failure", "MaximumRetryCount": 5},
+        )
+        self.until(container, lambda: container.attrs["State"]["Health"]["Status"] == "healthy")
+        self.assertEqual(container.attrs["State"]["Health"]["Log"][0]["ExitCode"], 0)
+        self.assertEqual(container.attrs["HostConfig"]["RestartPolicy"], {"Name": "on-failure", "MaximumRetryCount": 5})
+        container.exec_run(["sh", "-c", "kill -TERM 1"])
+        self.until(container, lambda: container.attrs["RestartCount"] == 1 and container.status == "running")
+        container.stop(timeout=5)
+        self.until(container, lambda: container.status == "exited")
+        self.assertEqual(container.attrs["State"]["ExitCode"], 3)
+
+    def until(self, container, holds):
+        for _ in range(400):
+            container.reload()
+            if holds():
+                return
+            time.sleep(0.05)
+        self.fail(container.attrs["State"])
 
     def test_run_with_options(self):
         output = self.client.containers.run(

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -215,6 +215,15 @@ test("openContainers: each policy after the daemon was away", async () => {
   assert.equal(bed.containers.find(never).state.status, "created");
   await bed.containers.start(unlessIsStopped);
   await removed(runs, alwaysStopped, unlessIsStopped, failing, good, never);
+});
+
+test("restart policy: a container that lost its monitor is started again", async () => {
+  const id = await started("bereft", onFailure(0), ["sleep", "1000"]);
+  const { pid } = (await until(id, running)).state as { pid: number };
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  process.kill(Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]), "SIGKILL");
+  await until(id, (one) => one.restartCount === 1 && running(one));
+  await removed(id);
 });
 
 test("create: --rm and a restart policy exclude each other, in Docker's words", async () => {
