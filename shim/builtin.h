@@ -16,7 +16,7 @@ int builtin_drop_rights(struct failure *failure);
  * on the root's file system, and (for a symlink) the path behind it.
  */
 int builtin_look(char **argv);
-/* read PATH LIMIT: the first bytes of a plain file, symlinks followed. Status 1: there is none. */
+/* read PATH LIMIT: the first bytes of a plain file, symlinks followed. Status 1: there is none; 4: too many links. */
 int builtin_read(char **argv);
 /* apply KEEP FOLDER: carries out what standard input says (apply.c has the format); FOLDER is for messages. */
 int builtin_apply(char **argv);

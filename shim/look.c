@@ -95,6 +95,7 @@ int builtin_read(char **argv) {
   /* Neither a pipe without a writer nor a terminal may hold us up or become ours. */
   fd_scoped int file = open(argv[0], O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   struct stat facts;
+  if (file < 0 && errno == ELOOP) return 4;
   if (file < 0 || fstat(file, &facts) != 0 || !S_ISREG(facts.st_mode)) return 1;
   while (left > 0) {
     ssize_t n = read(file, scratch, left < sizeof scratch ? (size_t)left : sizeof scratch);

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import * as fc from "fast-check";
 import { encodeRequest, frameType } from "./frame.ts";
 import { connectShim, stopZygote } from "./shim.ts";
+import type { MountOp } from "./shim-types.ts";
 import { openTestBed, type TestBed } from "./test-bed.ts";
 
 const kind = process.env["SLIPWAY_SHIM_KIND"] ?? "musl";
@@ -244,3 +245,54 @@ async function poke(path: string, bytes: Uint8Array): Promise<void> {
   await Promise.race([new Promise((done) => socket.once("close", done)), sleep(5)]);
   socket.destroy();
 }
+
+test("builtins: look and read see the tree as their root, and nothing of the host", async () => {
+  const tree = join(bed.dir, "looked-at");
+  await mkdir(join(tree, "etc"), { recursive: true });
+  await writeFile(join(tree, "etc/name"), "inside\n");
+  await symlink("/etc/name", join(tree, "absolute"));
+  await symlink("../../../../etc/name", join(tree, "climbing"));
+  await symlink("loop", join(tree, "loop"));
+  const look = async (path: string): Promise<string[]> => {
+    const end = await bed.shim.runToEnd({ argv: [path], builtin: "look", tree });
+    return Buffer.from(end.stdout).toString().split("\0").slice(0, -1);
+  };
+  const file = await look("/etc/name");
+  assert.deepEqual([file[0], Number(file[1]) & 0o170000, file[2], file[8]], ["0", 0o100000, "7", ""]);
+  for (const link of ["/absolute", "/climbing"]) assert.equal((await look(link))[8], "/etc/name");
+  assert.deepEqual(await look("/nothing"), ["2"]);
+  assert.deepEqual(await look("/etc/name/"), ["20"]);
+  assert.deepEqual(await look("/loop/"), ["40"]);
+  const read = async (path: string): Promise<string> => {
+    const end = await bed.shim.runToEnd({ argv: [path, "3"], builtin: "read", tree });
+    return `${end.code} ${Buffer.from(end.stdout).toString()}`;
+  };
+  assert.deepEqual([await read("/climbing"), await read("/etc"), await read("/loop")], ["0 ins", "1 ", "4 "]);
+  await assert.rejects(bed.shim.runToEnd({ argv: ["x"], builtin: "look" }), { kind: "internal" });
+});
+
+test("live: a container's own mounts without the kernel's file systems; a process of the host is refused", async () => {
+  const target = join(bed.dir, "live-target");
+  await mkdir(target);
+  const started = await bed.start(["sleep", "60"]);
+  const script = "echo root >/root-file; mkdir -p /t; mount -t tmpfs t /t && echo tmpfs >/t/file";
+  const argv = ["nsenter", "--mount", `--target=${started.pid}`, "sh", "-c", script];
+  const prepared = await bed.shim.runToEnd({ argv });
+  assert.equal(prepared.code, 0, prepared.stderr);
+  const list = ["sh", "-c", "cat root-file t/file; ls proc"];
+  const see = async (what: "all" | "root"): Promise<string> => {
+    const mounts: MountOp[] = [{ op: "live", pid: started.pid, target, what }];
+    const end = await bed.shim.runToEnd({ argv: list, mounts, tree: target });
+    return Buffer.from(end.stdout).toString();
+  };
+  assert.equal(await see("all"), "root\ntmpfs\n");
+  assert.equal(await see("root"), "root\n");
+  assert.equal(readFileSync("/proc/self/mountinfo", "utf8").includes(target), false);
+  const ofHost: MountOp[] = [{ op: "live", pid: process.pid, target, what: "all" }];
+  await assert.rejects(
+    bed.shim.runToEnd({ argv: ["true"], mounts: ofHost, tree: target }),
+    /Invalid cross-device link/,
+  );
+  const gone: MountOp[] = [{ op: "live", pid: 2 ** 22 - 1, target, what: "all" }];
+  await assert.rejects(bed.shim.runToEnd({ argv: ["true"], mounts: gone, tree: target }), { kind: "notFound" });
+});

@@ -17,7 +17,9 @@ import type {
 
 const repository = resolve(import.meta.dirname, "../../..");
 const applets =
-  "sh true false sleep cat echo yes head seq stty ls id kill dd printf wc tr tail env nohup mkdir rm touch".split(" ");
+  "sh true false sleep cat echo yes head seq stty ls id kill dd printf wc tr tail env nohup mkdir rm touch mount".split(
+    " ",
+  );
 
 /** For tests only: a zygote of its own, a busybox root filesystem and real crun, in a folder that `dispose` removes. */
 export interface TestBed extends AsyncDisposable {
