@@ -10,6 +10,7 @@ import { tarHeader, type TarHeader } from "#core/tar";
 import { encodeTarHeader, tarEnd, tarPadding } from "#core/tar-write";
 import { type ApiAnswer, startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { said } from "#fixtures/expect";
+import { mustRun } from "#fixtures/program";
 
 let daemon: TestDaemon;
 let folder: string;
@@ -267,4 +268,45 @@ test("slipway cp: an archive cannot lead the client out of the destination", asy
   assert.deepEqual(await readdir(join(out, "elsewhere")), []);
   assert.equal((await daemon.slipway("cp", "liar:/dir/sub/file", join(out, "file"))).code, 0);
   assert.equal((await stat(join(out, "file"))).mode & 0o7777, 0o755, "no setuid bit from a container");
+});
+
+test("cp, export, commit: a container with user ids of its own gets and gives them as it sees them", async () => {
+  const { code, stderr } = await daemon.slipway(
+    "run",
+    "-d",
+    "--name",
+    "shifted",
+    "--userns",
+    "auto",
+    "busybox",
+    "sleep",
+    "100000",
+  );
+  assert.equal(code, 0, stderr);
+  assert.notEqual((await inside("shifted", "cat /proc/self/uid_map")).trim().split(/\s+/)[1], "0");
+  const archive = tarOf(
+    { type: "file", path: "own", data: "x\n" },
+    { type: "file", path: "other", uid: 12, gid: 34, data: "y\n" },
+  );
+  assert.equal((await put("shifted", "/tmp", archive)).status, 200);
+  const owners = "stat -c '%n %u:%g' /tmp/own /tmp/other";
+  assert.equal(await inside("shifted", owners), "/tmp/own 0:0\n/tmp/other 12:34");
+  const listed = async (path: string): Promise<string[]> => {
+    const command = `curl -sf --unix-socket ${daemon.socket} "http://x/containers/shifted/${path}" | tar tvf - --numeric-owner`;
+    const stdout = await mustRun("sh", ["-c", command]);
+    return stdout
+      .split("\n")
+      .map((line) => line.split(/\s+/))
+      .filter(([, , , , , name]) => /tmp\/o/.test(name ?? ""))
+      .map(([, ids = ""]) => ids);
+  };
+  assert.deepEqual(await listed("archive?path=/tmp"), ["12/34", "0/0"]);
+  assert.deepEqual(await listed("export"), ["12/34", "0/0"]);
+  await said(daemon, "commit", "shifted", "shifted:1");
+  assert.equal(await said(daemon, "run", "--rm", "shifted:1", "sh", "-c", owners), "/tmp/own 0:0\n/tmp/other 12:34");
+  await said(daemon, "stop", "-t", "0", "shifted");
+  assert.equal((await put("shifted", "/tmp", tarOf({ type: "file", path: "later", data: "z\n" }))).status, 200);
+  assert.deepEqual(await listed("archive?path=/tmp"), ["12/34", "0/0"]);
+  await said(daemon, "start", "shifted");
+  assert.equal(await inside("shifted", "stat -c %u /tmp/later"), "0");
 });

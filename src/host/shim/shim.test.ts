@@ -289,10 +289,7 @@ test("live: a container's own mounts without the kernel's file systems; a proces
   assert.equal(await see("root"), "root\n");
   assert.equal(readFileSync("/proc/self/mountinfo", "utf8").includes(target), false);
   const ofHost: MountOp[] = [{ op: "live", pid: process.pid, target, what: "all" }];
-  await assert.rejects(
-    bed.shim.runToEnd({ argv: ["true"], mounts: ofHost, tree: target }),
-    /Invalid cross-device link/,
-  );
+  await assert.rejects(bed.shim.runToEnd({ argv: ["true"], mounts: ofHost, tree: target }), /[Cc]ross-device link/);
   const gone: MountOp[] = [{ op: "live", pid: 2 ** 22 - 1, target, what: "all" }];
   await assert.rejects(bed.shim.runToEnd({ argv: ["true"], mounts: gone, tree: target }), { kind: "notFound" });
 });
