@@ -66,6 +66,27 @@ test("json-file, asked for: Docker's lines at LogPath, with attributes and rotat
   assert.equal(detailed.split("\n")[0], "COLOR=red,tag=jf%2Fbusybox,team=a+b out");
 });
 
+test("json-file: each line exactly once, over rotations and a daemon that is killed", async () => {
+  const script = "for i in 1 2 3 4 5 6 7 8; do sleep 0.2; seq $(((i-1)*500+1)) $((i*500)); done";
+  await run("exact", "json-file", ["max-size=100k", "max-file=9"], script);
+  const path = await said(daemon, "inspect", "-f", "{{.LogPath}}", "exact");
+  const kept = async (): Promise<string[]> => {
+    const texts: string[] = [];
+    for (const end of [".8", ".7", ".6", ".5", ".4", ".3", ".2", ".1", ""]) {
+      texts.push(await readFile(`${path}${end}`, "utf8").catch(() => ""));
+    }
+    return texts.join("").split("\n").slice(0, -1);
+  };
+  await until(async () => (await kept()).length > 1000, kept);
+  await daemon.kill9();
+  await daemon.start();
+  assert.equal(await said(daemon, "wait", "exact"), "0");
+  await until(async () => (await kept()).length >= 4000, kept);
+  const lines = (await kept()).map((line) => (JSON.parse(line) as { log: string }).log.trimEnd());
+  assert.deepEqual(lines, numbers(1, 4000));
+  assert.notEqual(await readFile(`${path}.1`, "utf8"), "", "it was rotated");
+});
+
 test("syslog by udp and by a datagram socket: priorities, tags, formats; logs reads them too", async () => {
   const udp = createSocket("udp4");
   const messages: string[] = [];

@@ -27,7 +27,8 @@ export function driverFor(
       });
     case "syslog": {
       const read = readSyslogOptions(options);
-      const tag = logTag(record, options["tag"] ?? defaultTag);
+      // A label may hold what would end the message, and begin another.
+      const tag = logTag(record, options["tag"] ?? defaultTag).replaceAll(/\p{Cc}/gu, "_");
       const { facility, format } = read;
       return syslogDriver(read, { facility, format, hostname: tools.hostname, tag, pid: process.pid }, tools);
     }

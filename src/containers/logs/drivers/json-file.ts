@@ -15,13 +15,16 @@ export function jsonFileDriver(options: {
 }): LogDriver {
   return {
     target: options.path,
-    batchBytes: 262_144,
+    batchBytes: Math.min(mostBatchBytes, Math.ceil((options.budget.sizeBytes ?? mostBatchBytes) / 4)),
     settleMs: 0,
     firstWaitMs: 250,
     maxRetries: undefined,
     open: async (state) => await JsonFile.open(options, state),
   };
 }
+
+/** A file is rotated between batches: those of a small one are small. */
+const mostBatchBytes = 262_144;
 
 type Options = Parameters<typeof jsonFileDriver>[0];
 

@@ -43,6 +43,7 @@ export class Forwarder {
   #settling: NodeJS.Timeout | undefined;
   #connection: LogConnection | undefined;
   #attempts = 0;
+  #warned = false;
   /** Said at the next chance. */
   #notes: string[] = [];
 
@@ -84,8 +85,8 @@ export class Forwarder {
   async #run(): Promise<void> {
     try {
       await using opened = await this.#openCursor();
-      this.#cursor = opened.cursor;
-      while (!this.#stop.signal.aborted) {
+      this.#cursor = opened?.cursor;
+      while (opened !== undefined && !this.#stop.signal.aborted) {
         try {
           if (await this.#serve(opened.file)) break;
         } catch (error) {
@@ -100,9 +101,18 @@ export class Forwarder {
     }
   }
 
+  /** Tried until it works, as a full disk may have no room for it; undefined when stopped before. */
   async #openCursor() {
-    const { file, cursor } = await CursorFile.open(this.#options.cursorPath);
-    return { file, cursor, [Symbol.asyncDispose]: async () => await file[Symbol.asyncDispose]() };
+    for (let attempt = 1; !this.#stop.signal.aborted; attempt++) {
+      try {
+        const { file, cursor } = await CursorFile.open(this.#options.cursorPath);
+        return { file, cursor, [Symbol.asyncDispose]: async () => await file[Symbol.asyncDispose]() };
+      } catch (error) {
+        if (attempt === 1) this.#options.onNotice(`logging waits: ${(error as Error).message}`);
+        await this.#pause(longestWaitMs);
+      }
+    }
+    return undefined;
   }
 
   /** One connection's life, opened when there is something to send. True: all is done. */
@@ -219,8 +229,18 @@ export class Forwarder {
     const newest = this.#unsettled.splice(0, count).at(-1);
     if (newest === undefined) return;
     this.#cursor = newest.cursor;
-    await file.write(newest.cursor);
+    await this.#keep(newest.cursor, file);
     if (this.#unsettled.length > 0) this.#lookAgain();
+  }
+
+  /** A cursor that cannot be written holds in memory all the same. */
+  async #keep(cursor: Cursor, file: CursorFile): Promise<void> {
+    try {
+      await file.write(cursor);
+    } catch (error) {
+      if (!this.#warned) this.#options.onNotice(`the log's cursor cannot be written: ${(error as Error).message}`);
+      this.#warned = true;
+    }
   }
 
   #lookAgain(): void {
@@ -274,7 +294,7 @@ export class Forwarder {
     this.#notes = [lostNote("given up", bytes)];
     const place = { ...end, skipBytes: 0 };
     this.#cursor = { places: { stdout: place, stderr: place }, state: this.#known().state };
-    await file.write(this.#cursor);
+    await this.#keep(this.#cursor, file);
   }
 }
 

@@ -40,7 +40,7 @@ export class LineCutter {
     const lines: TargetLine[] = [];
     for (const [stream, { timeNs, pieces }] of this.#open) {
       const part = this.#partOf(stream, true);
-      const bytes = Buffer.concat(pieces);
+      const bytes = joined(pieces);
       lines.push({ stream, timeNs, bytes, unfinished: true, ...(part !== undefined && { part }) });
     }
     this.#open.clear();
@@ -57,21 +57,25 @@ export class LineCutter {
   #cut({ stream, timeNs, bytes, start }: LogRecord, from: number): TargetLine[] {
     const lines: TargetLine[] = [];
     for (let at = from; at < bytes.length;) {
-      const line = this.#open.get(stream) ?? { timeNs, pieces: [], sizeBytes: 0, place: { ...start, skipBytes: at } };
+      const line: OpenLine = this.#open.get(stream) ?? {
+        timeNs,
+        pieces: [],
+        sizeBytes: 0,
+        place: { ...start, skipBytes: at },
+      };
       const newline = bytes.indexOf(0x0a, at);
       const isEnd = newline >= 0 && newline - at <= longestLineBytes - line.sizeBytes;
       const end = isEnd ? newline : Math.min(bytes.length, at + longestLineBytes - line.sizeBytes);
-      const pieces = [...line.pieces, bytes.subarray(at, end)];
-      const sizeBytes = line.sizeBytes + end - at;
+      line.pieces.push(bytes.subarray(at, end));
+      line.sizeBytes += end - at;
       at = isEnd ? end + 1 : end;
-      if (!isEnd && sizeBytes < longestLineBytes) {
-        this.#open.set(stream, { ...line, pieces, sizeBytes });
+      if (!isEnd && line.sizeBytes < longestLineBytes) {
+        this.#open.set(stream, line);
         continue;
       }
       this.#open.delete(stream);
       const part = this.#partOf(stream, isEnd, line.place);
-      const whole = pieces.length === 1 ? (pieces[0] ?? bytes) : Buffer.concat(pieces);
-      lines.push({ stream, timeNs: line.timeNs, bytes: whole, ...(part !== undefined && { part }) });
+      lines.push({ stream, timeNs: line.timeNs, bytes: joined(line.pieces), ...(part !== undefined && { part }) });
     }
     return lines;
   }
@@ -88,11 +92,17 @@ export class LineCutter {
   }
 }
 
+/** A line that has not ended; it grows in place, as a program may write it byte by byte. */
 interface OpenLine {
   readonly timeNs: bigint;
-  readonly pieces: readonly Uint8Array[];
-  readonly sizeBytes: number;
+  readonly pieces: Uint8Array[];
+  sizeBytes: number;
   readonly place: Place;
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first] = pieces;
+  return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces);
 }
 
 /** Negative when the first comes first. */
