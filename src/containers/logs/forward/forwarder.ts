@@ -85,8 +85,9 @@ export class Forwarder {
   async #run(): Promise<void> {
     try {
       await using opened = await this.#openCursor();
-      this.#cursor = opened?.cursor;
-      while (opened !== undefined && !this.#stop.signal.aborted) {
+      if (opened === undefined) return;
+      this.#cursor = opened.cursor;
+      while (!this.#stop.signal.aborted) {
         try {
           if (await this.#serve(opened.file)) break;
         } catch (error) {
