@@ -191,7 +191,7 @@ for (const runtime of ["crun", "runc"]) {
     assert.deepEqual([rights.seccomp, rights.shared, rights.noNewPrivileges], ["0", "user", "0"]);
     assert.ok(rights.mounts.includes("/sys rw") && rights.mounts.includes("/sys/fs/cgroup/* rw"));
     assert.deepEqual(
-      rights.mounts.filter((mount) => /^\/proc\//.test(mount)),
+      rights.mounts.filter((mount) => mount.startsWith("/proc/")),
       [],
     );
     assert.ok(rights.devices.split(" ").length > plain.devices.split(" ").length);
