@@ -105,7 +105,6 @@ test("limits, drivers, runtimes, platforms, capabilities: refused in Docker's wo
   );
   await runFails(125, "unknown log opt 'nope' for json-file log driver", "--log-opt", "nope=1", "busybox");
   await runFails(125, 'invalid CapAdd: unknown capability: "CAP_NOPE"', "--cap-add", "NOPE", "busybox");
-  await runFails(125, "--health-cmd is not supported yet", "--health-cmd", "true", "busybox");
   await runFails(125, /cannot parse platform specifier|unknown operating system/, "--platform", "a/b/c/d", "busybox");
   assert.match(
     await answer("POST", "/containers/create?platform=linux/s390x", { Image: "busybox" }),

@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { isFault } from "#core/fault";
 import { foldersOf, runtimeRoot } from "./folders.ts";
 import type { Room } from "../room.ts";
 import { cgroupOf } from "./runtime.ts";
@@ -13,7 +14,11 @@ export async function tearDown(room: Pick<Room, "host" | "cgroupParent" | "store
   const program = host.runtimes.paths[name];
   if (program !== undefined) {
     const argv = [program, "--root", runtimeRoot(host.paths), "delete", "--force", id];
-    await host.shim.runToEnd({ argv, timeLimitMs: deleteTimeMs });
+    try {
+      await host.shim.runToEnd({ argv, timeLimitMs: deleteTimeMs });
+    } catch (error) {
+      if (!isFault(error, "notFound")) throw error; // a program that is gone keeps nothing
+    }
   }
   await rm(folders.bundle, { recursive: true, force: true });
 }
