@@ -48,6 +48,7 @@ export function shownHealth(room: Room, record: ContainerRecord): Health | undef
 }
 
 function watch(room: Room, id: string, takenUp: boolean): void {
+  room.healthWatches.get(id)?.stop.abort();
   const stop = new AbortController();
   const over = probeAgainAndAgain(room, id, takenUp, stop.signal).catch((error: unknown) => {
     if (!stop.signal.aborted) room.onUnexpected(error);

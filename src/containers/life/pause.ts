@@ -15,7 +15,12 @@ export async function pause(room: Room, nameOrId: string): Promise<void> {
   if (state.status === "restarting") throw restartingFault(record);
   if (state.status !== "running") throw new Fault("conflict", `Container ${id} is not running`);
   await endHealth(room, id); // a probe that stood still would be late for nothing
-  await room.host.cgroups.freeze(cgroupOf(room, id));
+  try {
+    await room.host.cgroups.freeze(cgroupOf(room, id));
+  } catch (error) {
+    resumeHealth(room, id, { takenUp: false });
+    throw error;
+  }
   room.store.transition(id, { ...state, status: "paused" });
   announce(room, record, "pause");
 }

@@ -10,7 +10,8 @@ export class Restarts {
   readonly #turnstile = new Turnstile(4);
   readonly #start: (id: string) => Promise<void>;
   readonly #onFailure: (error: unknown) => void;
-  #held: (() => void)[] | undefined = [];
+  /** Lengths of the last runs of those ordered before `begin`. */
+  #held: Map<string, number> | undefined = new Map();
   #isClosed = false;
 
   constructor(start: (id: string) => Promise<void>, onFailure: (error: unknown) => void) {
@@ -21,7 +22,7 @@ export class Restarts {
   /** Orders a start after Docker's back-off for a run of that length. */
   order(id: string, ranMs: number): void {
     if (this.#held !== undefined) {
-      this.#held.push(() => this.order(id, ranMs));
+      this.#held.set(id, ranMs);
       return;
     }
     if (this.#isClosed) return;
@@ -36,6 +37,7 @@ export class Restarts {
 
   /** Takes an order back, if it has not begun. */
   cancel(id: string): void {
+    this.#held?.delete(id);
     clearTimeout(this.#timers.get(id));
     this.#timers.delete(id);
   }
@@ -48,9 +50,9 @@ export class Restarts {
 
   /** Lets the orders go, those before this call too. */
   begin(): void {
-    const held = this.#held ?? [];
+    const held = this.#held ?? new Map<string, number>();
     this.#held = undefined;
-    for (const order of held) order();
+    for (const [id, ranMs] of held) this.order(id, ranMs);
   }
 
   /** Takes all orders back, and waits for those under way. */
