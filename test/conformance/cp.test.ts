@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { lstat, mkdtemp, readdir, readFile, readlink, rm } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { lstat, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -144,3 +145,72 @@ async function listHere(top: string, under = ""): Promise<string[]> {
   }
   return lines;
 }
+
+test("export: the root filesystem without mounts, running or stopped, in stable order; it imports again", async () => {
+  const volume = await mkdtemp(join(folder, "volume-"));
+  await writeFile(join(volume, "of-the-volume"), "x");
+  const flags = ["-v", `${volume}:/volume`, "--tmpfs", "/memory"];
+  const script = "echo kept >/kept; echo gone >/memory/gone; rm /etc/group; echo ready; exec sleep 100000";
+  await said(daemon, "run", "-d", "--name", "exported", ...flags, "busybox", "sh", "-c", script);
+  while ((await said(daemon, "logs", "exported")) !== "ready");
+  const tar = join(folder, "exported.tar");
+  await said(daemon, "export", "-o", tar, "exported");
+  const names = (await mustRun("tar", ["tf", tar])).split("\n");
+  for (const name of ["kept", "etc/passwd", "bin/busybox", "memory/", "volume/", "proc/"])
+    assert.ok(names.includes(name), name);
+  for (const name of ["etc/group", "memory/gone", "volume/of-the-volume", "proc/1/"])
+    assert.ok(!names.includes(name), name);
+  await said(daemon, "stop", "-t", "0", "exported");
+  const again = join(folder, "again.tar");
+  assert.equal((await daemon.slipway("export", "-o", again, "exported")).code, 0);
+  assert.deepEqual((await mustRun("tar", ["tf", again])).split("\n"), names);
+  await said(daemon, "import", again, "exported:1");
+  assert.equal(await said(daemon, "run", "--rm", "exported:1", "/bin/cat", "/kept"), "kept");
+  await said(daemon, "rm", "exported");
+});
+
+test("slipway commit: as docker's", async () => {
+  await said(daemon, "run", "--name", "to-commit", "busybox", "sh", "-c", "echo made >/made");
+  const args = ["-m", "why", "-a", "Ana", "-c", "CMD cat /made", "-p=false", "to-commit", "committed:1"];
+  const { code, stdout, stderr } = await daemon.slipway("commit", ...args);
+  assert.equal(code, 0, stderr);
+  assert.equal(stdout.trim(), await said(daemon, "image", "inspect", "-f", "{{.Id}}", "committed:1"));
+  assert.equal(await said(daemon, "run", "--rm", "committed:1"), "made");
+});
+
+test("cp -a: what is copied in becomes the container user's", async () => {
+  await said(daemon, "create", "--name", "owned", "-u", "app", "busybox", "sleep", "1");
+  for (const [client, name] of [
+    ["docker", "by-docker"],
+    ["slipway", "by-slipway"],
+  ] as const) {
+    assert.equal((await daemon[client]("cp", "-a", join(folder, "source/a"), `owned:/tmp/${name}`)).code, 0);
+    assert.equal((await daemon[client]("cp", join(folder, "source/a"), `owned:/tmp/${name}-plain`)).code, 0);
+  }
+  const command =
+    'curl -sf --unix-socket "$1" "http://x/containers/owned/archive?path=/tmp/." | tar tvf - --numeric-owner';
+  const listed = await mustRun("sh", ["-c", command, "sh", daemon.socket]);
+  const ids = Object.fromEntries(
+    [...listed.matchAll(/ (\d+)\/\d+ .* \.\/(by-.*)/g)].map(([, uid, name]) => [name, uid]),
+  );
+  assert.deepEqual(ids, { "by-docker": "1000", "by-docker-plain": "0", "by-slipway": "1000", "by-slipway-plain": "0" });
+});
+
+test("cp: a large file goes through the daemon, not into it", async () => {
+  const sizeBytes = 400 << 20;
+  const residentBytes = (): number =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${daemon.pid}/status`, "utf8"))?.[1]) * 1024;
+  await mustRun("truncate", ["-s", String(sizeBytes), join(folder, "large")]);
+  let peakBytes = 0;
+  const watch = setInterval(() => (peakBytes = Math.max(peakBytes, residentBytes())), 50);
+  const startBytes = residentBytes();
+  try {
+    await said(daemon, "cp", join(folder, "large"), "running:/large");
+    assert.equal((await daemon.slipway("cp", "running:/large", join(folder, "large-back"))).code, 0);
+  } finally {
+    clearInterval(watch);
+  }
+  assert.equal((await lstat(join(folder, "large-back"))).size, sizeBytes);
+  assert.ok(peakBytes - startBytes < 150 << 20, `grew by ${(peakBytes - startBytes) >> 20} MiB`);
+  await said(daemon, "exec", "running", "rm", "/large");
+});

@@ -162,6 +162,30 @@ class Suite(unittest.TestCase):
             container.update(mem_limit="1g")
         container.remove(force=True)
 
+    def test_files_and_commit(self):
+        container = self.client.containers.create("busybox", ["cat", "/put/file"], name="filed")
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+            entry = tarfile.TarInfo("put/file")
+            entry.size, entry.uid, entry.mode = 4, 12, 0o640
+            archive.addfile(entry, io.BytesIO(b"from"))
+        self.assertTrue(container.put_archive("/", packed.getvalue()))
+        stream, facts = container.get_archive("/put/file")
+        self.assertEqual((facts["name"], facts["size"], facts["mode"], facts["linkTarget"]), ("file", 4, 0o640, ""))
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            got = archive.getmember("file")
+            self.assertEqual((archive.extractfile(got).read(), got.uid, got.mode), (b"from", 12, 0o640))
+        self.assertEqual(container.get_archive("/put")[1]["mode"] >> 31, 1)
+        with self.assertRaisesRegex(NotFound, "Could not find the file /none in container"):
+            container.get_archive("/none")
+        with tarfile.open(fileobj=io.BytesIO(b"".join(container.export()))) as archive:
+            self.assertIn("put/file", archive.getnames())
+        image = container.commit("filed", "1", message="by py", author="py", changes="ENV PY=1", conf={"Labels": {"by": "py"}})
+        self.assertEqual(image.labels, {"by": "py"})
+        self.assertIn("PY=1", image.attrs["Config"]["Env"])
+        self.assertEqual((image.attrs["Comment"], image.attrs["Author"]), ("by py", "py"))
+        self.assertEqual(self.client.containers.run("filed:1", remove=True), b"from")
+
     def test_errors(self):
         with self.assertRaises(ImageNotFound):
             self.client.containers.create("nothing:here")

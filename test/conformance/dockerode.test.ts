@@ -4,6 +4,8 @@ import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import Docker from "dockerode";
+import { tarHeader } from "#core/tar";
+import { encodeTarHeader, tarEnd, tarPadding } from "#core/tar-write";
 import { type TestDaemon, startDaemon } from "../fixtures/daemon.ts";
 
 let daemon: TestDaemon;
@@ -135,6 +137,22 @@ test("dockerode createContainer with limits, update: the kernel has them, the an
     /409.*CPU Quota cannot be updated as NanoCPUs has already/,
   );
   await container.remove({ force: true });
+});
+
+test("dockerode putArchive, getArchive, export, commit", async () => {
+  const container = await docker.createContainer({ Image: "busybox", Cmd: ["cat", "/tmp/note"] });
+  const header = tarHeader({ type: "file", path: "note", sizeBytes: 4 });
+  const archive = Buffer.concat([encodeTarHeader(header), Buffer.from("node"), tarPadding(4), tarEnd]);
+  await container.putArchive(archive, { path: "/tmp" });
+  const got = await text(await container.getArchive({ path: "/tmp/note" }));
+  assert.match(got, /^[^]*note\0[^]*ustar[^]*node/);
+  await assert.rejects(container.getArchive({ path: "/none" }), { statusCode: 404 });
+  assert.match(await text(await container.export()), /tmp\/note\0/);
+  const { Id } = (await container.commit({ repo: "noded", tag: "1", changes: "ENV NODE=1" })) as { Id: string };
+  const { Config } = await docker.getImage("noded:1").inspect();
+  assert.ok(Config.Env.includes("NODE=1"));
+  assert.match(Id, /^sha256:/);
+  await container.remove();
 });
 
 test("dockerode: failures carry Docker's status and words", async () => {
