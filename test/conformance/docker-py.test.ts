@@ -12,5 +12,5 @@ test("docker-py: runs, execs, logs, attaches, filters and gets its errors", asyn
     timeoutMs: 120_000,
   });
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /Ran 12 tests[\s\S]*\nOK\n$/, stdout);
+  assert.match(stderr, /Ran 13 tests[\s\S]*\nOK\n$/, stdout);
 });
