@@ -82,7 +82,7 @@ test("docker run --runtime runc: the same limits, devices and sysctls", async (c
   const { body } = await daemon.api("GET", "/info");
   if (body.Runtimes.runc === undefined) return context.skip("no runc");
   const id = await sleeper(
-    ...["--runtime", "runc", "-m", "64m", "--cpus", "0.5", "--pids-limit", "50", "--ulimit", "nofile=100:-1"],
+    ...["--runtime", "runc", "-m", "64m", "--cpus", "0.5", "--pids-limit", "50", "--ulimit", "nofile=100:100"],
     ...["--sysctl", "net.core.somaxconn=77", "--device", "/dev/zero:/dev/mine:r", "--oom-score-adj", "300"],
   );
   assert.equal(await groupFile(id, "memory", v2 ? "memory.max" : "memory.limit_in_bytes"), "67108864");

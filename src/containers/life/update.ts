@@ -4,7 +4,7 @@ import { blockDeviceNumbers } from "../config/devices.ts";
 import { settleLimits } from "../config/limits.ts";
 import { blockDevicePaths } from "../config/resources.ts";
 import { liftingResources, planUpdate, updatedSpec, type UpdatePlan } from "../config/update.ts";
-import type { ContainerUpdate, Limits } from "../containers.ts";
+import type { ContainerSpec, ContainerUpdate } from "../containers.ts";
 import { attempt, type Room } from "../room.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -24,8 +24,8 @@ export async function update(room: Room, nameOrId: string, changes: ContainerUpd
       throw new Fault("conflict", 'container is marked for removal and cannot be "update"');
     }
     const spec = updatedSpec(record.spec, { ...changes, limits });
-    if (isRunning(record.state)) await apply(room, record, spec.limits);
-    room.store.respecify(id, spec);
+    if (isRunning(record.state)) await apply(room, record, spec);
+    else room.store.respecify(id, spec);
     restartPolicyChanged(room, id);
   } catch (error) {
     throw refusal(id, error);
@@ -34,14 +34,16 @@ export async function update(room: Room, nameOrId: string, changes: ContainerUpd
   return warnings;
 }
 
-/** Brings the running container's group to the new limits; when the kernel refuses one, back to where it was. */
-async function apply(room: Room, record: ContainerRecord, to: Limits): Promise<void> {
+/** Brings the running container's group to the new limits and notes them; when the kernel or the disk refuses, back to where it was. */
+async function apply(room: Room, record: ContainerRecord, spec: ContainerSpec): Promise<void> {
   const from = record.spec.limits;
+  const to = spec.limits;
   const kernel = room.host.cgroups;
   const blockDevices = await blockDeviceNumbers(blockDevicePaths(to));
   if (to.cpuRealtimeRuntime > 0) await room.host.cgroups.grantRealtime(cgroupOf(room, record.id));
   try {
     await carryOut(room, record, planUpdate(from, to, kernel, blockDevices));
+    room.store.respecify(record.id, spec);
   } catch (error) {
     const back = carryOut(room, record, planUpdate(to, from, kernel, blockDevices));
     await back.catch((failure: unknown) => attempt(room, () => room.onUnexpected(failure)));
