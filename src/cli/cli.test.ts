@@ -246,7 +246,7 @@ test("slipway stop, rm, inspect: go on past a failure, and end with 1", async ()
     stdout: "a\nc\n",
     stderr: words,
   });
-  assert.equal(engine.seen[0]?.query.get("t"), "3");
+  assert.equal(engine.seen.find(({ path }) => path === "/containers/a/stop")?.query.get("t"), "3");
   assert.deepEqual(await slipway(engine, ["rm", "b"]), { code: 1, stdout: "", stderr: words });
   assert.deepEqual(await slipway(engine, ["rm", "-f", "b"]), { code: 0, stdout: "", stderr: words });
   const found =
@@ -407,3 +407,18 @@ async function clientPid(ancestor: number): Promise<number> {
   assert.ok(found > 0, "the client runs");
   return found;
 }
+
+test("slipway stop: an unhearing container is told of before the stop answers; not with -t 0 or a signal of one's own", async () => {
+  const deaf = { Id: "1", Config: { StopSignal: "SIGQUIT", StopTimeout: 7 }, State: { IgnoresStopSignal: true } };
+  await using engine = await startFakeEngine({
+    "GET /containers/a/json": { json: deaf },
+    "POST /containers/a/stop": { status: 204 },
+  });
+  const said = async (...args: readonly string[]): Promise<string> =>
+    (await slipway(engine, ["stop", ...args, "a"])).stderr.split("\n")[0] ?? "";
+  assert.match(await said(), /^a does not react to SIGQUIT: .* killed in 7 s\.$/);
+  assert.match(await said("-t", "3"), /killed in 3 s\.$/);
+  assert.match(await said("-t", "-1"), /nothing else ends it\.$/);
+  assert.equal(await said("-t", "0"), "");
+  assert.equal(await said("-s", "KILL"), "");
+});
