@@ -1,8 +1,11 @@
 """What programs do with docker-py (Debian's python3-docker), against the daemon at DOCKER_HOST."""
 
+import datetime
 import io
+import os
 import socket
 import tarfile
+import threading
 import time
 import unittest
 
@@ -185,6 +188,74 @@ class Suite(unittest.TestCase):
         self.assertIn("PY=1", image.attrs["Config"]["Env"])
         self.assertEqual((image.attrs["Comment"], image.attrs["Author"]), ("by py", "py"))
         self.assertEqual(self.client.containers.run("filed:1", remove=True), b"from")
+
+    def test_exec_options(self):
+        container = self.client.containers.run("busybox", "sleep 60", detach=True, cap_drop=["ALL"], user="app")
+        script = "echo $X; pwd; id -u; grep -c 'CapEff:.*0000000000000000' /proc/self/status"
+        plain = container.exec_run(["sh", "-c", script], environment={"X": "a b"}, workdir="/tmp")
+        self.assertEqual(plain.output, b"a b\n/tmp\n1000\n1\n")
+        strong = container.exec_run(["sh", "-c", script], environment=["X=1"], user="root", privileged=True)
+        self.assertEqual((strong.exit_code, strong.output), (1, b"1\n/\n0\n0\n"))
+        self.assertEqual(container.exec_run("test -t 1", tty=True).exit_code, 0)
+        container.exec_run(["sh", "-c", "echo done >/tmp/detached"], detach=True)
+        self.until(container, lambda: container.exec_run("cat /tmp/detached").output == b"done\n")
+        with self.assertRaisesRegex(APIError, "Invalid detach keys"):
+            self.client.api.exec_create(container.id, "true", detach_keys="nope")
+        execution = self.client.api.exec_create(container.id, "sh -c 'exit 9'", detach_keys="ctrl-x")
+        self.client.api.exec_start(execution["Id"])
+        facts = self.client.api.exec_inspect(execution["Id"])
+        self.assertEqual((facts["ExitCode"], facts["Running"], facts["ContainerID"]), (9, False, container.id))
+
+    def test_wait_conditions(self):
+        container = self.client.containers.create("busybox", ["sh", "-c", "sleep 0.3; exit 4"])
+        self.assertEqual(container.wait(condition="not-running")["StatusCode"], 0)
+        ends = {}
+        waiting = threading.Thread(target=lambda: ends.update(next=container.wait(condition="next-exit")["StatusCode"]))
+        waiting.start()
+        time.sleep(0.2)
+        container.start()
+        waiting.join()
+        self.assertEqual(ends, {"next": 4})
+        removing = threading.Thread(target=lambda: ends.update(gone=container.wait(condition="removed")["StatusCode"]))
+        removing.start()
+        time.sleep(0.2)
+        container.remove()
+        removing.join()
+        self.assertEqual(ends, {"next": 4, "gone": 4})
+        with self.assertRaisesRegex(APIError, "invalid condition"):
+            self.client.containers.create("busybox").wait(condition="nope")
+
+    def test_logs_options(self):
+        container = self.client.containers.run(
+            "busybox", ["sh", "-c", "echo one; echo wrong >&2; sleep 2.1; echo two"], detach=True
+        )
+        container.wait()
+        self.assertEqual(container.logs(stderr=False), b"one\ntwo\n")
+        self.assertEqual(container.logs(stdout=False), b"wrong\n")
+        stamps = [line.split(b" ", 1)[0].decode() for line in container.logs(timestamps=True).splitlines()]
+        between = datetime.datetime.fromisoformat(stamps[2][:19])
+        self.assertEqual(container.logs(since=between), b"two\n")
+        self.assertEqual(container.logs(until=between, stderr=False), b"one\n")
+        self.assertEqual(container.logs(tail=0), b"")
+
+    def test_prune(self):
+        kept = self.client.containers.run("busybox", "sleep 60", detach=True)
+        for label in ["a", "b"]:
+            self.client.containers.run("busybox", ["sh", "-c", "echo x >/file"], detach=True, labels=[label]).wait()
+        some = self.client.containers.prune(filters={"label": ["a"]})
+        self.assertEqual(len(some["ContainersDeleted"]), 1)
+        self.assertGreater(some["SpaceReclaimed"], 0)
+        self.assertEqual(len(self.client.containers.prune()["ContainersDeleted"]), 1)
+        self.assertEqual(self.client.containers.list(all=True), [kept])
+
+    def test_rights(self):
+        options = {"security_opt": ["no-new-privileges:true"], "cap_add": ["NET_ADMIN"], "cap_drop": ["CHOWN"]}
+        script = "ip link set lo down && grep NoNewPrivs /proc/self/status; chown 1 /tmp || hostname; readlink /proc/1/ns/uts"
+        host = os.readlink("/proc/self/ns/uts")
+        output = self.client.containers.run(
+            "busybox", ["sh", "-c", script + " 2>/dev/null"], remove=True, stderr=False, uts_mode="host", ipc_mode="none", init=True, **options
+        )
+        self.assertEqual(output.decode().split(), ["NoNewPrivs:", "1", socket.gethostname(), host])
 
     def test_errors(self):
         with self.assertRaises(ImageNotFound):

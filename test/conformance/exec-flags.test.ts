@@ -136,6 +136,10 @@ for (const [name, client] of Object.entries(clients)) {
     terminal.stdin.write("\u0001d");
     await end;
     assert.match(await said(daemon, "top", "inside", "-o", "pid,args"), new RegExp(mark));
+    const { ExecIDs: ids } = (await daemon.api("GET", "/containers/inside/json")).body;
+    const states = await Promise.all(ids.map(async (id: string) => (await daemon.api("GET", `/exec/${id}/json`)).body));
+    const left = states.find(({ ProcessConfig }) => JSON.stringify(ProcessConfig).includes(mark));
+    assert.equal(left?.Running, true);
 
     await client({}, "exec", "-d", "inside", "sh", "-c", `sleep 0.2; echo done > /tmp/${mark}`);
     for (let tries = 0; (await daemon.docker("exec", "inside", "cat", `/tmp/${mark}`)).stdout !== "done\n"; tries++) {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Fault } from "#core/fault";
 import { StartFailure } from "#host";
-import { execFailure, readRuntimeWords, startFailure } from "./failure.ts";
+import { blameUlimits, execFailure, readRuntimeWords, startFailure } from "./failure.ts";
 
 const runtimeFailed = new StartFailure("runtime", 1, "what reached stderr");
 
@@ -48,6 +48,8 @@ const cases: [string, string[], number, string, RegExp][] = [
     "invalid",
     /write to \/proc\/sys\/net\/ipv4\/ip_forward: invalid argument: unknown$/,
   ],
+  ["chdir `/long`: File name too long", ["x"], 126, "invalid", /file name too long: unknown$/],
+  ["mount `tmpfs` to `t`: Invalid argument", ["x"], 128, "invalid", /mount `tmpfs` to `t`: invalid argument: unknown$/],
   ["mount `/a` to `b`: Invalid argument", ["x"], 128, "internal", /mount `\/a` to `b`: invalid argument: unknown$/],
 ];
 
@@ -66,6 +68,14 @@ test("startFailure: without words of the runtime, the shim's", () => {
     [mount.exitCode, mount.fault.message],
     [128, "failed to prepare the container: op 3: /x: no such device"],
   );
+});
+
+test("blameUlimits: names the limit that the runtime itself failed of", () => {
+  const failure = startFailure(runtimeFailed, "open `x`: too many open files", ["x"]);
+  const { fault } = blameUlimits(failure, [{ name: "nofile", soft: 5, hard: 5 }]);
+  assert.equal(fault.kind, "invalid");
+  assert.match(fault.remedy ?? "", /nofile=5: give at least 32/);
+  assert.equal(blameUlimits(failure, [{ name: "nofile", soft: 1024, hard: 1024 }]), failure);
 });
 
 test("startFailure: a fault stays what it is", () => {

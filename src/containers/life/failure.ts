@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { StartFailure } from "#host";
 import { Fault } from "#core/fault";
+import type { Ulimit } from "../containers.ts";
 
 /** A start or exec that failed: what is said, and the exit code that the container or exec then has. */
 export interface RunFailure {
@@ -23,6 +24,17 @@ export function startFailure(error: unknown, runtimeWords: string | undefined, a
   const message = `failed to create task for container: failed to create shim task: OCI runtime create failed: ${words}: unknown`;
   return judged(message, error);
 }
+
+/** The same failure, with its reason when it is that the runtime itself, which works under the container's limits, has too little. */
+export function blameUlimits(failure: RunFailure, ulimits: readonly Ulimit[]): RunFailure {
+  const tight = ulimits.find(({ name, soft }) => soft >= 0 && soft < (leastUlimits[name] ?? 0));
+  if (tight === undefined || failure.fault.kind !== "internal") return failure;
+  const remedy = `The OCI runtime itself works within the limit ${tight.name}=${tight.soft}: give at least ${leastUlimits[tight.name]}.`;
+  return { ...failure, fault: new Fault("invalid", failure.fault.message, { cause: failure.fault, remedy }) };
+}
+
+/** Below these crun and runc fail with words of their own insides. */
+const leastUlimits: Readonly<Record<string, number>> = { nofile: 32, fsize: 65_536, cpu: 1 };
 
 /** The same for `exec`. */
 export function execFailure(error: unknown, runtimeWords: string | undefined, args: readonly string[]): RunFailure {
@@ -78,6 +90,11 @@ function judged(message: string, cause: unknown): RunFailure {
   }
   if (says("permission denied", "is a directory")) {
     return { fault: new Fault("invalid", message, { cause }), exitCode: 126 };
+  }
+  if (says("file name too long")) return { fault: new Fault("invalid", message, { cause }), exitCode: 126 };
+  if (/mount `tmpfs` to .*: invalid argument/.test(message)) {
+    const remedy = "Check the options of the tmpfs: sizes, ids and modes.";
+    return { fault: new Fault("invalid", message, { cause, remedy }), exitCode: 128 };
   }
   // The kernel does not take a value that was asked for.
   if (/(?:writing file|write to) .*: (?:invalid argument|numerical result out of range)/.test(message)) {

@@ -3,7 +3,7 @@ import type { MonitorStart, Monitor, MountOp } from "#host";
 import { Fault } from "#core/fault";
 import { announce } from "../announce.ts";
 import { type Bundle, writeBundle } from "./bundle.ts";
-import { readRuntimeWords, type RunFailure, startFailure } from "./failure.ts";
+import { blameUlimits, readRuntimeWords, type RunFailure, startFailure } from "./failure.ts";
 import { foldersOf } from "./folders.ts";
 import { beginHealth } from "./health.ts";
 import { killSignal } from "../config/signals.ts";
@@ -126,7 +126,7 @@ export async function startFault(room: Room, record: ContainerRecord, error: unk
   const words = await readRuntimeWords(folders.runtimeLog);
   // A runtime that fails half-way does not always take its cgroup along.
   await tearDown(room, record.id).catch(room.onUnexpected);
-  return startFailure(error, words, record.process.args);
+  return blameUlimits(startFailure(error, words, record.process.args), record.spec.ulimits);
 }
 
 /** What the monitor mounts before the runtime comes. */

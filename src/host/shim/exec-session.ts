@@ -9,6 +9,7 @@ type ExecEnd = Awaited<ExecSession["ended"]>;
 
 /** What is asked of the monitor beside the program's own connection. */
 export interface ExecControl {
+  readonly tty: boolean;
   resize(size: TerminalSize): Promise<void>;
   kill(): Promise<void>;
 }
@@ -54,9 +55,10 @@ export class ShimExecSession implements ExecSession {
     }
   }
 
+  /** The connection stays, for the end to come by. A terminal's input has no end; a pipe's ends with its writer. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#output.abandon();
-    this.#socket.close();
+    if (!this.#control.tty) this.endInput().catch(() => undefined); // not waited for: the program may not take its input
   }
 
   async #pump(): Promise<ExecEnd> {

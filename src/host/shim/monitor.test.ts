@@ -325,6 +325,7 @@ test("exec: goes on when its client leaves, and orphans are reaped", async () =>
   const { monitor, start, slot } = await bed.start(["sleep", "100"]);
   const session = await monitor.exec(await bed.execOf(start, ["sh", "-c", "yes | head -c 2000000; touch /tmp/done"]));
   await session[Symbol.asyncDispose]();
+  assert.deepEqual(await session.ended, { code: 0, signal: null });
   const marker = join(bed.rootfs, "tmp/done");
   for (let i = 0; i < 100 && !existsSync(marker); i++) await sleep(20);
   assert.ok(existsSync(marker));

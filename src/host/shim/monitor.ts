@@ -85,6 +85,7 @@ export class ShimMonitor implements Monitor {
       const fields = answerOf(await socket.receive(), frameType.started, execFault);
       const pid = fields.number("pid") ?? 0;
       return new ShimExecSession(socket, pid, {
+        tty: start.tty,
         resize: (size) => this.#ask(frameType.resize, { ...size, pid }),
         kill: () => this.#ask(frameType.killExec, { pid }),
       });

@@ -203,7 +203,7 @@ export interface ExecStart {
   readonly discardOutput: boolean;
 }
 
-/** A running exec; its streams are live and carry back-pressure. Disposing it leaves the program running, its output discarded. */
+/** A running exec; its streams are live and carry back-pressure. Disposing it leaves the program running, its output discarded; its end is told all the same. */
 export interface ExecSession extends AsyncDisposable {
   readonly pid: number;
   readonly output: AsyncIterable<OutputChunk>;
