@@ -9,7 +9,7 @@ import { createExec, inspectExec, resizeExec, startExec } from "./streams/exec.t
 import { Execs } from "./streams/exec-records.ts";
 import { commit } from "./files/commit.ts";
 import { exportRoot, readArchive, statPath } from "./files/read.ts";
-import { viewFolder } from "./files/view-folder.ts";
+import { scratchFolder, viewFolder } from "./files/view-folder.ts";
 import { OpenViews } from "./files/views.ts";
 import { writeArchive } from "./files/write.ts";
 import { selectContainers } from "./filters.ts";
@@ -54,7 +54,7 @@ export async function openContainers(options: ContainersOptions): Promise<Contai
 function openRoom(options: ContainersOptions, ids: Pick<Room, "remapped" | "idPool">): Room {
   const { database, paths } = options.host;
   mkdirSync(join(paths.execRoot, "containers"), { recursive: true, mode: 0o711 });
-  mkdirSync(viewFolder(paths), { recursive: true, mode: 0o700 });
+  for (const folder of [viewFolder(paths), scratchFolder(paths)]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   mkdirSync(join(paths.dataRoot, "containers"), { recursive: true, mode: 0o700 });
   const onUnexpected = options.onUnexpected ?? ((error: unknown) => void error);
   const store = new Store(database);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -253,6 +253,22 @@ test("cp: a client that goes away, a container that goes away", async () => {
   });
   assert.equal((await daemon.api("GET", "/containers/victim/archive?path=/")).status, 404);
   assert.equal((await put("victim", "/", tarOf())).status, 404);
+});
+
+test("cp: who reads a stopped container's files and stalls hinders nobody, and leaves its layer as it was", async () => {
+  await said(daemon, "create", "--name", "read", "-v", `${folder}:/new/mount/point`, "busybox", "true");
+  assert.equal((await put("read", "/", tarOf({ type: "file", path: "large", data: "x".repeat(4 << 20) }))).status, 200);
+  const diff = await said(daemon, "diff", "read");
+  const path = "/containers/read/archive?path=/large";
+  const stalled = await new Promise<IncomingMessage>((resolve, reject) => {
+    request({ socketPath: daemon.socket, path, agent: false }, resolve).once("error", reject).end();
+  });
+  stalled.pause();
+  assert.equal((await daemon.api("HEAD", "/containers/read/archive?path=/new/mount/point/bait/secret")).status, 200);
+  assert.equal(await said(daemon, "diff", "read"), diff);
+  await said(daemon, "start", "read");
+  await said(daemon, "rm", "-f", "read");
+  stalled.destroy();
 });
 
 test("slipway cp: an archive cannot lead the client out of the destination", async () => {

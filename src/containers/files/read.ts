@@ -9,11 +9,11 @@ import { openView } from "./view.ts";
 
 /** What is at a path of a container. */
 export async function statPath(room: Room, nameOrId: string, path: string): Promise<PathFacts> {
-  await using view = await openView(room, room.store.find(nameOrId).id);
+  await using view = await openView(room, room.store.find(nameOrId).id, "read");
   return (await look(view, cleanPath(path), nameOrId, new AbortController().signal)).facts;
 }
 
-/** A tar of what is at a path, named by its last part. The container cannot start before the archive is read or given up. */
+/** A tar of what is at a path, named by its last part. */
 export async function readArchive(
   room: Room,
   nameOrId: string,
@@ -21,7 +21,7 @@ export async function readArchive(
   signal: AbortSignal,
 ): Promise<{ readonly facts: PathFacts; readonly archive: AsyncIterable<Uint8Array> }> {
   await using undo = new AsyncDisposableStack();
-  const view = undo.use(await openView(room, room.store.find(nameOrId).id));
+  const view = undo.use(await openView(room, room.store.find(nameOrId).id, "read"));
   const path = cleanPath(asked);
   const { facts, isFolder } = await look(view, path, nameOrId, signal);
   const base = baseOf(path);

@@ -5,3 +5,8 @@ import type { Paths } from "#host";
 export function viewFolder(paths: Paths): string {
   return join(paths.execRoot, "view");
 }
+
+/** Another, for what such a program needs besides. */
+export function scratchFolder(paths: Paths): string {
+  return join(paths.execRoot, "view-scratch");
+}

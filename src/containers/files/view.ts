@@ -1,10 +1,11 @@
 import { access } from "node:fs/promises";
+import { join } from "node:path";
 import { Fault, isFault } from "#core/fault";
 import type { MountOp, Program, RunningProgram } from "#host";
 import type { Room } from "../room.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
-import { viewFolder } from "./view-folder.ts";
+import { scratchFolder, viewFolder } from "./view-folder.ts";
 
 /** A container's tree, for programs of the shim that are confined to it. Disposing it lets others have the container again. */
 export interface View extends AsyncDisposable {
@@ -15,13 +16,16 @@ export interface View extends AsyncDisposable {
 
 export type ViewProgram = Omit<Program, "mounts" | "tree">;
 
+/** `root`: its root file system alone, to be read. */
+export type ViewUse = "read" | "write" | "root";
+
 /**
  * Opens a container's tree. While it runs that is what it sees itself, with all its mounts (but for the kernel's own file
- * systems); else its root with its binds, as the next start would show them, and nothing can start it meanwhile. With
- * `root` it is the root file system alone, to be read: that hinders nobody.
+ * systems); else its root with its binds, as the next start would show them. Reading hinders nobody; while a stopped
+ * container is written to, nobody can start or remove it.
  */
-export async function openView(room: Room, id: string, what: "all" | "root" = "all"): Promise<View> {
-  const view = new ContainerView(room, id, what);
+export async function openView(room: Room, id: string, use: ViewUse): Promise<View> {
+  const view = new ContainerView(room, id, use);
   await view.open();
   return view;
 }
@@ -34,14 +38,14 @@ type Place =
 class ContainerView implements View {
   readonly #room: Room;
   readonly #id: string;
-  readonly #what: "all" | "root";
+  readonly #use: ViewUse;
   #place: Place | undefined;
   #record: ContainerRecord | undefined;
 
-  constructor(room: Room, id: string, what: "all" | "root") {
+  constructor(room: Room, id: string, use: ViewUse) {
     this.#room = room;
     this.#id = id;
-    this.#what = what;
+    this.#use = use;
   }
 
   get record(): ContainerRecord {
@@ -56,7 +60,7 @@ class ContainerView implements View {
     if (record === undefined) throw new Fault("notFound", `No such container: ${this.#id}`);
     this.#record = record;
     if (isRunning(record.state)) this.#place = { kind: "live", pid: record.state.pid };
-    else if (this.#what === "root") this.#place = { kind: "shown" };
+    else if (this.#use !== "write") this.#place = { kind: "shown" };
     else {
       await this.#room.views.end(this.#id); // of its last run
       this.#place = { kind: "stopped", lock };
@@ -84,19 +88,26 @@ class ContainerView implements View {
   }
 
   async #runStopped(program: ViewProgram, signal: AbortSignal): Promise<RunningProgram> {
-    const { host, images } = this.#room;
+    const { host } = this.#room;
     const tree = viewFolder(host.paths);
-    const root = images.openRoot(this.#id);
-    const mounts =
-      this.#what === "root" ? root.shownAt(tree) : [...root.mountsAt(tree), ...(await bindsOf(this.record, tree))];
+    const mounts = await this.#stoppedMounts(tree);
     return await host.shim.run({ ...program, mounts, tree }, signal);
+  }
+
+  async #stoppedMounts(tree: string): Promise<readonly MountOp[]> {
+    const { host, images } = this.#room;
+    const root = images.openRoot(this.#id);
+    if (this.#use === "root") return root.shownAt(tree);
+    const binds = await bindsOf(this.record, tree);
+    if (this.#use === "write") return [...root.mountsAt(tree), ...binds];
+    return [...withScratchLayer(root.shownAt(tree), scratchFolder(host.paths)), ...binds];
   }
 
   /** Undefined when the container has ended: then the program may have seen anybody's mounts, and is not believed. */
   async #runLive(pid: number, program: ViewProgram, signal: AbortSignal): Promise<RunningProgram | undefined> {
     const { host, views } = this.#room;
     const tree = viewFolder(host.paths);
-    const mounts: MountOp[] = [{ op: "live", pid, target: tree, what: this.#what }];
+    const mounts: MountOp[] = [{ op: "live", pid, target: tree, what: this.#use === "root" ? "root" : "all" }];
     const abort = new AbortController();
     try {
       const running = await host.shim.run({ ...program, mounts, tree }, AbortSignal.any([signal, abort.signal]));
@@ -118,6 +129,25 @@ class ContainerView implements View {
       return false;
     }
   }
+}
+
+/** The mounts with a passing layer on top, in which missing mount points are made: those of the container stay as they are. */
+function withScratchLayer(mounts: readonly MountOp[], scratch: string): MountOp[] {
+  const upper = join(scratch, "upper");
+  const work = join(scratch, "work");
+  return [
+    {
+      op: "mount",
+      type: "tmpfs",
+      source: "scratch",
+      target: scratch,
+      flags: ["nosuid", "nodev"],
+      data: "size=16m,mode=0700",
+    },
+    { op: "mkdir", path: upper, mode: 0o755 },
+    { op: "mkdir", path: work, mode: 0o700 },
+    ...mounts.map((mount) => (mount.op === "overlay" ? { ...mount, upper, work } : mount)),
+  ];
 }
 
 /** The person's binds and the files of /etc, parents first; a source that is gone is passed over. */

@@ -22,7 +22,7 @@ export async function writeArchive(
   options: Parameters<Containers["writeArchive"]>[3],
   signal: AbortSignal,
 ): Promise<void> {
-  await using view = await openView(room, room.store.find(nameOrId).id);
+  await using view = await openView(room, room.store.find(nameOrId).id, "write");
   const path = cleanPath(asked);
   checkPlace(await look(view, path, nameOrId, signal), view);
   const owner = options.copyUidGid ? await ownerOf(room, view) : undefined;

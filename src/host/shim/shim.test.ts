@@ -293,3 +293,50 @@ test("live: a container's own mounts without the kernel's file systems; a proces
   const gone: MountOp[] = [{ op: "live", pid: 2 ** 22 - 1, target, what: "all" }];
   await assert.rejects(bed.shim.runToEnd({ argv: ["true"], mounts: gone, tree: target }), { kind: "notFound" });
 });
+
+test("builtins: apply makes what its records say, and ends with a word for whatever else comes", async () => {
+  const tree = join(bed.dir, "applied");
+  await mkdir(join(tree, "in/full"), { recursive: true });
+  await writeFile(join(tree, "in/full/file"), "x");
+  await symlink("/in", join(tree, "link"));
+  const record = (type: string, path: string, data = "", target = ""): Buffer => {
+    const head = Buffer.alloc(53);
+    head.write(type);
+    head.writeUInt32BE(0o644, 1);
+    head.writeUInt32BE(path.length, 25);
+    head.writeUInt32BE(target.length, 29);
+    head.writeBigUInt64BE(BigInt(data.length), 45);
+    return Buffer.concat([head, Buffer.from(path + target + data)]);
+  };
+  const apply = async (keep: "0" | "1", ...records: readonly Uint8Array[]) =>
+    await bed.shim.runToEnd({
+      argv: [keep, "/in"],
+      builtin: "apply",
+      tree,
+      treeFolder: "link",
+      input: Buffer.concat(records),
+    });
+  const end = record("e", "");
+  const made = await apply(
+    "1",
+    record("f", "a/b/c", "data"),
+    record("l", "s", "", "/in/a"),
+    record("f", "s/d", "e"),
+    record("h", "h", "", "a/b/c"),
+    end,
+  );
+  assert.deepEqual([made.code, made.stderr], [0, ""]);
+  assert.equal(await readFile(join(tree, "in/a/b/c"), "utf8"), "data");
+  assert.equal(await readFile(join(tree, "in/a/d"), "utf8"), "e");
+  assert.equal((await stat(join(tree, "in/h"))).nlink, 2);
+  const kept = await apply("1", record("f", "full", "y"), end);
+  assert.deepEqual([kept.code, kept.stderr], [3, 'cannot overwrite directory "/in/full" with non-directory']);
+  assert.equal((await apply("0", record("f", "full", "y"), end)).code, 0);
+  assert.equal(await readFile(join(tree, "in/full"), "utf8"), "y");
+  assert.equal((await apply("1", record("f", "cut", "data").subarray(0, -1))).code, 1);
+  const anything = fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => {
+    const { code, signal } = await apply("0", record("d", "d"), bytes);
+    assert.ok(signal === null && code !== null && code <= 5, `${code} ${signal}`);
+  });
+  await fc.assert(anything, { numRuns: 40 });
+});
