@@ -176,9 +176,9 @@ static int make_room(int parent, const char *name, int *status) {
   if (keeps_kinds && was_directory) *status = refuse("cannot overwrite directory \"%s/%s\" with non-directory");
   if (keeps_kinds && becomes_directory) *status = refuse("cannot overwrite non-directory \"%s/%s\" with directory");
   if (*status != 0) return 0;
-  if (was_directory) forget_parent();
   int result = remove_all(parent, name, 0);
   if (result < 0) *status = give_up("remove", -result);
+  if (was_directory) forget_parent(); /* by another path it may have been in there */
   return 0;
 }
 
@@ -308,7 +308,6 @@ static int apply_entry(void) {
     int status;
     bool is_there = make_room(parent, name, &status) == 1;
     if (status != 0) return status;
-    /* What was removed may have been the folder's own ancestor, by another path. */
     parent = open_parent(entry.path, &name);
     if (parent < 0) return give_up("open", -parent);
     result = make(parent, name, is_there);
