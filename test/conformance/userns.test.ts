@@ -145,6 +145,16 @@ test("--userns auto: no two containers share an id; ids outlive the daemon, and 
   assert.equal(again.first, one.first + one.size);
 });
 
+test("--userns auto: sysctls, limits, devices, names and odd binds work as elsewhere", async () => {
+  const flags =
+    "--sysctl net.core.somaxconn=77 --shm-size 2m --memory 32m --ulimit nofile=50:60 --device /dev/urandom:/dev/mine:r --hostname h --domainname example.org --cgroupns host --security-opt systempaths=unconfined -v /sys:/host-sys:ro".split(
+      " ",
+    );
+  const script =
+    "cat /proc/sys/net/core/somaxconn /proc/sys/kernel/domainname; hostname; ulimit -n; head -c3 /dev/mine | wc -c; df -k /dev/shm | grep -c 2048; ls /host-sys | grep -c kernel";
+  assert.equal(await inside(["--userns", "auto", ...flags], script), "77\nexample.org\nh\n50\n3\n1\n1\n");
+});
+
 test("--userns auto:size=N: as many ids as asked for; users beyond them cannot be", async () => {
   await using container = await mapped("small", "--userns", "auto:size=2000");
   assert.equal(container.size, 2000);

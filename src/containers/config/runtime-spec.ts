@@ -4,6 +4,8 @@ export interface RuntimeSpec {
   readonly process: RuntimeProcess;
   readonly root: { readonly path: string; readonly readonly: boolean };
   readonly hostname?: string;
+  /** Since OCI 1.1; runc before 1.2 passes over it. */
+  readonly domainname?: string;
   readonly mounts: readonly RuntimeMount[];
   readonly annotations?: Readonly<Record<string, string>>;
   readonly hooks?: RuntimeHooks;

@@ -54,7 +54,7 @@ export function runtimeSpec(inputs: SpecInputs): RuntimeSpec {
     ociVersion: "1.0.2",
     process: containerProcess(inputs),
     root: { path: inputs.rootPath, readonly: spec.readOnlyRoot },
-    ...(spec.namespaces.uts !== "host" && { hostname: inputs.hostname }),
+    ...names(inputs),
     mounts: sortMounts([
       ...defaultMounts(spec, inputs),
       ...fileMounts(inputs.files, spec),
@@ -135,6 +135,13 @@ function linuxPart(inputs: SpecInputs): RuntimeLinux {
   };
 }
 
+/** The names of its UTS namespace. In a user namespace the domain name cannot be set as a sysctl. */
+function names({ spec, hostname, userMapping }: SpecInputs): Pick<RuntimeSpec, "hostname" | "domainname"> {
+  if (spec.namespaces.uts === "host") return {};
+  const hasField = userMapping !== undefined && spec.domainname !== undefined;
+  return { hostname, ...(hasField && { domainname: spec.domainname }) };
+}
+
 /** Told beside the namespace's path: the runtimes look there for who its root is. */
 function idMappings(mapping: IdMapping | undefined): Pick<RuntimeLinux, "uidMappings" | "gidMappings"> {
   if (mapping === undefined) return {};
@@ -144,8 +151,8 @@ function idMappings(mapping: IdMapping | undefined): Pick<RuntimeLinux, "uidMapp
 }
 
 /** Runtimes before OCI 1.1 have no field for the domain name. What a network of its own wants set is set when it is made; a request's own come later. */
-function sysctls({ spec }: SpecInputs): Pick<RuntimeLinux, "sysctl"> {
-  const hasOwnName = spec.domainname !== undefined && spec.namespaces.uts !== "host";
+function sysctls({ spec, userMapping }: SpecInputs): Pick<RuntimeLinux, "sysctl"> {
+  const hasOwnName = spec.domainname !== undefined && spec.namespaces.uts !== "host" && userMapping === undefined;
   const sysctl = { ...(hasOwnName && { "kernel.domainname": spec.domainname }), ...spec.sysctls };
   return Object.keys(sysctl).length === 0 ? {} : { sysctl };
 }
