@@ -5,7 +5,7 @@ import type { Flag, FlagTable } from "./flags/flag.ts";
 /** `slipway run --help`. `width` is the terminal's. */
 export function commandHelp(command: Command, path: string, width: number): string {
   const parts = [`Usage:  ${path}${command.usage === "" ? "" : ` ${command.usage}`}`, command.summary];
-  if (command.description !== undefined) parts.push(command.description.trim());
+  if (command.description !== undefined) parts.push(paragraphs(command.description, width));
   const aliases = aliasesOf(path);
   if (aliases.length > 1) parts.push(`Aliases:\n  ${aliases.join(", ")}`);
   if (command.examples !== undefined) {
@@ -90,6 +90,15 @@ function flagLines(flags: readonly (readonly [string, Flag<unknown>])[], width: 
 function rowLines(rows: readonly (readonly [string, string])[]): string {
   const left = Math.max(...rows.map(([name]) => name.length)) + 2;
   return rows.map(([name, text]) => `  ${name.padEnd(Math.max(left, 12))}${text}`).join("\n");
+}
+
+/** Lines that are broken on purpose stay; long ones are broken at the width. */
+function paragraphs(text: string, width: number): string {
+  return text
+    .trim()
+    .split("\n")
+    .flatMap((line) => (line.length <= width ? [line] : wrap(line, width)))
+    .join("\n");
 }
 
 function wrap(text: string, width: number): string[] {

@@ -65,6 +65,30 @@ test("injectDevices: --gpus all, a number, and by id", async () => {
   await assert.rejects(paths({ count: 3 }), /unresolvable CDI devices example.com\/gpu=2$/);
 });
 
+test("injectDevices: specifications in YAML, as vendors' tools write them", async () => {
+  const folder = join(root, "yaml");
+  mkdirSync(folder, { mode: 0o755 });
+  const text = [
+    "cdiVersion: 0.5.0",
+    "kind: example.com/net",
+    "devices:",
+    "  - name: '0'",
+    "    containerEdits: { env: [CARD=0], deviceNodes: [{ path: /dev/card0, hostPath: /dev/zero }] }",
+    "containerEdits:",
+    "  env:",
+    "    - NET=yes",
+  ];
+  writeFileSync(join(folder, "net.yaml"), text.join("\n"), { mode: 0o644 });
+  const { env, nodes } = await injectDevices([cdi("example.com/net=0")], [folder]);
+  assert.deepEqual(env, ["NET=yes", "CARD=0"]);
+  assert.deepEqual([nodes[0]?.path, nodes[0]?.minor], ["/dev/card0", 5]);
+  writeFileSync(join(folder, "net.yaml"), "kind: [", { mode: 0o644 });
+  await assert.rejects(
+    injectDevices([cdi("example.com/net=0")], [folder]),
+    /CDI device injection failed: .*net\.yaml: /,
+  );
+});
+
 test("injectDevices: what nobody describes gets Docker's words", async () => {
   await assert.rejects(
     injectDevices([ask({ count: -1 })], [second]),

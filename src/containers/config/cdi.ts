@@ -17,7 +17,7 @@ export interface Injection extends DeviceAccess {
 }
 
 /**
- * What `--gpus` and `--device vendor.com/class=name` ask for, by the CDI specifications (version 1, JSON) in these folders.
+ * What `--gpus` and `--device vendor.com/class=name` ask for, by the CDI specifications (version 1, JSON or YAML) in these folders.
  * They bring mounts and programs of the host, so only root's files are read. Faults `invalid`, in Docker's words.
  */
 export async function injectDevices(
@@ -30,7 +30,7 @@ export async function injectDevices(
   const unknown = names.filter((name) => !known.devices.has(name));
   if (unknown.length > 0) {
     throw new Fault("invalid", `CDI device injection failed: unresolvable CDI devices ${unknown.join(", ")}`, {
-      remedy: `Known: ${[...known.devices.keys()].slice(0, 20).join(", ") || "none"}. Specifications are read from ${folders.join(" and ")}, in JSON${known.yaml ? " and not in YAML" : ""}.`,
+      remedy: `Known: ${[...known.devices.keys()].slice(0, 20).join(", ") || "none"}. Specifications are read from ${folders.join(" and ")}.`,
     });
   }
   const edits = [...new Set(names)].flatMap((name) => known.devices.get(name) ?? []);
@@ -41,8 +41,6 @@ export async function injectDevices(
 interface KnownDevices {
   /** By qualified name: its specification's edits, then its own. */
   readonly devices: ReadonlyMap<string, readonly Edits[]>;
-  /** Whether there are specifications in YAML, which nobody reads here. */
-  readonly yaml: boolean;
 }
 
 /** containerEdits of the CDI specification; what it does not say is absent. */
@@ -81,9 +79,7 @@ function namesOf(request: DeviceCapabilityRequest, known: KnownDevices): string[
       "invalid",
       `could not select device driver ${JSON.stringify(request.driver)} with capabilities: [${wanted}]`,
       {
-        remedy: known.yaml
-          ? "The CDI specifications are in YAML: make them in JSON, as by nvidia-ctk cdi generate --format=json --output=/etc/cdi/nvidia.json."
-          : "Describe the GPUs by CDI specifications, as by nvidia-ctk cdi generate --format=json --output=/etc/cdi/nvidia.json.",
+        remedy: "Describe the GPUs by CDI specifications, as by nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml.",
       },
     );
   }
@@ -104,11 +100,9 @@ function gpuKind({ driver, capabilities }: DeviceCapabilityRequest, { devices }:
 
 async function readSpecs(folders: readonly string[]): Promise<KnownDevices> {
   const devices = new Map<string, readonly Edits[]>();
-  let yaml = false;
   for (const folder of folders) {
     const names: string[] = (await readdir(folder).catch((): string[] => [])).toSorted();
-    yaml ||= names.some((name) => /\.ya?ml$/.test(name));
-    for (const name of names.filter((one) => one.endsWith(".json"))) {
+    for (const name of names.filter((one) => /\.(?:json|ya?ml)$/.test(one))) {
       const { kind, devices: described, containerEdits: shared } = await readSpec(join(folder, name));
       for (const device of described) {
         devices.set(
@@ -118,7 +112,7 @@ async function readSpecs(folders: readonly string[]): Promise<KnownDevices> {
       }
     }
   }
-  return { devices, yaml };
+  return { devices };
 }
 
 async function readSpec(path: string): Promise<Specification> {
@@ -130,12 +124,19 @@ async function readSpec(path: string): Promise<Specification> {
     });
   }
   try {
-    const spec = JSON.parse(await readFile(path, "utf8")) as Partial<Specification>;
-    if (typeof spec.kind === "string" && Array.isArray(spec.devices)) return spec as Specification;
+    const spec = await parsed(path);
+    if (typeof spec?.kind === "string" && Array.isArray(spec.devices)) return spec as Specification;
   } catch (error) {
     throw new Fault("invalid", `CDI device injection failed: ${path}: ${(error as Error).message}`, { cause: error });
   }
   throw new Fault("invalid", `CDI device injection failed: ${path}: no kind or no devices`);
+}
+
+async function parsed(path: string): Promise<Partial<Specification> | null> {
+  const text = await readFile(path, "utf8");
+  if (path.endsWith(".json")) return JSON.parse(text) as Partial<Specification>;
+  const { parse } = await import("yaml"); // few machines have a need of it
+  return parse(text) as Partial<Specification> | null;
 }
 
 async function applied(edits: Edits): Promise<Injection> {
