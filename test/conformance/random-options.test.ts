@@ -35,11 +35,9 @@ test(`${count} random sets of options (SLIPWAY_TEST_SEED=${seed}): clear answers
   const ends = await tryAll(daemon, fc.sample(optionSets(surroundings), { numRuns: count, seed }));
   const complaints = ends.filter((end) => end instanceof Error).map(({ message }) => message);
   assert.deepEqual(complaints, [], complaints.join("\n"));
-  context.diagnostic(
-    JSON.stringify(Object.groupBy(ends, String), (_name, value: unknown) =>
-      Array.isArray(value) ? value.length : value,
-    ),
-  );
+  const counts = Object.entries(Object.groupBy(ends, String)).map(([end, all = []]) => `${end} ${all.length}`);
+  context.diagnostic(counts.toSorted().join(", "));
+  assert.ok(ends.filter((end) => end === "started").length > count / 20, "too few started to tell anything");
   assert.equal((await daemon.api("GET", "/containers/json?all=1")).text.trim(), "[]");
   for (let wait = 0; wait < 100 && (await foldersOf(daemon)).length > 0; wait++) await sleep(100); // removed behind the answer
   assert.deepEqual(await foldersOf(daemon), []);
@@ -85,14 +83,18 @@ async function minimize(
 async function oneContainer(daemon: TestDaemon, options: readonly Option[], isStarted: boolean): Promise<End> {
   try {
     const created = await ask(daemon, "POST", "/containers/create", createBody(options));
-    if (created.status !== 201) return checkRefusal(created, "refused");
+    // Alone, what makes sense works, but for what is still to come.
+    const mustWork = options.length < 2 && options.every(({ kind }) => kind === "good") && created.status !== 501;
+    if (created.status !== 201 && !mustWork) return checkRefusal(created, "refused");
+    assert.equal(created.status, 201, created.text);
     const { Id: id, Warnings: warnings } = created.body as { Id: string; Warnings: string[] };
     try {
       checkInspect(await ask(daemon, "GET", `/containers/${id}/json`), options, warnings);
       const isBad = options.some(({ kind }) => kind === "bad");
       if (!isStarted && !isBad) return "created";
       const started = await ask(daemon, "POST", `/containers/${id}/start`);
-      if (started.status !== 204) return checkRefusal(started, "start refused");
+      if (started.status !== 204 && !mustWork) return checkRefusal(started, "start refused");
+      assert.equal(started.status, 204, started.text);
       // What the machine cannot do at all is dropped with a warning, whatever its value.
       assert.ok(!isBad || warnings.length > 0, "a bad value was taken");
       return "started";
