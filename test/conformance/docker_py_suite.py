@@ -75,6 +75,26 @@ class Suite(unittest.TestCase):
         )
         self.assertEqual(output, b"1\n1000\nbox\n/tmp\n")
 
+    def test_rights_and_namespaces(self):
+        donor = self.client.containers.run(
+            "busybox", ["sleep", "60"], detach=True, ipc_mode="shareable", shm_size="1m", init=True
+        )
+        donor.exec_run(["sh", "-c", "echo shared > /dev/shm/note"])
+        output = self.client.containers.run(
+            "busybox",
+            ["sh", "-c", "cat /dev/shm/note; grep -E '^(CapEff|NoNewPrivs)' /proc/self/status; touch /x"
+             " || ps -o args | head -n 2 | tail -n 1"],
+            remove=True, ipc_mode=f"container:{donor.id}", pid_mode=f"container:{donor.id}",
+            cap_drop=["ALL"], cap_add=["NET_RAW"], read_only=True, security_opt=["no-new-privileges"],
+        )
+        self.assertEqual(
+            output.decode().splitlines(),
+            ["shared", "CapEff:\t0000000000002000", "NoNewPrivs:\t1", "/sbin/docker-init init -- sleep 60"],
+        )
+        with self.assertRaises(docker.errors.APIError) as refused:
+            self.client.containers.run("busybox", ["true"], security_opt=["fly=1"])
+        self.assertIn('invalid --security-opt 2: "fly=1"', str(refused.exception))
+
     def test_life(self):
         container = self.client.containers.run("busybox", "sleep 60", detach=True, name="life", labels={"k": "v"})
         self.assertEqual(container.status, "created")

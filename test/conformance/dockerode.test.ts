@@ -139,6 +139,28 @@ test("dockerode createContainer with limits, update: the kernel has them, the an
   await container.remove({ force: true });
 });
 
+test("dockerode createContainer with rights and namespaces: inside is what was asked for", async () => {
+  const HostConfig = {
+    UsernsMode: "auto:size=3000",
+    IpcMode: "none",
+    CapDrop: ["ALL"],
+    CapAdd: ["CHOWN"],
+    ReadonlyRootfs: true,
+    SecurityOpt: ["no-new-privileges", "seccomp=unconfined"],
+  };
+  const container = await docker.createContainer({ Image: "busybox", Cmd: ["sleep", "600"], HostConfig });
+  await container.start();
+  const { HostConfig: shown } = await container.inspect();
+  assert.deepEqual({ ...shown, ...HostConfig }, shown);
+  const facts =
+    "tr -s ' ' < /proc/self/uid_map; grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status; ls -d /dev/shm";
+  const exec = await container.exec({ Cmd: ["sh", "-c", facts], AttachStdout: true, AttachStderr: true });
+  const said = await text(await exec.start({}));
+  for (const fact of [/ 0 \d+ 3000\n/, /CapEff:\t0{15}1\n/, /NoNewPrivs:\t1\n/, /Seccomp:\t0\n/, /No such file/])
+    assert.match(said, fact);
+  await container.remove({ force: true });
+});
+
 test("dockerode putArchive, getArchive, export, commit", async () => {
   const container = await docker.createContainer({ Image: "busybox", Cmd: ["cat", "/tmp/note"] });
   const header = tarHeader({ type: "file", path: "note", sizeBytes: 4 });

@@ -20,6 +20,8 @@ export interface Isolation {
 
 /** Looks at the containers that it joins, as they are now. Faults in Docker's words: `conflict` when one does not run, `invalid` when it does not share. */
 export function isolationOf(room: Room, record: ContainerRecord): Isolation {
+  // The daemon may have learnt to remap since it was made.
+  checkUserNamespace(room, record.spec);
   const { namespaces, networkMode } = record.spec;
   const ipc = donorOf(room, namespaces.ipc, "IPC");
   if (ipc !== undefined && !["shareable", "host"].includes(ipc.record.spec.namespaces.ipc) && !joins(ipc.record)) {
