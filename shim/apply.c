@@ -215,16 +215,13 @@ static int dress_by_name(int parent, const char *name) {
   return utimensat(parent, name, times, AT_SYMLINK_NOFOLLOW) == 0 ? 0 : -errno;
 }
 
-static int copy_bytes(int fd, int *failed) {
+static int copy_bytes(int fd) {
   for (uint64_t left = entry.size; left > 0;) {
     ssize_t n = read(0, scratch, left < sizeof scratch ? (size_t)left : sizeof scratch);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return -EPIPE;
     int result = fd_write_all(fd, scratch, (size_t)n);
-    if (result < 0) {
-      *failed = 1;
-      return result;
-    }
+    if (result < 0) return result;
     left -= (uint64_t)n;
   }
   return 0;
@@ -233,8 +230,7 @@ static int copy_bytes(int fd, int *failed) {
 static int make_file(int parent, const char *name) {
   fd_scoped int fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   if (fd < 0) return -errno;
-  int failed = 0;
-  int result = copy_bytes(fd, &failed);
+  int result = copy_bytes(fd);
   const struct timespec times[2] = {entry.time, entry.time};
   if (result == 0) result = dress(fd);
   if (result == 0 && futimens(fd, times) != 0) result = -errno;

@@ -4,7 +4,7 @@ import { lstat, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { startDaemon, type TestDaemon } from "#fixtures/daemon";
+import { slipwayProgram, startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { said } from "#fixtures/expect";
 import { mustRun, type Outcome } from "#fixtures/program";
 
@@ -145,6 +145,41 @@ async function listHere(top: string, under = ""): Promise<string[]> {
   }
   return lines;
 }
+
+test("cp -: a tar on stdin and stdout, by both clients", async () => {
+  const tar = join(folder, "one.tar");
+  await mustRun("tar", ["-C", join(folder, "source"), "-cf", tar, "file", "dir"]);
+  for (const client of ["dockerWith", "slipwayWith"] as const) {
+    const input = await readFile(tar);
+    const put = await daemon[client]({ input }, "cp", "-", "running:/home");
+    assert.equal(put.code, 0, put.stderr);
+    const got = await daemon[client]({}, "cp", "running:/home/dir/old", "-");
+    assert.match(got.stdout, /^[^]*old\0[^]*ustar[^]*old\n/);
+    const refused = await daemon[client]({ input }, "cp", "-", "running:/home/file");
+    assert.match(refused.stderr, /destination "running:\/home\/file" must be a directory/);
+    for (const args of [
+      ["a", "b"],
+      ["running:/a", "stopped:/b"],
+    ])
+      assert.notEqual((await daemon[client]({}, "cp", ...args)).code, 0);
+  }
+});
+
+test("cp: on a terminal both clients say what was copied, with -q nothing", async () => {
+  const source = join(folder, "source/a");
+  const [node = "", program = ""] = slipwayProgram;
+  for (const [host, command] of [
+    ["DOCKER_HOST", "docker cp"],
+    ["SLIPWAY_HOST", `${node} ${program} cp`],
+  ] as const) {
+    const run = async (flags: string): Promise<string> => {
+      const line = `${host}=unix://${daemon.socket} ${command} ${flags} ${source} running:/tmp/shown`;
+      return await mustRun("script", ["-qec", line, "/dev/null"]);
+    };
+    assert.match(await run(""), /Successfully copied [0-9.]+kB to running:\/tmp\/shown/);
+    assert.equal(await run("-q"), "");
+  }
+});
 
 test("export: the root filesystem without mounts, running or stopped, in stable order; it imports again", async () => {
   const volume = await mkdtemp(join(folder, "volume-"));
