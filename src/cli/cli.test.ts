@@ -106,7 +106,7 @@ test("slipway: commands of Docker's that are still to come say so", async () => 
   for (const command of [
     ["build", "."],
     ["network", "create", "x"],
-    ["cp", "a", "b"],
+    ["push", "a"],
   ]) {
     const name = command[0] === "network" ? "network create" : command[0];
     const words = `slipway: 'slipway ${name}' is not supported yet\n`;

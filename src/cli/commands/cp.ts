@@ -6,11 +6,11 @@ import { splitArgument } from "../files/copy-paths.ts";
 
 /** `slipway cp`. */
 export const cp = defineCommand({
-  usage: "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n       slipway cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
+  usage: "[OPTIONS] CONTAINER:SRC_PATH DEST_PATH|-\n        slipway cp [OPTIONS] SRC_PATH|- CONTAINER:DEST_PATH",
   summary: "Copy files between a container and this machine",
   description:
-    "The container may run or be stopped. A folder that is there takes the source in; else the copy gets the destination's " +
-    "name. `SRC_PATH/.` copies a folder's contents. `-` is a tar archive on stdin or stdout.",
+    "The container may run or be stopped. A folder that is there takes the source in; else the copy gets the\n" +
+    "destination's name. `SRC_PATH/.` copies a folder's contents. `-` is a tar archive on stdin or stdout.",
   examples: [
     ["slipway cp web:/etc/nginx.conf .", "A file out of a container"],
     ["slipway cp site/. web:/srv", "A folder's contents into one"],
