@@ -136,6 +136,13 @@ for (const [capability, calls] of Object.entries(opened)) {
   });
 }
 
+for (const capability of ["SYS_ADMIN", "SYS_PTRACE", "SYS_BOOT"] as const) {
+  test(`seccomp: --cap-add ${capability} opens the same with runc`, async () => {
+    const flags = ["--cap-add", capability];
+    assert.deepEqual(await tryCalls([...flags, "--runtime", "runc"]), await tryCalls(flags));
+  });
+}
+
 test("seccomp: what no capability opens stays closed with all of them", async () => {
   const results = await tryCalls(["--cap-add", "ALL"]);
   const never = names(
