@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -179,6 +179,17 @@ test("--userns auto: what it cannot be combined with is said in Docker's words",
     await inside(["--userns", "auto", "--pid", "host"], "true"),
     /cannot share the host PID namespace when user namespaces are enabled/,
   );
+});
+
+test("--userns auto: an exec-root that the container's root cannot pass is named, with the remedy", async () => {
+  const { execRoot } = daemon.roots;
+  await chmod(execRoot, 0o700);
+  try {
+    const said = await inside(["--userns", "auto"], "true");
+    assert.ok(said.includes(`cannot enter ${execRoot}`) && said.includes(`chmod o+x ${execRoot}`), said);
+  } finally {
+    await chmod(execRoot, 0o711);
+  }
 });
 
 test("--userns auto: cp, commit, diff and export know nothing of other ids", async () => {
