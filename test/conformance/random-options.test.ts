@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { createBody, type Option, optionSets } from "#fixtures/create-options";
+import { createBody, type Option, optionSets, updateBodies } from "#fixtures/create-options";
 import { type ApiAnswer, startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { said } from "#fixtures/expect";
 import { settle, takeInventory } from "#fixtures/inventory";
@@ -42,6 +42,28 @@ test(`${count} random sets of options (SLIPWAY_TEST_SEED=${seed}): clear answers
   for (let wait = 0; wait < 100 && (await foldersOf(daemon)).length > 0; wait++) await sleep(100); // removed behind the answer
   assert.deepEqual(await foldersOf(daemon), []);
   assert.deepEqual(await settle(before, traces), []);
+});
+
+test(`random updates of a running container (SLIPWAY_TEST_SEED=${seed}): whole or not at all, and it runs on`, async () => {
+  await using daemon = await startDaemon({ busybox: true });
+  const id = await said(daemon, "run", "-d", "busybox", "sleep", "600");
+  const hostConfig = async (): Promise<unknown> => (await ask(daemon, "GET", `/containers/${id}/json`)).body.HostConfig;
+  const bodies = fc.sample(updateBodies({ folder: "/nothing", blockDevice: await blockDevice() }), {
+    numRuns: count / 5,
+    seed,
+  });
+  let taken = 0;
+  for (const body of bodies) {
+    const before = await hostConfig();
+    const answer = await ask(daemon, "POST", `/containers/${id}/update`, body);
+    if (answer.status === 200) taken++;
+    else {
+      checkRefusal(answer, "refused");
+      assert.deepEqual(await hostConfig(), before, JSON.stringify(body));
+    }
+  }
+  assert.ok(taken > bodies.length / 10, `only ${taken} were taken`);
+  assert.equal(await said(daemon, "exec", id, "echo", "runs on"), "runs on");
 });
 
 /** Tries every set, some at a time. A complaint names the fewest options that still show it. */

@@ -58,7 +58,6 @@ function updateRequest(values: FlagValues<typeof flags>): ContainerUpdateRequest
     NanoCpus: values.cpus,
     CpusetCpus: values["cpuset-cpus"],
     CpusetMems: values["cpuset-mems"],
-    KernelMemory: values["kernel-memory"],
     Memory: values.memory,
     MemoryReservation: values["memory-reservation"],
     MemorySwap: values["memory-swap"],

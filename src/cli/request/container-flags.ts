@@ -98,7 +98,10 @@ export const containerFlags = {
   "device-write-iops": flag.list("Limit writes to a device: PATH:NUMBER", limits),
   "io-maxbandwidth": flag.bytes("I/O bandwidth (Windows only)", { ...limits, hidden: true }),
   "io-maxiops": flag.integer("I/O operations (Windows only)", { ...limits, hidden: true, typeName: "uint" }),
-  "kernel-memory": flag.bytes("Kernel memory", { ...limits, hidden: true }),
+  "kernel-memory": flag.bytes("Accepted and without effect, as kernels have no such limit any more", {
+    ...limits,
+    hidden: true,
+  }),
   memory: flag.bytes("Memory limit, such as 512m", { ...limits, short: "m" }),
   "memory-reservation": flag.bytes("Soft memory limit", limits),
   "memory-swap": flag.bytes("Limit of memory and swap together; -1: as much swap as there is", {

@@ -127,7 +127,6 @@ function resources(flags: ContainerFlags, changed: ReadonlySet<string>): Partial
     Devices: devices,
     DeviceCgroupRules: orNull(flags["device-cgroup-rule"]),
     DeviceRequests: deviceRequests.length === 0 ? null : deviceRequests,
-    ...(flags["kernel-memory"] !== 0 && { KernelMemory: flags["kernel-memory"] }),
     MemoryReservation: flags["memory-reservation"],
     MemorySwap: flags["memory-swap"],
     MemorySwappiness: flags["memory-swappiness"],
