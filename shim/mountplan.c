@@ -213,6 +213,8 @@ int mounts_apply(const struct request *request, const struct userns *userns, str
     int count = split_words(field, words);
     const char *path = "";
     int result = count < 0 ? count : apply(words, count, userns, &path);
+    if (result == -EINVAL && strcmp(words[0], "idmap") == 0)
+      return fail(failure, "mount", 0, "the file system of %.400s cannot show files under other ids (idmapped mounts), which user namespaces need", path);
     if (result < 0) return fail(failure, "mount", -result, "mount plan, operation %d (%.20s %.400s)", number, words[0], path);
   }
   return 0;
