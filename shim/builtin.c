@@ -10,13 +10,14 @@
 
 #include "fail.h"
 
-builtin_program builtin_find(const char *name) {
+builtin_program builtin_find(const char *name, bool in_tree) {
   static const struct {
     const char *name;
     builtin_program program;
-  } all[] = {{"look", builtin_look}, {"read", builtin_read}, {"apply", builtin_apply}};
+    bool in_tree;
+  } all[] = {{"look", builtin_look, true}, {"read", builtin_read, true}, {"apply", builtin_apply, true}, {"link", builtin_link, false}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (strcmp(all[i].name, name) == 0) return all[i].program;
+    if (strcmp(all[i].name, name) == 0 && all[i].in_tree == in_tree) return all[i].program;
   return NULL;
 }
 

@@ -63,6 +63,7 @@ export function macOf(address: number): string {
   return [0x02, 0x42, ...octets].map((octet) => octet.toString(16).padStart(2, "0")).join(":");
 }
 
-function maskOf(prefixLength: number): number {
+/** The netmask of a prefix length. */
+export function maskOf(prefixLength: number): number {
   return prefixLength === 0 ? 0 : (0xffffffff << (32 - prefixLength)) >>> 0;
 }

@@ -1,4 +1,4 @@
-import { type Subnet, broadcastOf, formatAddress, macOf } from "./address.ts";
+import { type Subnet, broadcastOf, formatAddress, macOf, maskOf } from "./address.ts";
 
 /** The place of one container in a bridge network. */
 export interface EndpointPlan {
@@ -32,14 +32,22 @@ function hairpinLine(link: string): string {
   return `link set dev ${link} type bridge_slave hairpin on`;
 }
 
-/** Lines for `ip -batch` inside the container's namespace. */
-export function containerLines({ address, subnet, gateway }: EndpointPlan): string[] {
-  const broadcast = formatAddress(broadcastOf(subnet));
-  return [
-    "link set dev eth0 up",
-    `address add ${formatAddress(address)}/${subnet.prefixLength} broadcast ${broadcast} dev eth0`,
-    `route add default via ${formatAddress(gateway)} dev eth0`,
-  ];
+/** What `eth0` inside the container's namespace is given; IPv4 addresses in dotted form. */
+export interface LinkSettings {
+  readonly address: string;
+  readonly mask: string;
+  readonly broadcast: string;
+  readonly gateway: string;
+}
+
+/** The settings of a container's end. */
+export function linkSettings({ address, subnet, gateway }: EndpointPlan): LinkSettings {
+  return {
+    address: formatAddress(address),
+    mask: formatAddress(maskOf(subnet.prefixLength)),
+    broadcast: formatAddress(broadcastOf(subnet)),
+    gateway: formatAddress(gateway),
+  };
 }
 
 /** What a bridge needs. */

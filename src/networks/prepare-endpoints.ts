@@ -4,7 +4,7 @@ import type { MonitorSlot, Shim, SlotNamespaces } from "#host";
 import type { DefaultBridge } from "./default-bridge.ts";
 import type { Departures } from "./departures.ts";
 import type { Firewall } from "./firewall.ts";
-import { type EndpointPlan, containerLines, hostLines } from "./link-commands.ts";
+import { type EndpointPlan, linkSettings, hostLines } from "./link-commands.ts";
 import type { InstanceNames } from "./names.ts";
 import { prepareSlots } from "./prepare-slots.ts";
 import type { NetworkPrograms } from "./programs.ts";
@@ -71,7 +71,9 @@ async function prepareOn(workshop: EndpointWorkshop, count: number): Promise<War
   const plans = made.map((warm) => ({ warm, plan: planOf(bridge, warm) }));
   await programs.ip(plans.flatMap(({ warm, plan }) => hostLines(plan, bridge.name, warm.slot.pid)));
   await Promise.all(
-    plans.map(async ({ warm, plan }) => await programs.ipInside(`/proc/${warm.slot.pid}/ns/net`, containerLines(plan))),
+    plans.map(
+      async ({ warm, plan }) => await programs.configureInside(`/proc/${warm.slot.pid}/ns/net`, linkSettings(plan)),
+    ),
   );
   undo.move();
   return made;

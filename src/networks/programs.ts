@@ -1,5 +1,6 @@
 import { Fault, isFault } from "#core/fault";
 import type { Program, Shim } from "#host";
+import type { LinkSettings } from "./link-commands.ts";
 
 /** The foreign programs that set up networks, run by the shim; a program that fails is a Fault `internal` with its own words. */
 export class NetworkPrograms {
@@ -21,10 +22,10 @@ export class NetworkPrograms {
     await this.#shim.runToEnd({ argv: ["ip", "-force", "-batch", "-"], input: lines.join("\n"), timeLimitMs });
   }
 
-  /** Runs the lines inside a network namespace, where `eth0` first loses its IPv6: a neighbour's router advertisement would configure it. */
-  async ipInside(netns: string, lines: readonly string[]): Promise<void> {
-    const script = `f=/proc/sys/net/ipv6/conf/eth0/disable_ipv6; [ ! -e $f ] || echo 1 > $f; exec ip -batch -`;
-    await this.#run({ argv: ["sh", "-c", script], netns }, lines.join("\n"));
+  /** Gives `eth0` of a network namespace its place and starts it; its IPv6 is off. */
+  async configureInside(netns: string, settings: LinkSettings): Promise<void> {
+    const { address, mask, broadcast, gateway } = settings;
+    await this.#run({ argv: ["eth0", address, mask, broadcast, gateway], builtin: "link", netns });
   }
 
   /** What `ip -json …` lists; empty when the asked for link does not exist. */

@@ -20,7 +20,7 @@ export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
     if (trouble === "fails")
       return { code: 1, signal: null, timedOut: false, stdout: new Uint8Array(), stderr: "trouble" };
     const inside = program.netns === undefined ? [] : ["nsenter", `--net=${program.netns}`];
-    const [command = "", ...args] = [...inside, ...program.argv];
+    const [command = "", ...args] = [...inside, ...(program.builtin === "link" ? linkScript : []), ...program.argv];
     const child = spawn(command, args, { stdio: "pipe" });
     const stdout: Buffer[] = [];
     let stderr = "";
@@ -62,6 +62,13 @@ export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
     await exited;
   }
 }
+
+/** What the shim's builtin of that name does, by `ip`. */
+const linkScript = [
+  "sh",
+  "-c",
+  'echo 1 > "/proc/sys/net/ipv6/conf/$0/disable_ipv6"; ip address add "$1/$2" broadcast "$3" dev "$0" && ip link set dev "$0" up && ip route add default via "$4"',
+];
 
 /** A database in memory, or in a file that outlives a killed process. */
 export function scratchDatabase(path = ":memory:"): Database {
