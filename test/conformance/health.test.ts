@@ -3,6 +3,8 @@ import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type TestDaemon, startDaemon } from "../fixtures/daemon.ts";
+import { dockerProgram } from "../fixtures/docker.ts";
+import { shows, startProgram } from "../fixtures/live-program.ts";
 
 let daemon: TestDaemon;
 before(async () => {
@@ -94,30 +96,16 @@ test("docker run --health-start-period, --no-healthcheck; a container without a 
 });
 
 test("probes are seen as exec events by those who listen, and leave no exec behind", async () => {
-  const watching = daemon.dockerWith(
-    { timeoutMs: 30_000 },
-    "events",
-    "--until",
-    String(Date.now() / 1000 + 3),
-    "-f",
-    "container=watched",
-    "-f",
-    "event=exec_create",
-    "-f",
-    "event=exec_start",
-    "-f",
-    "event=exec_die",
-    "--format",
-    "{{.Action}}",
-  );
-  await sleep(500);
-  await run("watched", "--health-cmd", "true");
-  const { stdout } = await watching;
-  assert.deepEqual(stdout.trim().split("\n").slice(0, 3), [
-    "exec_create: /bin/sh -c true",
-    "exec_start: /bin/sh -c true",
-    "exec_die",
-  ]);
+  const filters = ["container=watched", "event=exec_create", "event=exec_start", "event=exec_die"];
+  const args = ["events", ...filters.flatMap((filter) => ["-f", filter]), "--format", "{{.Action}}"];
+  const watching = startProgram(await dockerProgram(), args, { DOCKER_HOST: `unix://${daemon.socket}` });
+  try {
+    const seen = shows(watching, /exec_create: \/bin\/sh -c true\nexec_start: \/bin\/sh -c true\nexec_die\n/);
+    await run("watched", "--health-cmd", "true");
+    await seen;
+  } finally {
+    watching.kill();
+  }
   const past = await docker(
     "events",
     "--since",
