@@ -89,11 +89,6 @@ test("slipway: usage mistakes have Docker's words and codes", async () => {
     ],
     [["run", "-d", "-a", "stdout", "x"], 1, "conflicting options: cannot specify both --attach and --detach\n"],
     [["ps"], 1, "Cannot connect to the Slipway daemon at unix:///nowhere/s. Is the slipway daemon running?\n"],
-    [
-      ["run", "--use-api-socket", "x"],
-      125,
-      "slipway: --use-api-socket is not supported yet\n\nRun 'slipway run --help' for more information\n",
-    ],
   ];
   await Promise.all(
     cases.map(async ([args, code, words]) => {

@@ -1,6 +1,7 @@
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import { type ContainerCreateAnswer, type ContainerCreateRequest, EngineFault } from "#api/client";
 import { familiar, parseReference, withDefaultTag } from "#core/reference";
+import { bringLogins, useApiSocket } from "./api-socket.ts";
 import { pullImage } from "./pull-image.ts";
 import type { ContainerFlags } from "./request/create-request.ts";
 import { type Surroundings, write } from "./surroundings.ts";
@@ -20,7 +21,11 @@ export async function createContainer(
   if (!/^(sha256:)?[0-9a-f]{64}$/.test(image)) parseReference(image);
   using cidFile = flags.cidfile === "" ? undefined : openCidFile(flags.cidfile);
   if (pull === "always") await pullFor(around, image, flags);
-  const answer = await createOrPull(around, request, flags);
+  const { logins, request: wanted } = flags["use-api-socket"]
+    ? await useApiSocket(around, request)
+    : { logins: {}, request };
+  const answer = await createOrPull(around, wanted, flags);
+  await bringLogins(around, answer.Id, logins);
   for (const warning of answer.Warnings ?? []) await write(around.stderr, `WARNING: ${warning}\n`);
   cidFile?.fill(answer.Id);
   return { id: answer.Id };

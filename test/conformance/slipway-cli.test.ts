@@ -218,3 +218,33 @@ test(
     assert.equal(stderr.match(/no daemon answers: starting one/g)?.length, 1, stderr);
   },
 );
+
+test("slipway run --use-api-socket: the engine's socket and the user's logins, for root alone", async () => {
+  const config = await mkdtemp(join(tmpdir(), "slipway-logins-"));
+  try {
+    const auth = Buffer.from("me:secret").toString("base64");
+    await writeFile(join(config, "config.json"), JSON.stringify({ auths: { "registry.example": { auth } } }));
+    const look =
+      'test -S /var/run/docker.sock && stat -c "%a %u" "$DOCKER_CONFIG/config.json" && cat "$DOCKER_CONFIG/config.json"';
+    const args = ["run", "--rm", "--use-api-socket", "busybox", "sh", "-c", look];
+    const { code, stdout, stderr } = await daemon.slipwayWith({ env: { DOCKER_CONFIG: config } }, ...args);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, `600 0\n{"auths":{"registry.example":{"auth":"${auth}"}}}`);
+    const own = [
+      "run",
+      "--rm",
+      "-e",
+      "DOCKER_CONFIG=/mine",
+      "--use-api-socket",
+      "busybox",
+      "test",
+      "!",
+      "-e",
+      "/run/secrets",
+    ];
+    const without = await daemon.slipwayWith({ env: { DOCKER_CONFIG: config } }, ...own);
+    assert.deepEqual([without.code, without.stdout], [0, ""]);
+  } finally {
+    await rm(config, { recursive: true });
+  }
+});

@@ -20,7 +20,6 @@ export function createRequest(
   image: string,
   command: readonly string[],
 ): ContainerCreateRequest {
-  if (flags["use-api-socket"]) throw new Error("--use-api-socket is not supported yet");
   const attach = attached(flags);
   const ports = readPorts(flags.publish, flags.expose);
   const { binds, volumes } = readVolumes(flags.volume);

@@ -108,7 +108,7 @@ const commandLines: readonly (readonly string[])[] = [
 
 /** Where our client knowingly does otherwise. */
 const differences: Readonly<Record<string, string>> = {
-  "--use-api-socket": "refused for now",
+  "--use-api-socket": "the socket is that of the engine, not always /var/run/docker.sock",
   "--network-alias db": "the engine refuses it",
   "--sysctl kernel.panic=5": "the engine refuses it",
 };
