@@ -10,6 +10,7 @@
 #include "fail.h"
 #include "fd.h"
 #include "monitor.h"
+#include "sealed.h"
 #include "spawn.h"
 
 struct exec_out {
@@ -282,9 +283,13 @@ static int run_runtime(struct exec *exec, struct failure *failure) {
     free(argv);
     return fail(failure, "request", EINVAL, "exec wants a runtime and a pid file");
   }
+  int given[] = {sealed_self(), monitor->null};
+  bool gives = request_number(&exec->request, FIELD_GIVES_SHIM, 0) != 0;
   struct spawn what = {
       .argv = argv,
       .env = runtime_environment,
+      .given = given,
+      .given_count = gives ? 2 : 0,
       .in = stdio_or_null(monitor, in),
       .out = stdio_or_null(monitor, out),
       .err = stdio_or_null(monitor, err),

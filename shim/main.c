@@ -10,6 +10,7 @@
 #include "datagrams.h"
 #include "fd.h"
 #include "init.h"
+#include "probes.h"
 #include "protocol.h"
 #include "sealed.h"
 #include "title.h"
@@ -25,18 +26,20 @@ static void fill_standard_streams(void) {
 int main(int argc, char **argv) {
   fill_standard_streams();
   if (argc >= 2 && strcmp(argv[1], "init") == 0) return init_main(argv + 2);
+  if (argc >= 3 && strcmp(argv[1], "probes") == 0) return probes_main(argc, argv);
   if (argc == 3 && strcmp(argv[1], "datagrams") == 0) return datagrams_main(argv[2]);
   bool keeps = argc == 6 && strcmp(argv[4], "--keep") == 0;
   if ((argc == 4 || keeps) && strcmp(argv[1], "zygote") == 0 && strcmp(argv[2], "--socket") == 0) {
     fd_close_from(3); /* nothing of the starter's may be kept open by a process that lives for months */
     title_open(argc, argv);
     if (keeps) sealed_keep(argv[5]);
+    sealed_keep_self();
     return zygote_main(argv[3]);
   }
   if (argc == 2 && strcmp(argv[1], "--version") == 0) {
     printf("slipway-shim, protocol %d\n", PROTOCOL_VERSION);
     return 0;
   }
-  dprintf(2, "usage: slipway-shim zygote --socket PATH [--keep PROGRAM] | init -- PROGRAM [ARGUMENT...] | datagrams PATH | --version\n");
+  dprintf(2, "usage: slipway-shim zygote --socket PATH [--keep PROGRAM] | init -- PROGRAM [ARGUMENT...] | datagrams PATH | probes PROGRAM [ARGUMENT...] | --version\n");
   return 2;
 }

@@ -106,5 +106,6 @@ enum field_tag {
   FIELD_UID_MAP = 48,    /* START: gives the slot's user namespace its ids, making one where there is none yet */
   FIELD_GID_MAP = 49,
   FIELD_USERNS = 50,  /* MONITOR, START: path of another container's, to be shared */
+  FIELD_GIVES_SHIM = 59, /* EXEC: the program gets this one as descriptor 3, and the null device as 4 */
   FIELD_BUILTIN = 60, /* RUN: one of the shim's own programs, see builtin.h; ARGV are its arguments */
 };

@@ -9,3 +9,7 @@
 void sealed_keep(const char *path);
 /* What to execute in place of that path: a descriptor, or -1 for the path itself, also when the file has changed since. */
 int sealed_find(const char *path);
+/* Keeps this program itself, which containers are given (probes.h): there too, nobody can write to it. */
+void sealed_keep_self(void);
+/* Its descriptor, or -1. */
+int sealed_self(void);

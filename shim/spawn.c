@@ -16,6 +16,8 @@
 
 extern char **environ;
 
+#define GIVEN_MOST 2
+
 static void reset_signals(void) {
   for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
   sigset_t none;
@@ -27,6 +29,17 @@ static int place(int fd, int target) {
   int source = fd;
   if (source < 0) source = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (source < 0 || dup2(source, target) < 0) return -errno;
+  return 0;
+}
+
+/* Descriptors from 3 on: what else has such a number is closed by the exec. */
+static int give(const int *given, int count) {
+  int high[GIVEN_MOST];
+  if (count > GIVEN_MOST) return -EINVAL;
+  for (int i = 0; i < count; i++)
+    if ((high[i] = fcntl(given[i], F_DUPFD_CLOEXEC, 3 + GIVEN_MOST)) < 0) return -errno;
+  for (int i = 0; i < count; i++)
+    if (dup2(high[i], 3 + i) < 0) return -errno;
   return 0;
 }
 
@@ -62,6 +75,7 @@ static int become(const struct spawn *what, pid_t parent, struct failure *failur
   result = place(what->in, 0);
   if (result == 0) result = place(what->out, 1);
   if (result == 0) result = place(what->err, 2);
+  if (result == 0) result = give(what->given, what->given_count);
   if (result < 0) return fail(failure, "spawn", -result, "standard streams");
   if (what->builtin != NULL) {
     fd_close_from(3); /* the report with it: the parent sees that all is well */
@@ -75,7 +89,9 @@ pid_t spawn(const struct spawn *what, struct failure *failure) {
   int report[2];
   if (pipe2(report, O_CLOEXEC) != 0) return fail(failure, "spawn", errno, "pipe");
   fd_scoped int reading = report[0];
-  fd_scoped int writing = report[1];
+  fd_scoped int writing = fcntl(report[1], F_DUPFD_CLOEXEC, 3 + GIVEN_MOST);
+  fd_close(&report[1]);
+  if (writing < 0) return fail(failure, "spawn", errno, "pipe");
   pid_t parent = getpid();
   pid_t pid = fork();
   if (pid < 0) return fail(failure, "spawn", errno, "fork");

@@ -10,6 +10,8 @@ struct spawn {
   char **argv;
   char **env;          /* NULL: that of this process */
   int in, out, err;    /* -1: /dev/null */
+  const int *given;    /* become descriptors 3 and on */
+  int given_count;
   bool dies_with_us;   /* the kernel kills it when this process ends */
   int (*builtin)(char **argv); /* not NULL: runs this in the child, instead of a program */
   /* Runs in the child before the exec; < 0 ends it. */

@@ -61,7 +61,7 @@ async function probeAgainAndAgain(room: Room, id: string, takenUp: boolean, sign
   if (record?.process.probe === undefined || !isRunning(record.state)) return;
   const { startedNs } = record.state;
   const times = healthTimes(record.process.healthcheck ?? {});
-  const probe = new Probe(room, record, record.process.probe);
+  await using probe = new Probe(room, record, record.process.probe);
   for (let isFirst = true; ; isFirst = false) {
     const status = room.store.healthOf(id)?.status ?? "starting";
     const ageMs = Number(room.clock.now() - startedNs) / 1e6;

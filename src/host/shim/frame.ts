@@ -87,6 +87,7 @@ export const fieldTag = {
   uidMap: 48,
   gidMap: 49,
   userns: 50,
+  givesShim: 59,
   builtin: 60,
 } as const;
 

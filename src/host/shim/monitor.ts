@@ -80,6 +80,7 @@ export class ShimMonitor implements Monitor {
           columns: start.size?.columns,
           stdinOpen: start.stdin,
           discard: start.discardOutput,
+          givesShim: start.givesShim,
         }),
       );
       const fields = answerOf(await socket.receive(), frameType.started, execFault);

@@ -201,6 +201,8 @@ export interface ExecStart {
   readonly stdin: boolean;
   /** Throw output away (docker exec -d). */
   readonly discardOutput: boolean;
+  /** The runtime gets the shim's own program, sealed, as descriptor 3, and a null device as 4; it hands them on with `--preserve-fds 2`. */
+  readonly givesShim?: boolean;
 }
 
 /** A running exec; its streams are live and carry back-pressure. Disposing it leaves the program running, its output discarded; its end is told all the same. */
