@@ -64,7 +64,8 @@ async function probeAgainAndAgain(room: Room, id: string, takenUp: boolean, sign
   await using probe = new Probe(room, record, record.process.probe);
   for (let isFirst = true; ; isFirst = false) {
     const status = room.store.healthOf(id)?.status ?? "starting";
-    const ageMs = Number(room.clock.now() - startedNs) / 1e6;
+    // The start is told by another process, whose clock may be ahead by a moment: it would seem to be in a start period.
+    const ageMs = Math.max(0, Number(room.clock.now() - startedNs) / 1e6);
     const delayMs = probeDelayMs(status, times, ageMs, Math.random(), takenUp && isFirst);
     await sleep(Math.min(delayMs, longestTimerMs), undefined, { signal, ref: false });
     const result = await probe.run(signal);
