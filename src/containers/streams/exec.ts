@@ -1,5 +1,4 @@
-import { writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ExecSession, TerminalSize } from "#host";
 import { Fault } from "#core/fault";
@@ -14,7 +13,7 @@ import { ExecStreams } from "./exec-streams.ts";
 import { execFailure, readRuntimeWords } from "../life/failure.ts";
 import { foldersOf } from "../life/folders.ts";
 import { overrideEnv, processEnv } from "../config/process.ts";
-import type { Room } from "../room.ts";
+import { attempt, type Room } from "../room.ts";
 import { runtimeArgv } from "../life/runtime.ts";
 import type { RuntimeProcess } from "../config/runtime-spec.ts";
 import { processCapabilities, processConfinement } from "../config/spec.ts";
@@ -84,9 +83,8 @@ export async function startExec(
     room.execs.ended(exec, exitCode, 0);
     throw error instanceof Fault && error.kind === "unavailable" ? error : fault;
   } finally {
-    void room.background.add(async () => {
-      await Promise.all(Object.values(files).map(async (path) => await rm(path, { force: true })));
-    });
+    // At once: three files in memory go faster than the promises for them would.
+    for (const path of Object.values(files)) attempt(room, () => rmSync(path, { force: true }));
   }
 }
 
