@@ -48,4 +48,6 @@ test("openCgroups: freezes, thaws, lists and removes a real group with a process
   assert.equal(await ended, "SIGKILL");
   await cgroups.leave();
   for (const mount of mounts) assert.equal(existsSync(join(mount, instance)), false);
+  await cgroups.thaw(path); // gone: nothing to thaw
+  await assert.rejects(cgroups.freeze(path), { code: "ENOENT" });
 });

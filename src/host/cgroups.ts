@@ -125,7 +125,12 @@ class CgroupTree implements Cgroups {
   }
 
   async thaw(path: string): Promise<void> {
-    await this.#setFrozen(path, false);
+    try {
+      await this.#setFrozen(path, false);
+    } catch (error) {
+      // A group whose last process was killed while it was frozen may be gone by now, or going.
+      if (!["ENOENT", "ENODEV"].includes(errnoOf(error) ?? "")) throw error;
+    }
   }
 
   async pidsOf(path: string): Promise<number[]> {

@@ -83,6 +83,7 @@ export interface Cgroups {
   /** Takes a limit away from a group that exists: crun 1.8 cannot be asked to. */
   lift(path: string, limit: "cpuQuota" | "pids"): Promise<void>;
   freeze(path: string): Promise<void>;
+  /** Quiet when the group is gone. */
   thaw(path: string): Promise<void>;
   /** All pids in the group and below. */
   pidsOf(path: string): Promise<number[]>;
