@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
+import { kernelAtLeast } from "#core/kernel-version";
 import { openTraffic } from "./counters/interfaces.ts";
 import { parseMachineTime } from "./counters/machine-time.ts";
 import type { IdRange, Machine, Shim } from "./host.ts";
@@ -30,7 +31,7 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     seccomp: existsSync("/proc/sys/kernel/seccomp/actions_avail"),
     apparmor: readIfThere("/sys/module/apparmor/parameters/enabled")?.trim() === "Y",
     userNamespaces: existsSync("/proc/self/ns/user"),
-    idmappedLayers: isAtLeast(release(), 5, 19),
+    idmappedLayers: kernelAtLeast(release(), 5, 19),
     selinux: existsSync("/sys/fs/selinux/enforce"),
     userNamespaceOf,
     throttleFolders: findThrottleFolders("/sys/devices/system/cpu"),
@@ -43,11 +44,6 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     isDeafTo: isProcessDeafTo,
     ps: async (args, pids) => await listProcesses(shim, args, pids),
   };
-}
-
-function isAtLeast(version: string, major: number, minor: number): boolean {
-  const [first = 0, second = 0] = version.split(/[.-]/).map(Number);
-  return first > major || (first === major && second >= minor);
 }
 
 function userNamespaceOf(pid: number): ReturnType<Machine["userNamespaceOf"]> {

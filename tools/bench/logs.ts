@@ -1,10 +1,10 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { lineCollector } from "../../test/fixtures/collectors.ts";
 import { writeLargeLog } from "../../test/fixtures/log-segments.ts";
 import { type Figure, median, ms, timed } from "./figures.ts";
 import type { Ground } from "./ground.ts";
+import { processorMs } from "./processor-time.ts";
 
 const gibibyte = 1024 ** 3;
 const idleContainers = 100;
@@ -66,9 +66,10 @@ async function idling({ api, daemon }: Ground): Promise<Figure> {
   }
   while (lines.length < idleContainers) await sleep(50);
   await sleep(2000);
-  const before = await processorMs(daemon.pid);
+  const { own: before } = await processorMs(daemon.pid);
   await sleep(idleSeconds * 1000);
-  const share = ((await processorMs(daemon.pid)) - before) / (idleSeconds * 1000);
+  const { own: after } = await processorMs(daemon.pid);
+  const share = (after - before) / (idleSeconds * 1000);
   for (const id of ids) await api.ask("DELETE", `/containers/${id}?force=1`);
   return {
     what: `processor time of the daemon with ${idleContainers} idle containers that log to syslog`,
@@ -76,10 +77,4 @@ async function idling({ api, daemon }: Ground): Promise<Figure> {
     target: "≤ 0.5 %",
     met: share <= 0.005,
   };
-}
-
-/** Processor time that a process has used, from /proc/PID/stat: ticks of 10 ms. */
-async function processorMs(pid: number): Promise<number> {
-  const fields = (await readFile(`/proc/${pid}/stat`, "utf8")).replace(/^.*\) /, "").split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }

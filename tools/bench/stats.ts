@@ -1,12 +1,10 @@
-import { readFile } from "node:fs/promises";
 import type { Figure } from "./figures.ts";
 import type { Ground } from "./ground.ts";
+import { processorMs } from "./processor-time.ts";
 
 const watched = 100;
 const settleMs = 10_000;
 const measuredMs = 10_000;
-/** USER_HZ: the unit of times in /proc. */
-const tickMs = 10;
 
 /** Processor time of the daemon while 100 containers are watched, one stream for each as `docker stats` has it; against nobody watching. */
 export async function stats(ground: Ground): Promise<Figure[]> {
@@ -39,15 +37,9 @@ export async function stats(ground: Ground): Promise<Figure[]> {
 /** Percent of one core that the process takes over some seconds, once it has settled. */
 async function shareOfCore(pid: number): Promise<number> {
   await new Promise((resolve) => setTimeout(resolve, settleMs));
-  const before = await processorMs(pid);
+  const { own: before } = await processorMs(pid);
   const started = performance.now();
   await new Promise((resolve) => setTimeout(resolve, measuredMs));
-  return (((await processorMs(pid)) - before) / (performance.now() - started)) * 100;
-}
-
-/** User and system time of all its threads: fields 14 and 15 of /proc/<pid>/stat, counted behind the name. */
-async function processorMs(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/stat`, "utf8");
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * tickMs;
+  const { own: after } = await processorMs(pid);
+  return ((after - before) / (performance.now() - started)) * 100;
 }

@@ -1,3 +1,4 @@
+import { parseGoBoolean } from "#core/go-boolean";
 import { parseDuration } from "../output/duration.ts";
 import { parseSize } from "../output/size.ts";
 
@@ -147,8 +148,8 @@ function plain(options: FlagOptions): Pick<Flag<unknown>, "short" | "group" | "h
 }
 
 function parseBool(given: string): boolean {
-  if (["1", "t", "T", "TRUE", "true", "True"].includes(given)) return true;
-  if (["0", "f", "F", "FALSE", "false", "False"].includes(given)) return false;
+  const value = parseGoBoolean(given);
+  if (value !== undefined) return value;
   throw new Error(`strconv.ParseBool: parsing ${JSON.stringify(given)}: invalid syntax`);
 }
 

@@ -87,7 +87,8 @@ function nameOf(entry: string): string {
   return entry.split("=", 1)[0] ?? "";
 }
 
-function tidyPath(path: string): string {
+/** The path from the root on, `.` and `..` applied, without a trailing slash. */
+export function tidyPath(path: string): string {
   const parts: string[] = [];
   for (const part of path.split("/")) {
     if (part === "..") parts.pop();

@@ -1,6 +1,7 @@
 import { Fault } from "#core/fault";
 import type { SeccompProfile, SeccompRule } from "./runtime-spec.ts";
-import { kernelAtLeast, type SeccompFacts } from "./seccomp.ts";
+import { kernelAtLeast } from "#core/kernel-version";
+import type { SeccompFacts } from "./seccomp.ts";
 
 /**
  * A person's own profile, in Docker's format: the OCI one with `archMap`, `name`, and `includes` and `excludes` of each

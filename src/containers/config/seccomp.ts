@@ -1,3 +1,4 @@
+import { kernelAtLeast } from "#core/kernel-version";
 import type { SeccompProfile, SeccompRule } from "./runtime-spec.ts";
 import {
   allowedAlways,
@@ -128,10 +129,4 @@ function architecturesOf(architecture: string): string[] {
     default:
       return [];
   }
-}
-
-/** Whether a release such as `6.1.0-13-amd64` is that version or newer. */
-export function kernelAtLeast(version: string, major: number, minor: number): boolean {
-  const [, first = "0", second = "0"] = /^([0-9]+)\.([0-9]+)/.exec(version) ?? [];
-  return Number(first) > major || (Number(first) === major && Number(second) >= minor);
 }

@@ -1,4 +1,5 @@
 import { Fault } from "#core/fault";
+import { parseGoBoolean } from "#core/go-boolean";
 
 /** What `--security-opt` says, all options together; of one that comes twice the last holds. */
 export interface SecurityOptions {
@@ -52,10 +53,9 @@ function readSeccomp(value: string): NonNullable<SecurityOptions["seccomp"]> {
   return value === "" ? { kind: "builtin" } : { kind: "custom", text: value };
 }
 
-/** What Go's strconv.ParseBool takes. */
 function readBoolean(value: string, option: string): boolean {
-  if (["1", "t", "T", "TRUE", "true", "True"].includes(value)) return true;
-  if (["0", "f", "F", "FALSE", "false", "False"].includes(value)) return false;
+  const parsed = parseGoBoolean(value);
+  if (parsed !== undefined) return parsed;
   throw new Fault("invalid", `invalid --security-opt 2: ${quote(option)}`);
 }
 

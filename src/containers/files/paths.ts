@@ -1,15 +1,11 @@
 import { Fault } from "#core/fault";
+import { tidyPath } from "../config/process.ts";
 
 /** The path as Docker reads it: from the root on, `..` applied, a trailing slash or `/.` kept (it asks for what is behind a symlink). Fault `invalid` for one that no file can have. */
 export function cleanPath(path: string): string {
   if (path.includes("\0")) throw new Fault("invalid", "invalid path: it holds a NUL byte");
-  const names: string[] = [];
-  for (const name of path.split("/")) {
-    if (name === "..") names.pop();
-    else if (name !== "" && name !== ".") names.push(name);
-  }
-  const clean = `/${names.join("/")}`;
-  if (names.length === 0) return clean;
+  const clean = tidyPath(path);
+  if (clean === "/") return clean;
   return /(?:^|\/)\.$/.test(path) ? `${clean}/.` : path.endsWith("/") ? `${clean}/` : clean;
 }
 

@@ -12,9 +12,6 @@ export async function top(
 ): Promise<{ readonly titles: readonly string[]; readonly processes: readonly (readonly string[])[] }> {
   const args = psArguments(psArgs);
   const record = room.store.find(nameOrId);
-  if (record.state.status === "restarting") {
-    throw new Fault("conflict", `Container ${record.id} is restarting, wait until the container is running`);
-  }
   mustRun(record);
   const pids = await room.host.cgroups.pidsOf(cgroupOf(room, record.id));
   const table = await room.host.machine.ps(args, pids);

@@ -1,9 +1,10 @@
 import { Fault } from "#core/fault";
+import { parseGoBoolean } from "#core/go-boolean";
 
 /** Go's words for true and false. Fault `invalid`. */
 export function parseBoolean(name: string, text: string): boolean {
-  if (/^(?:1|t|T|TRUE|true|True)$/.test(text)) return true;
-  if (/^(?:0|f|F|FALSE|false|False)$/.test(text)) return false;
+  const value = parseGoBoolean(text);
+  if (value !== undefined) return value;
   throw new Fault("invalid", `invalid value for option ${name}: ${text.slice(0, 100)}`);
 }
 
