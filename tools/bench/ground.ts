@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startDaemon, type TestDaemon } from "../../test/fixtures/daemon.ts";
@@ -6,6 +6,9 @@ import { fillBusybox } from "../../test/fixtures/images.ts";
 import { mustRun } from "../../test/fixtures/program.ts";
 import { Api } from "./api.ts";
 import { Stopwatch } from "./stopwatch.ts";
+
+/** Sparse: holds the output bench's logs too. */
+const diskBytes = 16 * 2 ** 30;
 
 /** What every measurement stands on: a private daemon with busybox loaded, and the same root file system for a bare crun. */
 export interface Ground extends AsyncDisposable {
@@ -22,8 +25,9 @@ export interface Ground extends AsyncDisposable {
 
 export async function prepareGround(): Promise<Ground> {
   await using undo = new AsyncDisposableStack();
-  const folder = await mkdtemp(join(tmpdir(), "slipway-bench-"));
-  undo.defer(async () => await rm(folder, { recursive: true, force: true }));
+  const parent = await mkdtemp(join(tmpdir(), "slipway-bench-"));
+  undo.defer(async () => await rm(parent, { recursive: true, force: true }));
+  const folder = await journaledFolder(parent, undo);
   const rootfs = join(folder, "rootfs");
   await fillBusybox(rootfs);
   const makeBundle = async (name: string, command: readonly string[]): Promise<string> =>
@@ -50,6 +54,22 @@ export async function prepareGround(): Promise<Ground> {
     makeBundle,
     [Symbol.asyncDispose]: async () => await held.disposeAsync(),
   };
+}
+
+/**
+ * ext4 with a journal, as users' machines have it. Machines that build Slipway may have ext4 without one, which looks for a free
+ * inode ever longer while files come and go (the kernel's `recently_deleted`): that would be measured instead, on our side only.
+ */
+async function journaledFolder(parent: string, undo: AsyncDisposableStack): Promise<string> {
+  const image = join(parent, "disk.img");
+  const folder = join(parent, "disk");
+  await mkdir(folder);
+  await writeFile(image, "");
+  await truncate(image, diskBytes);
+  await mustRun("mkfs.ext4", ["-q", "-E", "lazy_itable_init=1", image]);
+  await mustRun("mount", ["-o", "loop", image, folder]);
+  undo.defer(async () => void (await mustRun("umount", [folder])));
+  return folder;
 }
 
 /** /run is memory on users' machines, and not on every machine that builds Slipway: both sides keep their running state in memory here. */
