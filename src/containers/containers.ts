@@ -16,7 +16,7 @@ import type {
   TerminalSize,
 } from "#host";
 import type { Images, RootChange } from "#images";
-import type { Endpoint, Networks, PortRequest } from "#networks";
+import type { Attached, EndpointRequest, Networks, PortRequest } from "#networks";
 
 /** What a person asked for; checked at the API's edge. Absent values are the image's or Docker's defaults. */
 export interface ContainerSpec {
@@ -49,6 +49,8 @@ export interface ContainerSpec {
   readonly ports: readonly PortRequest[];
   /** `default`, `bridge`, `none`, `host`, `container:ID` or a network's name. */
   readonly networkMode: string;
+  /** The networks that it is to be in, also while it does not run; none without a network of its own. */
+  readonly endpoints: readonly EndpointRequest[];
   readonly dns: readonly string[];
   readonly dnsOptions: readonly string[];
   readonly dnsSearch: readonly string[];
@@ -282,7 +284,7 @@ export interface Container {
   /** From `find` alone, of one that runs: its stop signal can do nothing to its first process, and only time and KILL end it. */
   readonly ignoresStopSignal?: true;
   /** Present while it runs on a network with an address. */
-  readonly endpoint?: Endpoint;
+  readonly attached?: Attached;
   readonly execIds: readonly string[];
   /** The file of Docker's JSON lines; empty when none is written. */
   readonly logPath: string;
@@ -432,6 +434,10 @@ export interface Containers {
     psArgs: string,
   ): Promise<{ readonly titles: readonly string[]; readonly processes: readonly (readonly string[])[] }>;
   resize(nameOrId: string, size: TerminalSize): Promise<void>;
+  /** Puts a container into a network: at once when it runs, else with its next start. Faults in Docker's words. */
+  connectNetwork(nameOrId: string, endpoint: EndpointRequest): Promise<void>;
+  /** Takes a container out of a network. */
+  disconnectNetwork(nameOrId: string, network: string): Promise<void>;
   /** Works before `start` too: the session is then connected before the first byte. */
   attach(nameOrId: string, options: AttachOptions): Promise<Session>;
   logs(nameOrId: string, options: LogOptions, signal: AbortSignal): AsyncIterable<LogLine>;

@@ -129,8 +129,8 @@ function olderOrNewer(
 }
 
 function networkNames({ id, spec }: ContainerRecord, facts: FilterFacts): readonly string[] {
-  const name = spec.networkMode === "default" ? "bridge" : spec.networkMode;
-  return [name, ...facts.networksOf(id)];
+  const names = spec.endpoints.length === 0 ? [spec.networkMode] : spec.endpoints.map(({ network }) => network);
+  return [...names, ...facts.networksOf(id)];
 }
 
 function exposedPorts({ spec, process }: ContainerRecord): [number, string][] {

@@ -16,6 +16,7 @@ import { selectContainers } from "./filters.ts";
 import { kill } from "./life/kill.ts";
 import { Locks } from "./locks.ts";
 import { logs } from "./logs/logs.ts";
+import { connectNetwork, disconnectNetwork } from "./life/networks.ts";
 import { pause, unpause } from "./life/pause.ts";
 import { autoPool, remapMapping } from "./life/remap.ts";
 import { reconcile } from "./life/reconcile.ts";
@@ -105,6 +106,8 @@ function containersOf(room: Room): Containers {
     prune: async (filters) => await prune(room, filters),
     wait: async (nameOrId, condition, signal) => wait(room, nameOrId, condition, signal),
     top: async (nameOrId, psArgs) => await top(room, nameOrId, psArgs),
+    connectNetwork: async (nameOrId, endpoint) => await connectNetwork(room, nameOrId, endpoint),
+    disconnectNetwork: async (nameOrId, network) => await disconnectNetwork(room, nameOrId, network),
     resize: async (nameOrId, size) => await resize(room, nameOrId, size),
     attach: async (nameOrId, options) => await attach(room, nameOrId, options),
     logs: (nameOrId, options, signal) => logs(room, nameOrId, options, signal),
@@ -128,13 +131,13 @@ function containersOf(room: Room): Containers {
 
 /** The record with what other rooms know of it. */
 function present(room: Room, record: ContainerRecord): Container {
-  const endpoint = isRunning(record.state) ? room.networks.endpointOf(record.id) : undefined;
+  const attached = isRunning(record.state) ? room.networks.attachedOf(record.id) : undefined;
   const health = shownHealth(room, record);
   return {
     ...record,
     execIds: room.execs.idsOf(record.id),
     ...(health !== undefined && { health }),
-    ...(endpoint !== undefined && { endpoint }),
+    ...(attached !== undefined && { attached }),
   };
 }
 
@@ -150,8 +153,8 @@ function filterFacts(room: Room): Parameters<typeof selectContainers>[2] {
     find: (nameOrId) => room.store.find(nameOrId),
     healthOf: (record) => shownHealth(room, record)?.status ?? "none",
     networksOf: (id) => {
-      const endpoint = room.networks.endpointOf(id);
-      return endpoint === undefined ? [] : [endpoint.networkName, endpoint.networkId];
+      const endpoints = room.networks.attachedOf(id)?.endpoints ?? [];
+      return endpoints.flatMap(({ networkName, networkId }) => [networkName, networkId]);
     },
   };
 }

@@ -2,10 +2,11 @@ import type { Database } from "#host";
 import { Fault } from "#core/fault";
 import { shortId } from "#core/ids";
 import { blankSpec, noLimits } from "./config/blank-spec.ts";
+import { endpointsOfMode } from "./config/network-mode.ts";
 import type { Container, ContainerSpec, ContainerState, Health } from "./containers.ts";
 
 /** What is kept of a container; its endpoint and execs are known elsewhere. */
-export type ContainerRecord = Omit<Container, "endpoint" | "execIds" | "health" | "ignoresStopSignal">;
+export type ContainerRecord = Omit<Container, "attached" | "execIds" | "health" | "ignoresStopSignal">;
 
 /**
  * The containers of this daemon: all in memory, every change in the database too. A record is a few kilobytes, and
@@ -200,6 +201,7 @@ function completed(spec: Partial<ContainerSpec>): ContainerSpec {
     ...blankSpec,
     ...(spec as ContainerSpec),
     limits: { ...noLimits, ...spec.limits },
+    endpoints: spec.endpoints ?? endpointsOfMode(spec.networkMode ?? "default"),
   };
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 
 /** What the links and the table of one daemon instance are called; no two instances share a name. */
 export interface InstanceNames {
@@ -8,8 +8,10 @@ export interface InstanceNames {
   readonly bridge: string;
   /** Written on the bridge as its alias: we only ever remove a bridge that carries it. */
   readonly bridgeAlias: string;
-  /** The bridge's MAC address; fixed, as a bridge would else take its lowest port's and change it with every container. */
-  readonly bridgeMac: string;
+  /** The same for the bridge of the network of that id. */
+  aliasOf(networkId: string): string;
+  /** Whether a link with that alias is this instance's. */
+  isOwnAlias(alias: string): boolean;
   /** A new name for the host's end of a veth pair, 15 characters. */
   newLink(): string;
   /** Whether the link's name is one that `newLink` of this instance gave. */
@@ -20,13 +22,14 @@ export interface InstanceNames {
 export function namesOf(instance: string): InstanceNames {
   const digits = /^slipway-([0-9a-f]{6})$/.exec(instance)?.[1];
   const prefix = digits === undefined ? "slipway-" : `slw${digits}`;
-  const digest = createHash("sha256").update(`bridge ${instance}`).digest();
   const freeDigits = 15 - prefix.length;
   return {
     table: instance,
     bridge: digits === undefined ? "slipway0" : `slw-${digits}`,
     bridgeAlias: `default bridge of ${instance}`,
-    bridgeMac: ["02", ...Array.from(digest.subarray(0, 5), (octet) => octet.toString(16).padStart(2, "0"))].join(":"),
+    aliasOf: (networkId) => `network ${networkId} of ${instance}`,
+    isOwnAlias: (alias) =>
+      alias === `default bridge of ${instance}` || (alias.startsWith("network ") && alias.endsWith(` of ${instance}`)),
     newLink: () => prefix + randomBytes(4).toString("hex").slice(0, freeDigits),
     isOwnLink: (name) => name.startsWith(prefix) && /^[0-9a-f]+$/.test(name.slice(prefix.length)) && name.length === 15,
   };

@@ -1,111 +1,114 @@
-import assert from "node:assert/strict";
-import type { MonitorSlot, SlotNamespaces } from "#host";
-import { attach } from "./attach.ts";
-import { DefaultBridge } from "./default-bridge.ts";
-import { Departures } from "./departures.ts";
-import { Firewall } from "./firewall.ts";
+import { subnetFrom } from "./addresses/address.ts";
+import { defaultSources } from "./addresses/subnet-choice.ts";
+import { createNetwork } from "./create.ts";
+import { attach } from "./endpoints/attach.ts";
+import { attachedFrom, endpointFrom } from "./endpoints/attached.ts";
+import { connect, disconnect } from "./endpoints/connect.ts";
+import { release } from "./endpoints/release.ts";
+import { Firewall } from "./firewall/firewall.ts";
+import { networkRulesOf } from "./links/bridge-plan.ts";
+import { Bridges } from "./links/bridges.ts";
+import { defineDefaultBridge, moveIfClashing } from "./links/default-bridge.ts";
+import { Departures } from "./links/departures.ts";
 import { type InstanceNames, namesOf } from "./names.ts";
 import type { Network, Networks, NetworksOptions } from "./networks.ts";
-import { PortHolds } from "./port-holds.ts";
-import { type WarmEndpoint, discardEndpoint, prepareEndpoints } from "./prepare-endpoints.ts";
-import { prepareSlots } from "./prepare-slots.ts";
+import { PortHolds } from "./ports/port-holds.ts";
+import { publicationsOf } from "./ports/publications.ts";
 import { NetworkPrograms } from "./programs.ts";
 import { reconcile } from "./reconcile.ts";
-import { NetworkRecords, endpointFrom } from "./records.ts";
-import { release } from "./release.ts";
-import { WarmPool } from "./warm-pool.ts";
-import { type Wiring, bridgeInUse, publicationsOf } from "./wiring.ts";
+import { NetworkRecords } from "./records.ts";
+import { removeNetwork } from "./remove.ts";
+import { WarmSlots } from "./slots/warm-slots.ts";
+import type { Wiring } from "./wiring.ts";
 
-/** Opens the room: makes the default networks' records; bridge, ruleset and warm slots follow with the first need. */
+/** Opens the room: makes the default networks' records; links, ruleset and warm slots follow with the first need. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
-  const names = namesOf(options.paths.instance);
-  const wiring = await wire(options, names);
+  const wiring = await wire(options, namesOf(options.paths.instance));
   const { records } = wiring;
   return {
     list: () => records.list(),
     find: (nameOrId) => records.find(nameOrId),
-    endpointsOf: (networkId) => shownEndpoints(wiring, networkId),
+    membersOf: (networkId) =>
+      records.members(networkId).map(({ containerName, hostname, endpoint }) => ({
+        containerId: endpoint.containerId,
+        containerName,
+        endpoint: endpointFrom(endpoint, { containerName, hostname }),
+      })),
+    create: async (request) => await createNetwork(wiring, request),
+    remove: async (nameOrId) => await removeNetwork(wiring, nameOrId),
     attach: async (request, signal) => await attach(wiring, request, signal),
+    connect: async (containerId, request, pid) => await connect(wiring, containerId, request, pid),
+    disconnect: async (containerId, networkId, pid) => await disconnect(wiring, containerId, networkId, pid),
     release: async (containerId) => await release(wiring, containerId),
     rename: (containerId, name) => records.rename(containerId, name),
-    endpointOf: (containerId) => {
-      const record = records.endpointOf(containerId);
-      return record === undefined ? undefined : endpointFrom(record);
+    attachedOf: (containerId) => {
+      const sandbox = records.sandboxOf(containerId);
+      return sandbox === undefined ? undefined : attachedFrom(sandbox);
     },
-    reconcile: async (running) => await reconcile(wiring, names, running),
+    reconcile: async (running) => await reconcile(wiring, running),
     close: async () => await close(wiring),
   };
 }
 
 async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wiring> {
-  const { shim, events, machine, mtu, clock } = options;
+  const { shim, events, machine, mtu, clock, warmSlots, mapsUsers = false } = options;
   const programs = new NetworkPrograms(shim);
   const records = new NetworkRecords(options.database);
   defineFixedNetworks(records, clock.now());
-  const bridge = await DefaultBridge.open({
+  const defaultBridge = {
     records,
     programs,
     machine,
-    events,
-    names,
     mtu,
     createdNs: clock.now(),
     ...(options.bridgeAddress !== undefined && { address: options.bridgeAddress }),
-    ...(options.bridgeName !== undefined && { bridgeName: options.bridgeName }),
-  });
+    bridgeName: options.bridgeName ?? names.bridge,
+  };
+  const { id: defaultId } = await defineDefaultBridge(defaultBridge);
   const firewall = new Firewall(programs, names.table, () => ({
-    networks: [{ bridge: bridge.name, subnet: bridge.plan.subnet }],
-    publications: records.endpoints().flatMap(publicationsOf),
+    networks: records.list().filter(isBridge).map(networkRulesOf),
+    publications: records.sandboxes().flatMap(publicationsOf),
   }));
-  const departures = new Departures(programs, (address) => bridge.freeAddress(address));
-  const workshop = { shim, programs, bridge, firewall, departures, names };
-  const { warmSlots, mapsUsers = false } = options;
-  const onBridge = (newUserns: boolean): WarmPool<WarmEndpoint> =>
-    new WarmPool<WarmEndpoint>({
-      prepare: async (count) => await prepareEndpoints({ ...workshop, users: { newUserns } }, count),
-      discard: async (warm) => await discardEndpoint(workshop, warm),
-      target: newUserns === mapsUsers ? warmSlots : 0,
-      batch: slotBatch,
-    });
-  const bare = (namespaces: SlotNamespaces, target: number): WarmPool<MonitorSlot> =>
-    new WarmPool({
-      prepare: async (count) => await prepareSlots(shim, namespaces, count),
-      discard: async (slot) => await slot[Symbol.asyncDispose](),
-      target,
-      batch: slotBatch,
-    });
+  const bridges = new Bridges({
+    records,
+    programs,
+    machine,
+    firewall,
+    events,
+    mtu,
+    aliasOf: ({ id }) => (id === defaultId ? names.bridgeAlias : names.aliasOf(id)),
+    beforeMaking: async (network) =>
+      network.id === defaultId ? await moveIfClashing(defaultBridge, network) : network,
+  });
+  const departures = new Departures(programs);
+  const workshop = { shim, programs, bridges, departures, names };
   return {
     records,
     programs,
+    machine,
+    names,
+    now: () => clock.now(),
     events,
-    bridge,
+    bridges,
     firewall,
     departures,
     ports: new PortHolds(await ephemeralRange(programs)),
     held: new Map(),
-    bridgeSlots: onBridge(false),
-    mappedBridgeSlots: onBridge(true),
-    lonelySlots: bare({ newNetns: true }, mapsUsers ? 0 : warmSlots),
-    mappedLonelySlots: bare({ newNetns: true, newUserns: true }, mapsUsers ? warmSlots : 0),
-    makeSlotIn: async (userns) => await shim.prepareMonitor({ newNetns: true, userns }),
-    makeEndpointIn: async (userns) => {
-      const [made] = await prepareEndpoints({ ...workshop, users: { userns } }, 1);
-      assert(made !== undefined);
-      return made;
-    },
-    hostSlots: bare({ newNetns: false }, Math.ceil(warmSlots / 2)),
+    slots: new WarmSlots({ shim, workshop, target: warmSlots, mapsUsers }),
+    sources: sourcesOf(options.addressPools ?? []),
   };
 }
 
-/** Most slots made in one go: a burst of starts shares the cost, and its first ones do not wait for the last. */
-const slotBatch = 8;
+function sourcesOf(settings: NonNullable<NetworksOptions["addressPools"]>): Wiring["sources"] {
+  if (settings.length === 0) return defaultSources;
+  return settings.map(({ base, size }) => ({ base: subnetFrom(base), size }));
+}
 
 function defineFixedNetworks(records: NetworkRecords, createdNs: bigint): void {
-  const fixed: Pick<Network, "name" | "driver">[] = [
-    { name: "host", driver: "host" },
-    { name: "none", driver: "null" },
-  ];
-  for (const network of fixed) records.define({ ...network, createdNs, options: {}, labels: {} });
+  const bare = { ipv4: true, ipv6: false, internal: false, attachable: false, options: {}, labels: {} };
+  const ipam = { driver: "default", options: {}, pools: [] };
+  records.define({ ...bare, name: "host", driver: "host", createdNs, ipam });
+  records.define({ ...bare, name: "none", driver: "null", createdNs, ipam });
 }
 
 async function ephemeralRange(programs: NetworkPrograms): Promise<{ first: number; last: number }> {
@@ -115,23 +118,18 @@ async function ephemeralRange(programs: NetworkPrograms): Promise<{ first: numbe
   return { first, last };
 }
 
-function shownEndpoints({ records }: Wiring, networkId: string): ReturnType<Networks["endpointsOf"]> {
-  return records.endpoints(networkId).flatMap((record) => {
-    const endpoint = endpointFrom(record);
-    const { containerId, containerName } = record;
-    return endpoint === undefined ? [] : [{ containerId, containerName, endpoint }];
-  });
+function isBridge({ driver }: Network): boolean {
+  return driver === "bridge";
 }
 
-async function close(wiring: Wiring): Promise<void> {
-  const { bridgeSlots, lonelySlots, hostSlots, mappedBridgeSlots, mappedLonelySlots } = wiring;
-  const { departures, held, bridge, firewall } = wiring;
-  const pools = [bridgeSlots, lonelySlots, hostSlots, mappedBridgeSlots, mappedLonelySlots];
-  await Promise.all(pools.map(async (pool) => await pool.close()));
+/** Networks stay when containers run in any; else nothing of ours is left on the host until the next start. */
+async function close({ slots, departures, held, records, bridges, firewall }: Wiring): Promise<void> {
+  await slots.close();
   await departures.close();
   for (const holds of held.values()) await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));
   held.clear();
-  if (bridgeInUse(wiring)) return;
-  await bridge.remove();
-  await firewall.remove();
+  const networks = records.list().filter(isBridge);
+  const idle = networks.filter(({ id }) => !records.isUsed(id));
+  for (const network of idle) await bridges.of(network).remove();
+  if (idle.length === networks.length) await firewall.remove();
 }

@@ -1,6 +1,5 @@
 import { Fault, isFault } from "#core/fault";
 import type { Program, Shim } from "#host";
-import type { LinkSettings } from "./link-commands.ts";
 
 /** The foreign programs that set up networks, run by the shim; a program that fails is a Fault `internal` with its own words. */
 export class NetworkPrograms {
@@ -22,10 +21,14 @@ export class NetworkPrograms {
     await this.#shim.runToEnd({ argv: ["ip", "-force", "-batch", "-"], input: lines.join("\n"), timeLimitMs });
   }
 
-  /** Gives `eth0` of a network namespace its place and starts it; its IPv6 is off. */
-  async configureInside(netns: string, settings: LinkSettings): Promise<void> {
-    const { address, mask, broadcast, gateway } = settings;
-    await this.#run({ argv: ["eth0", address, mask, broadcast, gateway], builtin: "link", netns });
+  /** Runs the lines as one `ip -batch` in a network namespace. */
+  async ipInside(netns: string, lines: readonly string[]): Promise<void> {
+    await this.#run({ argv: ["ip", "-batch", "-"], netns }, lines.join("\n"));
+  }
+
+  /** The shim's own `link` in a network namespace: an interface with IPv4 alone gets its place and is started. */
+  async linkInside(netns: string, words: readonly string[]): Promise<void> {
+    await this.#run({ argv: words, builtin: "link", netns });
   }
 
   /** What `ip -json …` lists; empty when the asked for link does not exist. */
@@ -47,15 +50,25 @@ export class NetworkPrograms {
   }
 
   /** Sets kernel settings; those that this kernel does not know (no IPv6) are passed over. */
-  async setKernel(settings: Readonly<Record<string, string>>): Promise<void> {
+  async setKernel(settings: Readonly<Record<string, string>>, netns?: string): Promise<void> {
     await this.#run({
       argv: ["sysctl", "-e", "-q", "-w", ...Object.entries(settings).map(([key, value]) => `${key}=${value}`)],
+      ...(netns !== undefined && { netns }),
     });
   }
 
   /** The value of one kernel setting. */
   async readKernel(key: string): Promise<string> {
     return (await this.#run({ argv: ["sysctl", "-n", key] })).trim();
+  }
+
+  /** All kernel settings whose names match the expression; the names have slashes. */
+  async readKernels(pattern: string): Promise<{ readonly key: string; readonly value: string }[]> {
+    const text = await this.#run({ argv: ["sysctl", "-a", "--pattern", pattern] });
+    return [...text.matchAll(/^(\S+) = (.*)$/gm)].map(([, key = "", value = ""]) => ({
+      key: key.includes("/") ? key : key.replaceAll(".", "/"),
+      value,
+    }));
   }
 
   /** Deletes connection tracking entries that match; does nothing where conntrack(8) is not installed. */

@@ -1,21 +1,37 @@
 import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
 import type { Database } from "#host";
-import type { Endpoint, Network, PublishedPort } from "./networks.ts";
+import { migrations } from "./migrations.ts";
+import type { Network, PublishedPort } from "./networks.ts";
 
-/** A container's place in a network, as it is kept; `place` is absent for `none` and `host`. */
-export interface EndpointRecord {
+/** A container's attachment, as it is kept. */
+export interface Sandbox {
   readonly containerId: string;
   readonly containerName: string;
-  readonly endpointId: string;
+  readonly hostname: string;
+  readonly servers: readonly string[];
+  readonly ports: readonly PublishedPort[];
+  readonly endpoints: readonly EndpointRecord[];
+}
+
+/** A container's place in a network, as it is kept. */
+export interface EndpointRecord {
+  readonly containerId: string;
   readonly network: Network;
-  readonly place?: {
-    readonly address: string;
-    readonly macAddress: string;
-    /** The host's end of the veth pair. */
-    readonly link: string;
-    readonly ports: readonly PublishedPort[];
-  };
+  readonly endpointId: string;
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+  /** Empty for `none` and `host`, as the rest. */
+  readonly macAddress: string;
+  /** The host's end of the veth pair. */
+  readonly link: string;
+  /** The container's end. */
+  readonly interface: string;
+  readonly linkLocal: readonly string[];
+  readonly aliases: readonly string[];
+  /** Ids of containers by the names that this one alone calls them. */
+  readonly links: Readonly<Record<string, string>>;
+  readonly gatewayPriority: number;
 }
 
 /** The durable records of networks and endpoints. */
@@ -27,35 +43,55 @@ export class NetworkRecords {
     database.migrate("networks", migrations);
   }
 
-  /** Makes the network of that name unless it exists, else brings its options up to date. */
-  define(network: Omit<Network, "id">): void {
-    const { name, driver, createdNs } = network;
+  /** All of it or none. */
+  transaction<Result>(work: () => Result): Result {
+    return this.#database.transaction(work);
+  }
+
+  /** Makes the network of that name unless it exists, else brings it up to date; its id and time of birth stay. */
+  define(network: Omit<Network, "id">): Network {
+    const known = this.named(network.name);
+    const whole = { ...network, id: known?.id ?? newId(), createdNs: known?.createdNs ?? network.createdNs };
+    if (known === undefined) return this.add(whole);
+    this.#database.run("UPDATE network SET document = ? WHERE id = ?", documentOf(whole), whole.id);
+    return whole;
+  }
+
+  /** Throws when the name is in use. */
+  add(network: Network): Network {
+    const { id, name, driver, createdNs } = network;
     this.#database.run(
-      `INSERT INTO network (id, name, driver, created_ns, subnet, gateway, options, labels) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (name) DO UPDATE SET subnet = excluded.subnet, gateway = excluded.gateway, options = excluded.options`,
-      newId(),
+      "INSERT INTO network (id, name, driver, created_ns, document) VALUES (?, ?, ?, ?, ?)",
+      id,
       name,
       driver,
       createdNs,
-      network.subnet ?? null,
-      network.gateway ?? null,
-      JSON.stringify(network.options),
-      JSON.stringify(network.labels),
+      documentOf(network),
     );
+    return network;
+  }
+
+  remove(networkId: string): void {
+    this.#database.run("DELETE FROM network WHERE id = ?", networkId);
   }
 
   /** All networks, by name. */
   list(): Network[] {
-    return this.#database.all<NetworkRow>("SELECT * FROM network ORDER BY name").map(networkOf);
+    return this.#database.all<NetworkRow>(`SELECT ${networkColumns} FROM network ORDER BY name`).map(networkOf);
+  }
+
+  named(name: string): Network | undefined {
+    const row = this.#database.get<NetworkRow>(`SELECT ${networkColumns} FROM network WHERE name = ?`, name);
+    return row === undefined ? undefined : networkOf(row);
   }
 
   /** By name, else by id, else by the only id that begins so. Fault `notFound`; `invalid` when several ids begin so. */
   find(nameOrId: string): Network {
-    const exact = `SELECT * FROM network WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC LIMIT 1`;
+    const exact = `SELECT ${networkColumns} FROM network WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC LIMIT 1`;
     const row = this.#database.get<NetworkRow>(exact, nameOrId);
     if (row !== undefined) return networkOf(row);
     // A range instead of LIKE: the text may have any characters.
-    const begins = `SELECT * FROM network WHERE id >= ?1 AND id < ?1 || 'g'`;
+    const begins = `SELECT ${networkColumns} FROM network WHERE id >= ?1 AND id < ?1 || 'g'`;
     const matches = nameOrId === "" ? [] : this.#database.all<NetworkRow>(begins, nameOrId);
     if (matches.length > 1) {
       throw new Fault(
@@ -68,119 +104,145 @@ export class NetworkRecords {
     return networkOf(match);
   }
 
-  addEndpoint({ containerId, containerName, endpointId, network, place }: EndpointRecord): void {
+  /** The attachment with its endpoints. */
+  addSandbox(sandbox: Sandbox): void {
+    this.transaction(() => {
+      const { containerId, containerName, endpoints, ...rest } = sandbox;
+      this.#database.run(
+        "INSERT INTO network_sandbox (container_id, container_name, document) VALUES (?, ?, ?)",
+        containerId,
+        containerName,
+        JSON.stringify(rest),
+      );
+      for (const endpoint of endpoints) this.addEndpoint(endpoint);
+    });
+  }
+
+  addEndpoint(endpoint: EndpointRecord): void {
+    const { containerId, network, endpointId, ipv4, ipv6, ...document } = endpoint;
     this.#database.run(
-      `INSERT INTO network_endpoint (container_id, network_id, container_name, endpoint_id, address, mac, link, ports)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      "INSERT INTO network_endpoint (container_id, network_id, endpoint_id, ipv4, ipv6, document) VALUES (?, ?, ?, ?, ?, ?)",
       containerId,
       network.id,
-      containerName,
       endpointId,
-      place?.address ?? null,
-      place?.macAddress ?? null,
-      place?.link ?? null,
-      JSON.stringify(place?.ports ?? []),
+      ipv4 ?? null,
+      ipv6 ?? null,
+      JSON.stringify(document),
     );
   }
 
-  /** Removes the record. */
-  removeEndpoint(containerId: string): void {
-    this.#database.run("DELETE FROM network_endpoint WHERE container_id = ?", containerId);
+  removeEndpoint(containerId: string, networkId: string): void {
+    this.#database.run(
+      "DELETE FROM network_endpoint WHERE container_id = ? AND network_id = ?",
+      containerId,
+      networkId,
+    );
   }
 
-  endpointOf(containerId: string): EndpointRecord | undefined {
-    const row = this.#database.get<EndpointRow>(`${selectEndpoints} WHERE container_id = ?`, containerId);
-    return row === undefined ? undefined : endpointRecordOf(row);
+  /** With its endpoints. */
+  removeSandbox(containerId: string): void {
+    this.#database.run("DELETE FROM network_sandbox WHERE container_id = ?", containerId);
   }
 
-  /** Of one network, or of all. */
-  endpoints(networkId?: string): EndpointRecord[] {
-    const rows =
-      networkId === undefined
-        ? this.#database.all<EndpointRow>(selectEndpoints)
-        : this.#database.all<EndpointRow>(`${selectEndpoints} WHERE network_id = ?`, networkId);
-    return rows.map(endpointRecordOf);
+  sandboxOf(containerId: string): Sandbox | undefined {
+    const row = this.#database.get<SandboxRow>("SELECT * FROM network_sandbox WHERE container_id = ?", containerId);
+    return row === undefined
+      ? undefined
+      : sandboxFrom(row, this.#endpoints("network_endpoint.container_id = ?", containerId));
+  }
+
+  /** The attachments of all containers. */
+  sandboxes(): Sandbox[] {
+    const endpoints = Map.groupBy(this.#endpoints("?1 = ?1", 1), ({ containerId }) => containerId);
+    return this.#database
+      .all<SandboxRow>("SELECT * FROM network_sandbox ORDER BY container_id")
+      .map((row) => sandboxFrom(row, endpoints.get(row.container_id) ?? []));
+  }
+
+  /** The endpoints in a network, with their containers' names. */
+  members(networkId: string): (Pick<Sandbox, "containerName" | "hostname"> & { readonly endpoint: EndpointRecord })[] {
+    return this.#database
+      .all<EndpointRow>(`${selectEndpoints} WHERE network_id = ? ORDER BY network_endpoint.rowid`, networkId)
+      .map((row) => ({ containerName: row.container_name, hostname: row.hostname, endpoint: endpointOf(row) }));
+  }
+
+  /** Whether any container is in the network. */
+  isUsed(networkId: string): boolean {
+    return this.#database.get("SELECT 1 FROM network_endpoint WHERE network_id = ? LIMIT 1", networkId) !== undefined;
   }
 
   rename(containerId: string, name: string): void {
-    this.#database.run("UPDATE network_endpoint SET container_name = ? WHERE container_id = ?", name, containerId);
+    this.#database.run("UPDATE network_sandbox SET container_name = ? WHERE container_id = ?", name, containerId);
+  }
+
+  #endpoints(condition: string, value: string | number): EndpointRecord[] {
+    return this.#database
+      .all<EndpointRow>(`${selectEndpoints} WHERE ${condition} ORDER BY network_endpoint.rowid`, value)
+      .map(endpointOf);
   }
 }
 
-/** The endpoint as the door shows it; undefined for `none` and `host`. */
-export function endpointFrom({ endpointId, network, place }: EndpointRecord): Endpoint | undefined {
-  if (place === undefined) return undefined;
-  return {
-    id: endpointId,
-    networkId: network.id,
-    networkName: network.name,
-    ipAddress: place.address,
-    prefixLength: Number(network.subnet?.split("/")[1] ?? 32),
-    gateway: network.gateway ?? "",
-    macAddress: place.macAddress,
-    ports: place.ports,
-  };
-}
+const networkColumns = "id AS network_id, name, driver, created_ns, document AS network_document";
 
-const migrations = [
-  `CREATE TABLE network (
-     id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL, created_ns INTEGER NOT NULL,
-     subnet TEXT, gateway TEXT, options TEXT NOT NULL, labels TEXT NOT NULL
-   ) STRICT;
-   CREATE TABLE network_endpoint (
-     container_id TEXT NOT NULL, network_id TEXT NOT NULL REFERENCES network (id), container_name TEXT NOT NULL,
-     endpoint_id TEXT NOT NULL, address TEXT, mac TEXT, link TEXT, ports TEXT NOT NULL,
-     PRIMARY KEY (container_id, network_id), UNIQUE (network_id, address)
-   ) STRICT`,
-];
-
-const selectEndpoints = `SELECT * FROM network_endpoint JOIN network ON network.id = network_id`;
+const selectEndpoints = `SELECT network_endpoint.container_id AS container_id, endpoint_id, ipv4, ipv6,
+  network_endpoint.document AS document, container_name, network_sandbox.document ->> 'hostname' AS hostname, network.id AS network_id, name, driver, created_ns,
+  network.document AS network_document
+  FROM network_endpoint JOIN network ON network.id = network_id
+  JOIN network_sandbox ON network_sandbox.container_id = network_endpoint.container_id`;
 
 interface NetworkRow {
-  readonly id: string;
+  readonly network_id: string;
   readonly name: string;
   readonly driver: string;
   readonly created_ns: number | bigint;
-  readonly subnet: string | null;
-  readonly gateway: string | null;
-  readonly options: string;
-  readonly labels: string;
+  readonly network_document: string;
 }
 
-interface EndpointRow extends NetworkRow {
+interface SandboxRow {
   readonly container_id: string;
   readonly container_name: string;
+  readonly document: string;
+}
+
+interface EndpointRow extends NetworkRow, SandboxRow {
   readonly endpoint_id: string;
-  readonly address: string | null;
-  readonly mac: string | null;
-  readonly link: string | null;
-  readonly ports: string;
+  readonly hostname: string;
+  readonly ipv4: string | null;
+  readonly ipv6: string | null;
+}
+
+type NetworkDocument = Omit<Network, "id" | "name" | "driver" | "createdNs">;
+
+function documentOf({ ipv4, ipv6, internal, attachable, ipam, options, labels }: NetworkDocument): string {
+  return JSON.stringify({ ipv4, ipv6, internal, attachable, ipam, options, labels } satisfies NetworkDocument);
 }
 
 function networkOf(row: NetworkRow): Network {
   return {
-    id: row.id,
+    id: row.network_id,
     name: row.name,
     driver: row.driver as Network["driver"],
     createdNs: BigInt(row.created_ns),
-    ...(row.subnet !== null && { subnet: row.subnet }),
-    ...(row.gateway !== null && { gateway: row.gateway }),
-    options: JSON.parse(row.options) as Network["options"],
-    labels: JSON.parse(row.labels) as Network["labels"],
+    ...(JSON.parse(row.network_document) as NetworkDocument),
   };
 }
 
-function endpointRecordOf(row: EndpointRow): EndpointRecord {
-  const { address, mac, link } = row;
+function sandboxFrom(row: SandboxRow, endpoints: readonly EndpointRecord[]): Sandbox {
+  const document = JSON.parse(row.document) as Omit<Sandbox, "containerId" | "containerName" | "endpoints">;
+  return { containerId: row.container_id, containerName: row.container_name, ...document, endpoints };
+}
+
+function endpointOf(row: EndpointRow): EndpointRecord {
+  const document = JSON.parse(row.document) as Omit<
+    EndpointRecord,
+    "containerId" | "network" | "endpointId" | "ipv4" | "ipv6"
+  >;
   return {
     containerId: row.container_id,
-    containerName: row.container_name,
-    endpointId: row.endpoint_id,
     network: networkOf(row),
-    ...(address !== null &&
-      mac !== null &&
-      link !== null && {
-        place: { address, macAddress: mac, link, ports: JSON.parse(row.ports) as readonly PublishedPort[] },
-      }),
+    endpointId: row.endpoint_id,
+    ...(row.ipv4 !== null && { ipv4: row.ipv4 }),
+    ...(row.ipv6 !== null && { ipv6: row.ipv6 }),
+    ...document,
   };
 }

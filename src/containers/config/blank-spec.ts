@@ -36,6 +36,7 @@ export const blankSpec: Omit<ContainerSpec, "image"> = {
   publishAll: false,
   ports: [],
   networkMode: "default",
+  endpoints: [],
   dns: [],
   dnsOptions: [],
   dnsSearch: [],

@@ -1,6 +1,7 @@
 import { isAbsolute, normalize } from "node:path";
 import { isIP } from "node:net";
 import { Fault } from "#core/fault";
+import { checkEndpointRequest } from "./endpoints.ts";
 import type { Machine } from "#host";
 import type { ContainerSpec } from "../containers.ts";
 import { parseDeviceRule } from "./devices.ts";
@@ -157,6 +158,10 @@ function checkResolver({ dns, dnsOptions, dnsSearch, domainname = "" }: Containe
 
 function checkNetwork(spec: ContainerSpec): string[] {
   const mode = parseNetworkMode(spec.networkMode);
+  for (const endpoint of spec.endpoints) checkEndpointRequest(endpoint);
+  if (mode.kind === "namespace" && !isAbsolute(mode.path)) {
+    throw new Fault("invalid", `invalid network namespace ${quote(mode.path)}: it is an absolute path`);
+  }
   const publishes = spec.ports.length > 0 || spec.publishAll;
   if (mode.kind === "host" && publishes) return ["Published ports are discarded when using host network mode"];
   if (mode.kind !== "container") return [];

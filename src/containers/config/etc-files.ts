@@ -4,8 +4,8 @@ import { isIP } from "node:net";
 export interface HostsInputs {
   readonly hostname: string;
   readonly domainname: string | undefined;
-  /** Undefined: the container has no address of its own. */
-  readonly ipAddress: string | undefined;
+  /** Of its own, on all its networks. */
+  readonly addresses: readonly string[];
   /** `name:ip`, with `host-gateway` already resolved. */
   readonly extraHosts: readonly { readonly name: string; readonly ip: string }[];
   /** The host's own file, for a container in the host's network. */
@@ -21,7 +21,7 @@ export function hostsText(inputs: HostsInputs): string {
   return [
     ...(inputs.hostFile === undefined ? ownLines : [inputs.hostFile.trimEnd()]),
     ...inputs.extraHosts.map(({ name, ip }) => `${ip}\t${name}`),
-    ...(inputs.ipAddress === undefined ? [] : [`${inputs.ipAddress}\t${names}`]),
+    ...inputs.addresses.map((address) => `${address}\t${names}`),
     "",
   ].join("\n");
 }

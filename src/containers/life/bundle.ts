@@ -169,7 +169,9 @@ function writeNetworkFiles(room: Room, record: ContainerRecord, place: Place, ho
   const hosts = hostsText({
     hostname,
     domainname: spec.domainname,
-    ipAddress: place.endpoint?.ipAddress,
+    addresses: place.attached.endpoints.flatMap(({ ipv4, ipv6 }) =>
+      [ipv4, ipv6].flatMap((each) => each?.address ?? []),
+    ),
     extraHosts: spec.extraHosts.map((entry) => resolveExtraHost(room, entry, place)),
     ...(mode.kind === "host" && existsSync("/etc/hosts") && { hostFile: readFileSync("/etc/hosts", "utf8") }),
   });
@@ -189,8 +191,9 @@ function writeNetworkFiles(room: Room, record: ContainerRecord, place: Place, ho
 function resolveExtraHost(room: Room, entry: string, place: Place): { name: string; ip: string } {
   const { name, ip } = parseExtraHost(entry);
   if (ip !== "host-gateway") return { name, ip };
-  const gateway = place.endpoint?.gateway ?? room.networks.find("bridge").gateway;
-  if (gateway === undefined || gateway === "") {
+  const own = place.attached.endpoints.map(({ ipv4 }) => ipv4?.gateway ?? "").find((text) => text !== "");
+  const gateway = own ?? room.networks.find("bridge").ipam.pools[0]?.gateway;
+  if (gateway === undefined) {
     throw new Fault("invalid", "unable to derive the IP value for host-gateway", {
       remedy: "Give the address itself: --add-host NAME:IP.",
     });

@@ -1,5 +1,5 @@
 import type { MonitorSlot } from "#host";
-import type { Endpoint } from "#networks";
+import type { Attached, EndpointRequest, PortProtocol } from "#networks";
 import { Fault } from "#core/fault";
 import type { Isolation } from "./namespaces.ts";
 import { parseNetworkMode } from "../config/network-mode.ts";
@@ -10,7 +10,7 @@ import type { ContainerRecord } from "../store.ts";
 /** Where a container is going to run: its monitor's slot and its network. Disposed before `keep`, all of it is undone. */
 export interface Place extends AsyncDisposable {
   readonly slot: MonitorSlot;
-  readonly endpoint?: Endpoint;
+  readonly attached: Attached;
   /** For the OCI spec; undefined is the host's. */
   readonly networkNamespace: string | undefined;
   /** From here on `networks.release` undoes it. */
@@ -24,12 +24,16 @@ export async function takePlace(
   { userNamespace }: Pick<Isolation, "userNamespace">,
 ): Promise<Place> {
   const mode = parseNetworkMode(record.spec.networkMode);
-  if (mode.kind === "container") return await joinPlace(room, mode.containerId);
+  if (mode.kind === "container") return await joinPlace(room, networkNamespaceOfContainer(room, mode.containerId));
+  if (mode.kind === "namespace") return await joinPlace(room, mode.path);
   const attachment = await room.networks.attach(
     {
       containerId: record.id,
       containerName: record.name,
-      mode,
+      hostname: record.hostname,
+      mode: mode.kind === "network" && record.spec.endpoints.length === 0 ? "none" : mode.kind,
+      endpoints: record.spec.endpoints.map((endpoint) => linkedEndpoint(room, endpoint)),
+      servers: record.spec.dns,
       ports: mode.kind === "host" ? [] : portsOf(record),
       ...(userNamespace !== undefined && { userNamespace }),
     },
@@ -37,7 +41,7 @@ export async function takePlace(
   );
   return {
     slot: attachment.slot,
-    ...(attachment.endpoint !== undefined && { endpoint: attachment.endpoint }),
+    attached: attachment.attached,
     networkNamespace: mode.kind === "host" ? undefined : networkNamespaceOf(attachment.slot.pid),
     keep: () => attachment.keep(),
     [Symbol.asyncDispose]: async () => await attachment[Symbol.asyncDispose](),
@@ -46,18 +50,30 @@ export async function takePlace(
 
 const attachTimeMs = 30_000;
 
-async function joinPlace(room: Room, containerId: string): Promise<Place> {
+/** The containers that it links to, by their ids. Fault `notFound`. */
+export function linkedEndpoint(room: Room, endpoint: EndpointRequest): EndpointRequest {
+  const links = endpoint.links.map((link) => {
+    const [container = "", alias = container] = link.split(":");
+    return `${room.store.find(container).id}:${alias}`;
+  });
+  return { ...endpoint, links };
+}
+
+function networkNamespaceOfContainer(room: Room, containerId: string): string {
   const other = room.store.find(containerId);
-  if (!isRunning(other.state)) {
-    throw new Fault("conflict", `cannot join network of a non running container: ${other.id}`, {
-      remedy: `Start it first: docker start ${other.name}`,
-    });
-  }
+  if (isRunning(other.state)) return networkNamespaceOf(other.state.pid);
+  throw new Fault("conflict", `cannot join network of a non running container: ${other.id}`, {
+    remedy: `Start it first: docker start ${other.name}`,
+  });
+}
+
+async function joinPlace(room: Room, networkNamespace: string): Promise<Place> {
   const slot = await room.host.shim.prepareMonitor({ newNetns: false });
   let kept = false;
   return {
     slot,
-    networkNamespace: networkNamespaceOf(other.state.pid),
+    attached: { endpoints: [], ports: [] },
+    networkNamespace,
     keep: () => {
       kept = true;
     },
@@ -72,11 +88,11 @@ function portsOf({ spec, process }: ContainerRecord): ContainerRecord["spec"]["p
   if (!spec.publishAll) return spec.ports;
   const asked = new Set(spec.ports.map((port) => `${port.containerPort}/${port.protocol}`));
   const exposed = process.exposedPorts.flatMap((text) => {
-    const [, number, protocol = "tcp"] = /^([0-9]{1,5})(?:\/(tcp|udp))?$/.exec(text) ?? [];
+    const [, number, protocol = "tcp"] = /^([0-9]{1,5})(?:\/(tcp|udp|sctp))?$/.exec(text) ?? [];
     if (number === undefined || asked.has(`${number}/${protocol}`)) return [];
     return [
       {
-        protocol: protocol === "udp" ? ("udp" as const) : ("tcp" as const),
+        protocol: protocol as PortProtocol,
         containerPort: Number(number),
         hostIp: "",
         hostPort: { first: 0, last: 0 },

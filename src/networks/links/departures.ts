@@ -1,5 +1,5 @@
 import { clearTimeout, setTimeout } from "node:timers";
-import type { NetworkPrograms } from "./programs.ts";
+import type { NetworkPrograms } from "../programs.ts";
 
 /**
  * Endpoints whose container has ended. Their links vanish with the network namespace, by the kernel's own work and in its
@@ -8,20 +8,23 @@ import type { NetworkPrograms } from "./programs.ts";
  */
 export class Departures {
   readonly #programs: NetworkPrograms;
-  readonly #free: (address: number) => void;
-  readonly #leaving = new Map<string, number>();
+  /** What to do when the link of that name is gone. */
+  readonly #leaving = new Map<string, () => void>();
   #timer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(programs: NetworkPrograms, free: (address: number) => void) {
+  constructor(programs: NetworkPrograms) {
     this.#programs = programs;
-    this.#free = free;
   }
 
-  /** The endpoint's container has ended, or its prepared slot was given up. */
-  add(link: string, address: number): void {
-    this.#leaving.set(link, address);
+  /**
+   * The endpoint's container has ended, or its prepared slot was given up.
+   *
+   * @param free - gives its addresses back
+   */
+  add(link: string, free: () => void): void {
+    this.#leaving.set(link, free);
     if (this.#closed) return;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
@@ -57,10 +60,10 @@ export class Departures {
     await this.#programs.ipEach(stayed.map((link) => `link delete dev ${link}`));
     const left = stayed.length === 0 ? present : await linkNames(this.#programs);
     for (const link of leaving) {
-      const address = this.#leaving.get(link);
-      if (left.has(link) || address === undefined) continue;
+      const free = this.#leaving.get(link);
+      if (left.has(link) || free === undefined) continue;
       this.#leaving.delete(link);
-      this.#free(address);
+      free();
     }
   }
 }

@@ -1,5 +1,15 @@
-import type { NetworkPrograms } from "./programs.ts";
-import { type FirewallPlan, type Publication, publishText, removalText, rulesetOf, withdrawText } from "./ruleset.ts";
+import type { NetworkPrograms } from "../programs.ts";
+import {
+  type FirewallPlan,
+  type NetworkRules,
+  type Publication,
+  addNetworksText,
+  publishText,
+  removalText,
+  removeNetworksText,
+  rulesetOf,
+  withdrawText,
+} from "./ruleset.ts";
 
 /**
  * Keeps the instance's nftables table as the plan says. Changes go one after the other, those that wait together as one
@@ -11,12 +21,37 @@ export class Firewall {
   readonly #planNow: () => Omit<FirewallPlan, "table">;
   #waiting: Change[] = [];
   #working: Promise<void> | undefined;
+  #whole: Promise<void> | undefined;
 
   /** @param planNow - the plan after all changes so far; asked when the whole table is written */
   constructor(programs: NetworkPrograms, table: string, planNow: () => Omit<FirewallPlan, "table">) {
     this.#programs = programs;
     this.#table = table;
     this.#planNow = planNow;
+  }
+
+  /** Writes the whole table, unless that was done already. */
+  async ensure(): Promise<void> {
+    this.#whole ??= this.replace().catch((error: unknown) => {
+      this.#whole = undefined;
+      throw error;
+    });
+    await this.#whole;
+  }
+
+  /** Somebody may have changed the table: `ensure` is to write it anew. */
+  forget(): void {
+    this.#whole = undefined;
+  }
+
+  /** Adds a network that the plan already has. */
+  async addNetwork(rules: NetworkRules): Promise<void> {
+    await this.#change(addNetworksText(this.#table, [rules]));
+  }
+
+  /** Takes a network out that the plan no longer has. */
+  async removeNetwork(rules: NetworkRules): Promise<void> {
+    await this.#change(removeNetworksText(this.#table, [rules]));
   }
 
   /** Writes the whole table. */
@@ -36,6 +71,7 @@ export class Firewall {
 
   /** Removes the table. */
   async remove(): Promise<void> {
+    this.#whole = undefined;
     await this.#working;
     await this.#programs.nft(removalText(this.#table));
   }

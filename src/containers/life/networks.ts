@@ -1,0 +1,57 @@
+import { Fault } from "#core/fault";
+import type { EndpointRequest, Network } from "#networks";
+import { checkEndpoint } from "../config/endpoints.ts";
+import { checkNetworkChange } from "../config/network-mode.ts";
+import type { Room } from "../room.ts";
+import { isRunning } from "../state.ts";
+import type { ContainerRecord } from "../store.ts";
+import { linkedEndpoint } from "./place.ts";
+
+/** Puts a container into a network: at once when it runs, else with its next start. */
+export async function connectNetwork(room: Room, nameOrId: string, wanted: EndpointRequest): Promise<void> {
+  const { id } = room.store.find(nameOrId);
+  using _lock = await room.locks.take(id);
+  const record = room.store.find(id);
+  mustStay(record);
+  const network = room.networks.find(wanted.network);
+  checkNetworkChange(record.spec.networkMode, network.name);
+  const request = { ...wanted, network: network.name };
+  checkEndpoint(request, network);
+  const before = record.spec.endpoints.filter((endpoint) => !names(endpoint, network));
+  if (isRunning(record.state)) {
+    await room.networks.connect(id, linkedEndpoint(room, request), record.state.pid);
+  } else if (before.length < record.spec.endpoints.length) {
+    throw new Fault("forbidden", `endpoint with name ${record.name} already exists in network ${network.name}`);
+  }
+  room.store.respecify(id, { ...record.spec, endpoints: [...before, request] });
+}
+
+/** Takes a container out of a network. */
+export async function disconnectNetwork(room: Room, nameOrId: string, networkName: string): Promise<void> {
+  const { id } = room.store.find(nameOrId);
+  using _lock = await room.locks.take(id);
+  const record = room.store.find(id);
+  mustStay(record);
+  const network = room.networks.find(networkName);
+  const { endpoints, networkMode } = record.spec;
+  checkNetworkChange(networkMode, network.name);
+  const left = endpoints.filter((endpoint) => !names(endpoint, network));
+  const isAttached = room.networks.attachedOf(id)?.endpoints.some(({ networkId }) => networkId === network.id) === true;
+  if (left.length === endpoints.length && !isAttached) {
+    throw new Fault("forbidden", `container ${id} is not connected to network ${network.name}`);
+  }
+  if (isRunning(record.state)) await room.networks.disconnect(id, network.id, record.state.pid);
+  room.store.respecify(id, { ...record.spec, endpoints: left });
+}
+
+function names({ network }: EndpointRequest, { id, name }: Network): boolean {
+  return network === name || network === id || (network.length >= 12 && id.startsWith(network));
+}
+
+function mustStay({ id, state }: ContainerRecord): void {
+  if (state.status !== "removing" && state.status !== "dead") return;
+  throw new Fault(
+    "conflict",
+    `container ${id} is marked for removal and cannot be connected or disconnected to the network`,
+  );
+}

@@ -1,0 +1,170 @@
+import { Fault } from "#core/fault";
+import { newId } from "#core/ids";
+import type { MonitorSlot } from "#host";
+import type { Bridge } from "../links/bridge.ts";
+import { bridgeOption } from "../links/bridge-plan.ts";
+import { plugIn } from "../links/plug.ts";
+import { reportEndpoint } from "../network-events.ts";
+import type { Attachment, AttachRequest, EndpointRequest, Network } from "../networks.ts";
+import type { PortHold } from "../ports/port-holds.ts";
+import { publish } from "../ports/publish.ts";
+import type { EndpointRecord, Sandbox } from "../records.ts";
+import { discardEndpoint, onBridge, warmPlan } from "../slots/prepare-endpoints.ts";
+import type { Wiring } from "../wiring.ts";
+import { attachedFrom } from "./attached.ts";
+import { gatewayEndpoint, gatewayOf } from "./gateways.ts";
+import { type PlannedEndpoint, planEndpoint, recordOf } from "./plan.ts";
+import { release } from "./release.ts";
+
+/** Gives a container its slot and its places in networks: all of it, or (if any step fails) none of it. */
+export async function attach(wiring: Wiring, request: AttachRequest, signal: AbortSignal): Promise<Attachment> {
+  const { containerId } = request;
+  // What an earlier run of the container may have left.
+  await release(wiring, containerId);
+  await using undo = new AsyncDisposableStack();
+  const { slot, endpoints } = await place(wiring, request, undo, signal);
+  const ports = await holdPorts(wiring, request, endpoints, undo);
+  const sandbox: Sandbox = {
+    containerId,
+    containerName: request.containerName,
+    hostname: request.hostname,
+    servers: request.servers,
+    ports,
+    endpoints,
+  };
+  wiring.records.addSandbox(sandbox);
+  undo.defer(() => wiring.records.removeSandbox(containerId));
+  await publish(wiring, sandbox);
+  undo.move();
+  for (const endpoint of endpoints) reportEndpoint(wiring.events, "connect", endpoint);
+  let kept = false;
+  return {
+    slot,
+    attached: attachedFrom(sandbox),
+    keep: () => {
+      kept = true;
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (kept) return;
+      kept = true;
+      await slot[Symbol.asyncDispose]();
+      await release(wiring, containerId);
+    },
+  };
+}
+
+interface Placed {
+  readonly slot: MonitorSlot;
+  readonly endpoints: readonly EndpointRecord[];
+}
+
+async function place(
+  wiring: Wiring,
+  request: AttachRequest,
+  undo: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<Placed> {
+  const { containerId, mode, userNamespace: users } = request;
+  if (mode !== "network") {
+    const taking = mode === "host" ? wiring.slots.takeOnHost(signal) : wiring.slots.takeLonely(users, signal);
+    return { slot: undo.use(await taking), endpoints: [bareRecord(containerId, wiring.records.find(mode))] };
+  }
+  const wanted = request.endpoints.map((endpoint) => ({ endpoint, network: wiring.records.find(endpoint.network) }));
+  const [only] = wanted;
+  if (only !== undefined && wanted.length === 1 && isPlain(only.network, only.endpoint)) {
+    const warm = await wiring.slots.takeOnBridge(users, signal);
+    undo.defer(async () => await discardEndpoint(wiring, warm));
+    // Its subnet may have been chosen only now.
+    const { network } = wiring.bridges.of(only.network);
+    return { slot: warm.slot, endpoints: [recordOf(containerId, network, only.endpoint, warmPlan(warm))] };
+  }
+  const slot = await wiring.slots.takeLonely(users, signal);
+  // First the namespace goes, then the addresses wait for their links to be gone.
+  const links = undo.use(new AsyncDisposableStack());
+  undo.use(slot);
+  const planned: PlannedEndpoint[] = [];
+  for (const { endpoint, network } of wanted) {
+    const names = new Set(planned.map(({ plan }) => plan.interface));
+    planned.push(await planEndpoint(wiring, containerId, network, endpoint, names, links));
+  }
+  await plugAll(wiring, slot.pid, planned);
+  return { slot, endpoints: planned.map(({ record }) => record) };
+}
+
+/** Whether a slot that waits on the default bridge will do. */
+function isPlain(network: Network, { ipv4, ipv6, linkLocal, macAddress, options }: EndpointRequest): boolean {
+  const isDefault = network.options[bridgeOption.defaultBridge] === "true" && !network.ipv6;
+  const asks = [ipv4, ipv6, macAddress].some((each) => each !== undefined) || linkLocal.length > 0;
+  return isDefault && !asks && Object.keys(options).length === 0;
+}
+
+async function plugAll(wiring: Wiring, pid: number, planned: readonly PlannedEndpoint[]): Promise<void> {
+  const records = planned.map(({ record }) => record);
+  const [way4, way6] = [gatewayEndpoint(records, 4), gatewayEndpoint(records, 6)];
+  for (const { plan, bridge, record, settings } of planned) {
+    const gateway4 = record === way4 ? gatewayOf(record, 4) : undefined;
+    const gateway6 = record === way6 ? gatewayOf(record, 6) : undefined;
+    await plugOne(wiring, bridge, { plan, bridge: bridge.plan, pid, gateway4, gateway6, settings });
+  }
+}
+
+/** Puts one endpoint's link into its bridge and its namespace. */
+export async function plugOne(
+  wiring: Wiring,
+  bridge: Bridge,
+  plug: Parameters<typeof plugIn>[1][number],
+): Promise<void> {
+  await onBridge(bridge, async () => await plugIn(wiring.programs, [plug]));
+}
+
+/** In `none` and `host` a container has a place without an address. */
+function bareRecord(containerId: string, network: Network): EndpointRecord {
+  return {
+    containerId,
+    network,
+    endpointId: newId(),
+    macAddress: "",
+    link: "",
+    interface: "",
+    linkLocal: [],
+    aliases: [],
+    links: {},
+    gatewayPriority: 0,
+  };
+}
+
+async function holdPorts(
+  wiring: Wiring,
+  { containerId, containerName, ports }: AttachRequest,
+  endpoints: readonly EndpointRecord[],
+  undo: AsyncDisposableStack,
+): Promise<Sandbox["ports"]> {
+  const way4 = gatewayEndpoint(endpoints, 4);
+  const way6 = gatewayEndpoint(endpoints, 6);
+  const families = { ipv4: way4 !== undefined, ipv6: way6 !== undefined };
+  const way = way4 ?? way6;
+  if (ports.length === 0 || way === undefined) return [];
+  const binding = way.network.options[bridgeOption.hostBinding] ?? "0.0.0.0";
+  const holds: PortHold[] = [];
+  try {
+    for (const port of ports) {
+      const request = port.hostIp === "" && binding !== "0.0.0.0" ? { ...port, hostIp: binding } : port;
+      const target = `${way.ipv4 ?? `[${way.ipv6 ?? ""}]`}:${port.containerPort}/${port.protocol}`;
+      holds.push(undo.use(await wiring.ports.hold(request, target, families)));
+    }
+  } catch (error) {
+    throw connectivityFault(containerName, way.endpointId, error);
+  }
+  wiring.held.set(containerId, holds);
+  undo.defer(() => {
+    wiring.held.delete(containerId);
+  });
+  return holds.flatMap((hold) => hold.ports);
+}
+
+/** Docker's words; its clients look for them. */
+export function connectivityFault(containerName: string, endpointId: string, cause: unknown): unknown {
+  if (!(cause instanceof Fault)) return cause;
+  const message = `driver failed programming external connectivity on endpoint ${containerName} (${endpointId}): ${cause.message}`;
+  return new Fault(cause.kind, message, { cause, ...(cause.remedy !== undefined && { remedy: cause.remedy }) });
+}

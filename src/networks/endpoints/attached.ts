@@ -1,0 +1,32 @@
+import { subnetFrom } from "../addresses/address.ts";
+import { poolOf } from "../links/bridge-plan.ts";
+import type { Attached, Endpoint, EndpointAddress } from "../networks.ts";
+import type { EndpointRecord, Sandbox } from "../records.ts";
+import { dnsNamesOf } from "./names-of.ts";
+
+/** Where a container is, as the door shows it. */
+export function attachedFrom(sandbox: Sandbox): Attached {
+  return { endpoints: sandbox.endpoints.map((record) => endpointFrom(record, sandbox)), ports: sandbox.ports };
+}
+
+export function endpointFrom(record: EndpointRecord, container: Pick<Sandbox, "containerName" | "hostname">): Endpoint {
+  const { network } = record;
+  const [ipv4, ipv6] = [addressIn(record, 4), addressIn(record, 6)];
+  return {
+    id: record.endpointId,
+    networkId: network.id,
+    networkName: network.name,
+    ...(ipv4 !== undefined && { ipv4 }),
+    ...(ipv6 !== undefined && { ipv6 }),
+    macAddress: record.macAddress,
+    interface: record.interface,
+    dnsNames: record.link === "" ? [] : dnsNamesOf(record, container),
+  };
+}
+
+function addressIn({ network, ipv4, ipv6 }: EndpointRecord, family: 4 | 6): EndpointAddress | undefined {
+  const address = family === 4 ? ipv4 : ipv6;
+  const pool = poolOf(network, family);
+  if (address === undefined || pool === undefined) return undefined;
+  return { address, prefixLength: subnetFrom(pool.subnet).prefixLength, gateway: pool.gateway ?? "" };
+}

@@ -1,0 +1,75 @@
+import { Fault } from "#core/fault";
+import { netnsOf, routeLine } from "../links/plug.ts";
+import { reportEndpoint } from "../network-events.ts";
+import type { Endpoint, EndpointRequest } from "../networks.ts";
+import { republish } from "../ports/publish.ts";
+import type { EndpointRecord, Sandbox } from "../records.ts";
+import type { Wiring } from "../wiring.ts";
+import { plugOne } from "./attach.ts";
+import { endpointFrom } from "./attached.ts";
+import { gatewayEndpoint, gatewayOf } from "./gateways.ts";
+import { planEndpoint } from "./plan.ts";
+import { depart } from "./release.ts";
+
+/** Puts a running container into one more network. */
+export async function connect(
+  wiring: Wiring,
+  containerId: string,
+  request: EndpointRequest,
+  pid: number,
+): Promise<Endpoint> {
+  const { records } = wiring;
+  const before = mustBeAttached(records.sandboxOf(containerId), containerId);
+  const network = records.find(request.network);
+  if (before.endpoints.some((endpoint) => endpoint.network.id === network.id)) {
+    throw new Fault(
+      "forbidden",
+      `endpoint with name ${before.containerName} already exists in network ${network.name}`,
+    );
+  }
+  await using undo = new AsyncDisposableStack();
+  const taken = new Set(before.endpoints.map((endpoint) => endpoint.interface));
+  const { record, plan, bridge, settings } = await planEndpoint(wiring, containerId, network, request, taken, undo);
+  const after = { ...before, endpoints: [...before.endpoints, record] };
+  await plugOne(wiring, bridge, { plan, bridge: bridge.plan, pid, settings });
+  await routeBy(wiring, after.endpoints, pid);
+  records.addEndpoint(record);
+  undo.defer(() => records.removeEndpoint(containerId, network.id));
+  await republish(wiring, before, after);
+  undo.move();
+  reportEndpoint(wiring.events, "connect", record);
+  return endpointFrom(record, after);
+}
+
+/** Takes a running container out of a network. */
+export async function disconnect(wiring: Wiring, containerId: string, networkId: string, pid: number): Promise<void> {
+  const { records, programs } = wiring;
+  const before = mustBeAttached(records.sandboxOf(containerId), containerId);
+  const leaving = before.endpoints.find((endpoint) => endpoint.network.id === networkId);
+  if (leaving === undefined) return;
+  const after = { ...before, endpoints: before.endpoints.filter((endpoint) => endpoint !== leaving) };
+  records.removeEndpoint(containerId, networkId);
+  try {
+    await republish(wiring, before, after);
+  } finally {
+    await programs.ipEach([`link delete dev ${leaving.link}`]);
+    depart(wiring, leaving);
+    reportEndpoint(wiring.events, "disconnect", leaving);
+  }
+  await routeBy(wiring, after.endpoints, pid);
+}
+
+/** Leads the container's default routes by the endpoints that are to have them. */
+async function routeBy({ programs }: Wiring, endpoints: readonly EndpointRecord[], pid: number): Promise<void> {
+  const lines = ([4, 6] as const).flatMap((family) => {
+    const way = gatewayEndpoint(endpoints, family);
+    const gateway = way === undefined ? undefined : gatewayOf(way, family);
+    return way === undefined || gateway === undefined ? [] : [routeLine(gateway, way.interface)];
+  });
+  if (lines.length > 0) await programs.ipInside(netnsOf(pid), lines);
+}
+
+function mustBeAttached(sandbox: Sandbox | undefined, containerId: string): Sandbox {
+  if (sandbox === undefined) throw new Fault("conflict", `container ${containerId} is not attached to any network`);
+  return sandbox;
+}

@@ -1,0 +1,35 @@
+import { addressFrom } from "../addresses/address.ts";
+import { reportEndpoint } from "../network-events.ts";
+import { forgetAnswers, withdraw } from "../ports/publish.ts";
+import type { EndpointRecord } from "../records.ts";
+import type { Wiring } from "../wiring.ts";
+import { freeAll } from "./plan.ts";
+
+/**
+ * Undoes a container's attachment, whose namespace is gone or about to go; quiet when there is none. When the firewall
+ * cannot be changed the addresses stay reserved: nobody else shall get this container's traffic.
+ */
+export async function release(wiring: Wiring, containerId: string): Promise<void> {
+  const { records, held, events } = wiring;
+  const sandbox = records.sandboxOf(containerId);
+  if (sandbox === undefined) return;
+  records.removeSandbox(containerId);
+  const holds = held.get(containerId) ?? [];
+  held.delete(containerId);
+  try {
+    await withdraw(wiring, sandbox);
+  } finally {
+    await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));
+    for (const endpoint of sandbox.endpoints) reportEndpoint(events, "disconnect", endpoint);
+  }
+  await forgetAnswers(wiring, sandbox);
+  for (const endpoint of sandbox.endpoints) depart(wiring, endpoint);
+}
+
+/** Its addresses come back when its link is gone. */
+export function depart({ bridges, departures }: Wiring, { network, link, ipv4, ipv6 }: EndpointRecord): void {
+  if (link === "") return;
+  const bridge = bridges.of(network);
+  const addresses = [ipv4, ipv6].flatMap((text) => (text === undefined ? [] : [addressFrom(text)]));
+  departures.add(link, () => freeAll(bridge, addresses));
+}

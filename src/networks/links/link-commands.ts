@@ -1,0 +1,125 @@
+import { type Address, type Subnet, formatAddress, lastOf, maskOf } from "../addresses/address.ts";
+
+/** A subnet with the address that its gateway has there; undefined where the network has none. */
+export interface Place {
+  readonly subnet: Subnet;
+  readonly gateway: Address | undefined;
+}
+
+/** The place of one container in a bridge network. */
+export interface EndpointPlan {
+  /** The host's end of the veth pair. */
+  readonly link: string;
+  /** The container's end. */
+  readonly interface: string;
+  readonly macAddress: string;
+  readonly ipv4?: Address;
+  readonly ipv6?: Address;
+  readonly linkLocal: readonly Address[];
+}
+
+/** What a bridge needs. */
+export interface BridgePlan {
+  readonly name: string;
+  readonly mac: string;
+  readonly alias: string;
+  readonly mtu: number;
+  readonly ipv4?: Place;
+  readonly ipv6?: Place;
+  /** Its containers do not talk to each other. */
+  readonly separates: boolean;
+}
+
+/** Lines for `ip -batch` on the host: the veth pair, one end in the bridge, the other in the namespace of a process. */
+export function hostLines(plan: EndpointPlan, bridge: BridgePlan, pid: number): string[] {
+  const { link, macAddress } = plan;
+  const peer = `peer name ${plan.interface} mtu ${bridge.mtu} address ${macAddress} netns ${pid}`;
+  return [
+    `link add name ${link} mtu ${bridge.mtu} master ${bridge.name} type veth ${peer}`,
+    // The host has no IPv6 address of its own on a container's link.
+    `link set dev ${link} addrgenmode none up`,
+    portLine(link, bridge),
+  ];
+}
+
+/** Lines that bring a container's link back to a bridge that was made anew. */
+export function rejoinLines(link: string, bridge: BridgePlan): string[] {
+  return [`link set dev ${link} master ${bridge.name} up`, portLine(link, bridge)];
+}
+
+/** Where bridges are filtered (bridge-nf-call-iptables), a container reaches a port that it publishes itself only by a hairpin. */
+function portLine(link: string, { separates }: BridgePlan): string {
+  return `link set dev ${link} type bridge_slave hairpin on${separates ? " isolated on" : ""}`;
+}
+
+/** Arguments of the shim's own `link`, which serves interfaces with IPv4 alone; the gateway is empty where the default route goes elsewhere. */
+export function linkArguments(
+  plan: EndpointPlan,
+  { subnet }: Place,
+  gateway: Address | undefined,
+): string[] | undefined {
+  const { ipv4, ipv6, linkLocal } = plan;
+  if (ipv4 === undefined || ipv6 !== undefined || linkLocal.length > 0) return undefined;
+  const addresses = [ipv4, maskOf(subnet), lastOf(subnet)].map(formatAddress);
+  return [plan.interface, ...addresses, gateway === undefined ? "" : formatAddress(gateway)];
+}
+
+/** Kernel settings of an interface inside, before it is started. */
+export function insideSettings({ interface: name, ipv6 }: EndpointPlan): Readonly<Record<string, string>> {
+  const key = (setting: string): string => `net/ipv6/conf/${name}/${setting}`;
+  // A neighbour's router advertisement would configure it.
+  return ipv6 === undefined
+    ? { [key("disable_ipv6")]: "1" }
+    : { [key("disable_ipv6")]: "0", [key("accept_ra")]: "0", [key("autoconf")]: "0" };
+}
+
+/** Lines for `ip -batch` inside: addresses, and the interface started. Default routes are `routeLines`. */
+export function insideLines(plan: EndpointPlan, bridge: BridgePlan): string[] {
+  const { ipv4, ipv6, linkLocal } = plan;
+  const device = `dev ${plan.interface}`;
+  return [
+    ...(ipv4 === undefined || bridge.ipv4 === undefined ? [] : [addressLine(ipv4, bridge.ipv4, device)]),
+    ...(ipv6 === undefined || bridge.ipv6 === undefined ? [] : [`${addressLine(ipv6, bridge.ipv6, device)} nodad`]),
+    ...linkLocal.map((address) => `address add ${formatAddress(address)}/${address.family === 4 ? 16 : 64} ${device}`),
+    `link set ${device} up`,
+  ];
+}
+
+function addressLine(address: Address, { subnet }: Place, device: string): string {
+  const broadcast = address.family === 4 ? ` broadcast ${formatAddress(lastOf(subnet))}` : "";
+  return `address add ${formatAddress(address)}/${subnet.prefixLength}${broadcast} ${device}`;
+}
+
+/** Lines that make a new bridge; `bridgeAddressLines` come after them. */
+export function bridgeLines({ name, mac, alias, mtu, ipv6 }: BridgePlan): string[] {
+  return [
+    `link add name ${name} address ${mac} type bridge`,
+    `link set dev ${name} alias "${alias}"`,
+    `link set dev ${name} mtu ${mtu}${ipv6 === undefined ? " addrgenmode none" : ""}`,
+  ];
+}
+
+/** Lines that give a bridge its addresses and start it; harmless when it has them already. */
+export function bridgeAddressLines({ name, ipv4, ipv6 }: BridgePlan): string[] {
+  const line = (place: Place | undefined, more: string): string[] =>
+    place?.gateway === undefined
+      ? []
+      : [`address replace ${formatAddress(place.gateway)}/${place.subnet.prefixLength}${more} dev ${name}`];
+  return [
+    ...line(ipv4, ipv4 === undefined ? "" : ` broadcast ${formatAddress(lastOf(ipv4.subnet))}`),
+    ...line(ipv6, "").map((text) => `${text} nodad`),
+    `link set dev ${name} up`,
+  ];
+}
+
+/** Kernel settings of a bridge; the key form with slashes, as names may have dots. */
+export function bridgeSettings({ name, ipv6 }: BridgePlan): Readonly<Record<string, string>> {
+  return {
+    // Lets the host reach published ports through 127.0.0.1; the ruleset keeps containers away from the host's loopback.
+    [`net/ipv4/conf/${name}/route_localnet`]: "1",
+    // No router advertisement from a container shall configure the host.
+    ...(ipv6 === undefined
+      ? { [`net/ipv6/conf/${name}/disable_ipv6`]: "1" }
+      : { [`net/ipv6/conf/${name}/accept_ra`]: "0", [`net/ipv6/conf/${name}/autoconf`]: "0" }),
+  };
+}
