@@ -43,9 +43,14 @@ export interface ResolvConfInputs {
   readonly options: readonly string[];
   /** In the host's network its loopback resolvers answer; elsewhere nobody would. */
   readonly hostNetwork: boolean;
+  /** Names are asked of our own resolver, which asks the servers (or the host's) in turn. */
+  readonly hasResolver: boolean;
 }
 
-/** The text of a container's /etc/resolv.conf: the host's, with what was asked for instead, and public resolvers where only loopback ones were left. */
+/** Where a container asks for names, as in Docker. */
+export const resolverAddress = "127.0.0.11";
+
+/** The text of a container's /etc/resolv.conf: our resolver, or the host's, with what was asked for instead, and public resolvers where only loopback ones were left. */
 export function resolvConfText(inputs: ResolvConfInputs): string {
   const own = parseResolvConf(inputs.host);
   const wanted = inputs.servers.length > 0 ? inputs.servers : own.servers;
@@ -54,8 +59,9 @@ export function resolvConfText(inputs: ResolvConfInputs): string {
   const servers = reachable.length > 0 || inputs.hostNetwork ? reachable : fallbackServers;
   const search = inputs.search.length > 0 ? inputs.search.filter((domain) => domain !== ".") : own.search;
   const options = inputs.options.length > 0 ? inputs.options : own.options;
+  const asked = inputs.hasResolver ? [resolverAddress] : servers;
   return [
-    ...servers.map((server) => `nameserver ${server}`),
+    ...asked.map((server) => `nameserver ${server}`),
     ...(search.length > 0 ? [`search ${search.join(" ")}`] : []),
     ...(options.length > 0 ? [`options ${options.join(" ")}`] : []),
     "",

@@ -1,14 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { Fault } from "#core/fault";
 import { resolveCapabilities } from "../config/capabilities.ts";
-import { parseExtraHost } from "../config/checks.ts";
 import { defaultCdiFolders } from "../config/cdi.ts";
 import { containerDevices } from "../config/device-access.ts";
-import { hostsText, resolvConfText } from "../config/etc-files.ts";
 import { foldersOf } from "./folders.ts";
-import { parseNetworkMode } from "../config/network-mode.ts";
+import { linkedContainers, linkEnvironment } from "./links.ts";
+import { type NetworkFiles, writeNetworkFiles } from "./network-files.ts";
 import { prepareKernel } from "./kernel.ts";
 import type { Place } from "./place.ts";
 import { processEnv } from "../config/process.ts";
@@ -16,7 +15,7 @@ import type { Room } from "../room.ts";
 import { filesView, type Isolation } from "./namespaces.ts";
 import { seccompOf } from "./seccomp.ts";
 import { parseSecurityOptions } from "../config/security-options.ts";
-import { bundleText, runtimeSpec, type SpecInputs } from "../config/spec.ts";
+import { bundleText, runtimeSpec } from "../config/spec.ts";
 import { runtimeRlimits } from "../config/ulimits.ts";
 import { cgroupOf, runtimePathOf } from "./runtime.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -42,7 +41,8 @@ export async function writeBundle(
   ]);
   makeBundleFolder(folders, isolation.userNamespace === undefined ? 0o700 : 0o711);
   mkdirSync(folders.log, { recursive: true, mode: 0o700 });
-  const files = writeNetworkFiles(room, record, place, hostResolvConf);
+  const links = linkedContainers(room, record, place.attached);
+  const files = writeNetworkFiles(room, record, place, { hostResolvConf, links });
   const requested = await prepareKernel(room, record, place.networkNamespace);
   const user = resolveUser(record.process.user, record.spec.groupAdd, users);
   const capabilities = capabilitiesOf(room, record);
@@ -56,7 +56,7 @@ export async function writeBundle(
     },
     args: record.process.args,
     env: processEnv({
-      env: record.process.env,
+      env: [...linkEnvironment(record.name, links), ...record.process.env],
       hostname: record.hostname,
       tty: record.spec.tty,
       home: user.home,
@@ -151,52 +151,8 @@ async function makeBindSources({ spec }: ContainerRecord): Promise<ReadonlySet<s
   return files;
 }
 
-type NetworkFiles = SpecInputs["files"];
-
 /** Where they are seen under the container's own ids. */
 function filesIn(views: string, { hosts, hostname, resolvConf }: NetworkFiles): NetworkFiles {
   const view = (path: string): string => join(filesView(views), basename(path));
   return { hosts: view(hosts), hostname: view(hostname), resolvConf: view(resolvConf) };
-}
-
-/** Writes hosts, hostname and resolv.conf; in `container:` mode they are the other container's. */
-function writeNetworkFiles(room: Room, record: ContainerRecord, place: Place, hostResolvConf: string): NetworkFiles {
-  const { spec, hostname } = record;
-  const mode = parseNetworkMode(spec.networkMode);
-  const folders = foldersOf(room.host.paths, mode.kind === "container" ? mode.containerId : record.id);
-  const files = { hosts: folders.hosts, hostname: folders.hostname, resolvConf: folders.resolvConf };
-  if (mode.kind === "container") return files;
-  const hosts = hostsText({
-    hostname,
-    domainname: spec.domainname,
-    addresses: place.attached.endpoints.flatMap(({ ipv4, ipv6 }) =>
-      [ipv4, ipv6].flatMap((each) => each?.address ?? []),
-    ),
-    extraHosts: spec.extraHosts.map((entry) => resolveExtraHost(room, entry, place)),
-    ...(mode.kind === "host" && existsSync("/etc/hosts") && { hostFile: readFileSync("/etc/hosts", "utf8") }),
-  });
-  const resolvConf = resolvConfText({
-    host: hostResolvConf,
-    servers: spec.dns,
-    search: spec.dnsSearch,
-    options: spec.dnsOptions,
-    hostNetwork: mode.kind === "host",
-  });
-  writeFileSync(files.hosts, hosts, { mode: 0o644 });
-  writeFileSync(files.hostname, `${hostname}\n`, { mode: 0o644 });
-  writeFileSync(files.resolvConf, resolvConf, { mode: 0o644 });
-  return files;
-}
-
-function resolveExtraHost(room: Room, entry: string, place: Place): { name: string; ip: string } {
-  const { name, ip } = parseExtraHost(entry);
-  if (ip !== "host-gateway") return { name, ip };
-  const own = place.attached.endpoints.map(({ ipv4 }) => ipv4?.gateway ?? "").find((text) => text !== "");
-  const gateway = own ?? room.networks.find("bridge").ipam.pools[0]?.gateway;
-  if (gateway === undefined) {
-    throw new Fault("invalid", "unable to derive the IP value for host-gateway", {
-      remedy: "Give the address itself: --add-host NAME:IP.",
-    });
-  }
-  return { name, ip: gateway };
 }

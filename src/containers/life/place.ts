@@ -11,6 +11,8 @@ import type { ContainerRecord } from "../store.ts";
 export interface Place extends AsyncDisposable {
   readonly slot: MonitorSlot;
   readonly attached: Attached;
+  /** The socket to which its monitor passes questions for names; undefined where the container has no resolver of ours. */
+  readonly resolver?: string;
   /** For the OCI spec; undefined is the host's. */
   readonly networkNamespace: string | undefined;
   /** From here on `networks.release` undoes it. */
