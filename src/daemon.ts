@@ -93,6 +93,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     embeddedArchive: asset("build/hello/hello.tar"),
   });
   const networks = await openNetworks({
+    log,
     ...shared,
     machine: host.machine,
     mtu: options.mtu,

@@ -1,6 +1,7 @@
 /** The door of `networks/`: networks, endpoints, address pools, published ports, firewall ruleset, names. */
 import type { Clock } from "#core/clock";
 import type { EventSink } from "#core/event";
+import type { Log } from "#core/log";
 import type { Database, Machine, MonitorSlot, Paths, Shim, UserNamespace } from "#host";
 
 export type NetworkDriver = "bridge" | "host" | "null";
@@ -200,6 +201,8 @@ export interface NetworksOptions {
   readonly paths: Paths;
   readonly clock: Clock;
   readonly events: EventSink;
+  /** Where is told what happens in the background. */
+  readonly log?: Log;
   /** `--bip`: address and prefix of the default bridge; undefined picks a free subnet of the pool. */
   readonly bridgeAddress?: string;
   /** Name of the default bridge; derived from the instance when undefined. */

@@ -6,6 +6,7 @@ import { attachedFrom, endpointFrom } from "./endpoints/attached.ts";
 import { connect, disconnect } from "./endpoints/connect.ts";
 import { release } from "./endpoints/release.ts";
 import { Firewall } from "./firewall/firewall.ts";
+import { FirewallWatch } from "./firewall/watch.ts";
 import { networkRulesOf } from "./links/bridge-plan.ts";
 import { Bridges } from "./links/bridges.ts";
 import { defineDefaultBridge, moveIfClashing } from "./links/default-bridge.ts";
@@ -51,7 +52,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
 }
 
 async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wiring> {
-  const { shim, events, machine, mtu, clock, warmSlots, mapsUsers = false } = options;
+  const { shim, events, machine, mtu, clock, warmSlots, mapsUsers = false, log } = options;
   const programs = new NetworkPrograms(shim);
   const records = new NetworkRecords(options.database);
   defineFixedNetworks(records, clock.now());
@@ -69,11 +70,23 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     networks: records.list().filter(isBridge).map(networkRulesOf),
     publications: records.sandboxes().flatMap(publicationsOf),
   }));
+  const watch = new FirewallWatch({
+    shim,
+    table: names.table,
+    isWhole: async () => await firewall.isWhole(),
+    repair: async () => {
+      await firewall.replace();
+      log?.warn("somebody removed parts of the firewall; it was written anew", { table: names.table });
+      events.emit({ type: "daemon", action: "firewall", actorId: names.table, attributes: { message: "restored" } });
+    },
+    onTrouble: (error) => log?.warn("the firewall is not watched", { error: String(error) }),
+  });
   const bridges = new Bridges({
     records,
     programs,
     machine,
     firewall,
+    watch,
     events,
     mtu,
     aliasOf: ({ id }) => (id === defaultId ? names.bridgeAlias : names.aliasOf(id)),
@@ -91,6 +104,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     events,
     bridges,
     firewall,
+    watch,
     departures,
     ports: new PortHolds(await ephemeralRange(programs)),
     held: new Map(),
@@ -123,7 +137,8 @@ function isBridge({ driver }: Network): boolean {
 }
 
 /** Networks stay when containers run in any; else nothing of ours is left on the host until the next start. */
-async function close({ slots, departures, held, records, bridges, firewall }: Wiring): Promise<void> {
+async function close({ slots, departures, held, records, bridges, firewall, watch }: Wiring): Promise<void> {
+  await watch.close();
   await slots.close();
   await departures.close();
   for (const holds of held.values()) await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));

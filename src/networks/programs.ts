@@ -49,6 +49,12 @@ export class NetworkPrograms {
     await this.#run({ argv: ["nft", "-f", "-"] }, transaction);
   }
 
+  /** The table without its elements; undefined when there is none. */
+  async nftShape(table: string): Promise<string | undefined> {
+    const end = await this.#start({ argv: ["nft", "-t", "list", "table", "inet", table] });
+    return end.code === 0 ? new TextDecoder().decode(end.stdout) : undefined;
+  }
+
   /** Sets kernel settings; those that this kernel does not know (no IPv6) are passed over. */
   async setKernel(settings: Readonly<Record<string, string>>, netns?: string): Promise<void> {
     await this.#run({

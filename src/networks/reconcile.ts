@@ -36,7 +36,7 @@ async function removeStrayLinks({ records, slots, departures, programs, names }:
 }
 
 /** Networks that were made are there, as after a reboot; the default one only when somebody is on it. */
-async function makeBridges({ records, programs, bridges, firewall, machine, events }: Wiring): Promise<void> {
+async function makeBridges({ records, programs, bridges, firewall, watch, machine, events }: Wiring): Promise<void> {
   const wanted = records
     .list()
     .filter(({ id, name, driver }) => driver === "bridge" && (name !== "bridge" || records.isUsed(id)));
@@ -56,6 +56,7 @@ async function makeBridges({ records, programs, bridges, firewall, machine, even
   await programs.setKernel(Object.assign({}, ...plans.map(bridgeSettings)) as Record<string, string>);
   for (const network of wanted) await forwardPackets({ programs, machine, events }, network);
   await firewall.ensure();
+  watch.start();
 }
 
 /** A bridge that was removed meanwhile has lost its ports. */

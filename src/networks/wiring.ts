@@ -2,6 +2,7 @@ import type { EventSink } from "#core/event";
 import type { HostView } from "./addresses/occupied.ts";
 import type { SubnetSource } from "./addresses/subnet-choice.ts";
 import type { Firewall } from "./firewall/firewall.ts";
+import type { FirewallWatch } from "./firewall/watch.ts";
 import type { Bridges } from "./links/bridges.ts";
 import type { Departures } from "./links/departures.ts";
 import type { InstanceNames } from "./names.ts";
@@ -15,6 +16,7 @@ export interface Wiring extends HostView {
   readonly events: EventSink;
   readonly bridges: Bridges;
   readonly firewall: Firewall;
+  readonly watch: FirewallWatch;
   readonly departures: Departures;
   readonly ports: PortHolds;
   /** By container. */

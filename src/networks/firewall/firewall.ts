@@ -22,6 +22,8 @@ export class Firewall {
   #waiting: Change[] = [];
   #working: Promise<void> | undefined;
   #whole: Promise<void> | undefined;
+  /** How the table looks since it was last written whole. */
+  #shape: string | undefined;
 
   /** @param planNow - the plan after all changes so far; asked when the whole table is written */
   constructor(programs: NetworkPrograms, table: string, planNow: () => Omit<FirewallPlan, "table">) {
@@ -37,6 +39,13 @@ export class Firewall {
       throw error;
     });
     await this.#whole;
+  }
+
+  /** Whether the table is as it was written, but for its elements; true while there is none to be. */
+  async isWhole(): Promise<boolean> {
+    await this.#working;
+    const wanted = this.#shape;
+    return this.#whole === undefined || wanted === undefined || (await this.#programs.nftShape(this.#table)) === wanted;
   }
 
   /** Somebody may have changed the table: `ensure` is to write it anew. */
@@ -72,6 +81,7 @@ export class Firewall {
   /** Removes the table. */
   async remove(): Promise<void> {
     this.#whole = undefined;
+    this.#shape = undefined;
     await this.#working;
     await this.#programs.nft(removalText(this.#table));
   }
@@ -110,6 +120,7 @@ export class Firewall {
       }
     }
     await this.#programs.nft(rulesetOf({ table: this.#table, ...this.#planNow() }));
+    this.#shape = await this.#programs.nftShape(this.#table);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Machine } from "#host";
 import { type Address, type Family, addressFrom, subnetFrom } from "../addresses/address.ts";
 import { AddressPool, isHostAddress } from "../addresses/address-pool.ts";
 import type { Firewall } from "../firewall/firewall.ts";
+import type { FirewallWatch } from "../firewall/watch.ts";
 import type { Network } from "../networks.ts";
 import type { NetworkPrograms } from "../programs.ts";
 import type { NetworkRecords } from "../records.ts";
@@ -17,6 +18,7 @@ export interface BridgeWorkshop {
   readonly programs: NetworkPrograms;
   readonly machine: Pick<Machine, "ipv4Forwarding">;
   readonly firewall: Firewall;
+  readonly watch: FirewallWatch;
   readonly events: EventSink;
   readonly mtu: number;
   /** Written on the network's bridge: we only ever remove one that carries it. */
@@ -100,7 +102,7 @@ export class Bridge {
   }
 
   async #make(): Promise<void> {
-    const { programs, firewall, beforeMaking } = this.#workshop;
+    const { programs, firewall, watch, beforeMaking } = this.#workshop;
     const [link] = await programs.ipList("-details", "link", "show", "dev", this.name);
     if (link === undefined) {
       this.#move(await beforeMaking(this.#network));
@@ -113,6 +115,7 @@ export class Bridge {
     await programs.setKernel(bridgeSettings(this.#plan));
     await forwardPackets(this.#workshop, this.#network);
     await firewall.ensure();
+    watch.start();
   }
 
   #move(network: Network): void {
