@@ -16,6 +16,7 @@ import { selectContainers } from "./filters.ts";
 import { kill } from "./life/kill.ts";
 import { Locks } from "./locks.ts";
 import { logs } from "./logs/logs.ts";
+import { followHostResolver } from "./life/follow-host-resolver.ts";
 import { connectNetwork, disconnectNetwork } from "./life/networks.ts";
 import { pause, unpause } from "./life/pause.ts";
 import { autoPool, remapMapping } from "./life/remap.ts";
@@ -80,8 +81,10 @@ function openRoom(options: ContainersOptions, ids: Pick<Room, "remapped" | "idPo
     live: new Map(),
     departing: new Map(),
     restarting: new Set(),
+    hostResolver: new DisposableStack(),
     waitingSessions: new Map(),
   };
+  room.hostResolver.use(followHostResolver(room));
   return room;
 }
 
@@ -183,6 +186,7 @@ async function close(room: Room, { stopContainers }: { readonly stopContainers: 
     for (const end of stops) if (end.status === "rejected") room.onUnexpected(end.reason);
   }
   room.closing = true;
+  room.hostResolver.dispose();
   await Promise.all([...room.healthWatches.keys()].map(async (id) => await endHealth(room, id)));
   await Promise.allSettled([...room.live.values()].map(async ({ monitor }) => await monitor[Symbol.asyncDispose]()));
   await room.forwarders.close();

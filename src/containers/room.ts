@@ -47,6 +47,8 @@ export interface Room extends ContainersOptions {
   readonly forwarders: Forwarders;
   /** Starts that restart policies have ordered. */
   readonly restarts: Restarts;
+  /** Watches whom the host asks for names. */
+  readonly hostResolver: DisposableStack;
   /** Set when the daemon ends: the containers' monitors are then left alone, not lost. */
   closing: boolean;
   /** Set when the daemon stops its containers as it ends: no policy brings them back before its next start. */

@@ -150,6 +150,8 @@ export interface Machine {
   readonly throttleFolders: readonly string[];
   /** The resolv.conf that containers should follow (systemd-resolved's real one where that runs). */
   resolvConf(): Promise<string>;
+  /** Calls when the host's resolv.conf may have changed. */
+  watchResolvConf(onChange: () => void): Disposable;
   /** Processor time of the machine until now. */
   time(): MachineTime;
   /** A reader of the traffic in a process' network namespace, which lives on until it is closed. */

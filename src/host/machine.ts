@@ -9,6 +9,7 @@ import { parseMachineTime } from "./counters/machine-time.ts";
 import type { IdRange, Machine, Shim } from "./host.ts";
 import { listProcesses } from "./processes.ts";
 import { isProcessDeafTo } from "./signal-masks.ts";
+import { watchFile } from "./watch-file.ts";
 
 /** Reads the machine's facts once; what can change (name servers, processes) is read at each call. */
 export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
@@ -39,6 +40,7 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
       return readIfThere("/proc/sys/net/ipv4/ip_forward")?.trim() === "1";
     },
     resolvConf: async () => await readResolvConf(),
+    watchResolvConf: (onChange) => watchFile("/etc/resolv.conf", onChange),
     time: () => parseMachineTime(readFileSync("/proc/stat", "latin1")),
     trafficOf: (pid) => openTraffic(pid),
     isDeafTo: isProcessDeafTo,

@@ -44,18 +44,29 @@ export function writeNetworkFiles(
     ],
     ...(mode.kind === "host" && existsSync("/etc/hosts") && { hostFile: readFileSync("/etc/hosts", "utf8") }),
   });
-  const resolvConf = resolvConfText({
-    host: facts.hostResolvConf,
-    servers: spec.dns,
-    search: spec.dnsSearch,
-    options: spec.dnsOptions,
-    hostNetwork: mode.kind === "host",
-    hasResolver: place.resolver !== undefined,
-  });
+  const resolvConf = resolvConfOf(record, facts.hostResolvConf, place.resolver !== undefined);
   writeFileSync(files.hosts, hosts, { mode: 0o644 });
   writeFileSync(files.hostname, `${hostname}\n`, { mode: 0o644 });
   writeFileSync(files.resolvConf, resolvConf, { mode: 0o644 });
   return files;
+}
+
+/** Brings a container of the host's network up to date; in place, as the container sees this very file. */
+export function rewriteResolvConf(room: Room, record: ContainerRecord, hostResolvConf: string): void {
+  const { resolvConf } = foldersOf(room.host.paths, record.id);
+  writeFileSync(resolvConf, resolvConfOf(record, hostResolvConf, false), { mode: 0o644 });
+}
+
+function resolvConfOf({ spec }: ContainerRecord, host: string, hasResolver: boolean): string {
+  const hostNetwork = parseNetworkMode(spec.networkMode).kind === "host";
+  return resolvConfText({
+    host,
+    servers: spec.dns,
+    search: spec.dnsSearch,
+    options: spec.dnsOptions,
+    hostNetwork,
+    hasResolver,
+  });
 }
 
 /** `host-gateway` is the host as the container sees it: its first network's gateway, else the default bridge's. */
