@@ -9,7 +9,7 @@ import { connect, type Socket } from "node:net";
  */
 export async function inNetwork<Args extends readonly unknown[], Result>(
   pid: number,
-  task: (asking: typeof asking, ...args: Args) => Promise<Result>,
+  task: (asking: Asking, ...args: Args) => Promise<Result>,
   ...args: Args
 ): Promise<Result> {
   const script = `const { asking } = await import(${JSON.stringify(import.meta.url)});
@@ -25,10 +25,18 @@ export async function inNetwork<Args extends readonly unknown[], Result>(
 
 const [server, port] = ["127.0.0.11", 53];
 
-/** How a process inside asks. Every question gives the answer as text of the same encoding, or undefined after so many milliseconds. */
-export const asking = {
+/** How a process inside asks. Every question gives the answer, both as latin1 text, or undefined after so many milliseconds. */
+export interface Asking {
   /** One socket that asks all, at most `window` at a time. */
-  async udp(questions: readonly string[], limitMs = 2000, window = 1): Promise<(string | undefined)[]> {
+  udp(questions: readonly string[], limitMs?: number, window?: number): Promise<(string | undefined)[]>;
+  /** One connection that asks one after the other; undefined also when it is closed. */
+  tcp(questions: readonly string[], limitMs?: number): Promise<(string | undefined)[]>;
+  connect(): Promise<Socket>;
+  askByTcp(socket: Socket, question: string, limitMs?: number): Promise<string | undefined>;
+}
+
+export const asking: Asking = {
+  async udp(questions, limitMs = 2000, window = 1) {
     const socket = createSocket("udp4");
     try {
       return await inTurns(questions, window, async (question) => await askByUdp(socket, question, limitMs));
@@ -36,8 +44,7 @@ export const asking = {
       socket.close();
     }
   },
-  /** One connection that asks one after the other; undefined also when it is closed. */
-  async tcp(questions: readonly string[], limitMs = 2000): Promise<(string | undefined)[]> {
+  async tcp(questions, limitMs = 2000) {
     const socket = await asking.connect();
     try {
       return await inTurns(questions, 1, async (question) => await askByTcp(socket, question, limitMs));
@@ -45,7 +52,7 @@ export const asking = {
       socket.destroy();
     }
   },
-  async connect(): Promise<Socket> {
+  async connect() {
     const socket = connect(port, server);
     socket.on("error", () => undefined);
     await once(socket, "connect");

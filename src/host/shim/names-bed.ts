@@ -145,10 +145,14 @@ export async function startAsker(bed: TestBed, options: AskerOptions): Promise<A
   };
 }
 
+interface Typed {
+  readonly type: string;
+}
+
 /** Without an entry for it, the runtime leaves the container in the network of its monitor. */
 async function takeSlotsNetwork(configPath: string): Promise<void> {
-  const config = JSON.parse(await readFile(configPath, "utf8"));
-  config.linux.namespaces = config.linux.namespaces.filter(({ type }: { type: string }) => type !== "network");
-  config.mounts = config.mounts.filter(({ type }: { type: string }) => type !== "sysfs");
+  const config = JSON.parse(await readFile(configPath, "utf8")) as { linux: { namespaces: Typed[] }; mounts: Typed[] };
+  config.linux.namespaces = config.linux.namespaces.filter(({ type }) => type !== "network");
+  config.mounts = config.mounts.filter(({ type }) => type !== "sysfs"); // it would want that namespace to be its own
   await writeFile(configPath, JSON.stringify(config));
 }
