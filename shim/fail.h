@@ -8,7 +8,7 @@
 
 struct failure {
   int error;       /* errno, or 0 when the text says it all */
-  char stage[12];  /* request, mount, folder (of a tree), log, spawn, exec, runtime */
+  char stage[12];  /* request, mount, folder (of a tree), log, network, spawn, exec, runtime */
   char text[700];
 };
 

@@ -9,6 +9,7 @@
  *   attach.c    feeds attached clients from the log
  *   execs.c     programs started beside the container's init
  *   oom.c       the kernel's word that memory ran out
+ *   names.c     the container's DNS queries, passed on to the host's resolver
  */
 #pragma once
 
@@ -87,6 +88,7 @@ struct monitor {
   const char *console;
   bool tty, stdin_open, stdin_once;
   struct userns userns; /* fd -1: the host's */
+  bool has_network;     /* of its own */
   struct log log;
   struct client clients[CLIENTS_MAX];
   struct source listener;

@@ -172,7 +172,8 @@ int probes_main(int argc, char **argv) {
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGCHLD);
   if (sigaction(SIGCHLD, &child, NULL) != 0 || sigprocmask(SIG_BLOCK, &blocked, &mask_before) != 0) return 1;
-  static struct probe probe = {.output = -1};
+  static struct probe probe;
+  probe.output = -1;
   int result = tell(&probe, 'R', 0);
   while (result == 0) result = step(&probe, argv + 2);
   kill_group(&probe);

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#define PROTOCOL_VERSION 2
+#define PROTOCOL_VERSION 3
 
 #define FRAME_HEAD 5u
 #define FRAME_TIMED_HEAD 13u
@@ -108,4 +108,5 @@ enum field_tag {
   FIELD_USERNS = 50,  /* MONITOR, START: path of another container's, to be shared */
   FIELD_GIVES_SHIM = 59, /* EXEC: the program gets this one as descriptor 3, and the null device as 4 */
   FIELD_BUILTIN = 60, /* RUN: one of the shim's own programs, see builtin.h; ARGV are its arguments */
+  FIELD_NAMES = 61,   /* START: path of the resolver's socket; the container's DNS queries go there, see names.h */
 };

@@ -24,8 +24,8 @@
 static struct {
   char path[4096];
   struct stat source;
-  int fd;
-} kept = {.fd = -1};
+} kept;
+static int kept_fd = -1; /* apart: a large structure without values takes no room in the program's file */
 static int self = -1;
 
 static bool is_same(const struct stat *a, const struct stat *b) {
@@ -65,7 +65,7 @@ static int seal(const char *path, const char *name, struct stat *source) {
 
 void sealed_keep(const char *path) {
   if (strlen(path) >= sizeof kept.path) return;
-  kept.fd = seal(path, "runtime", &kept.source);
+  kept_fd = seal(path, "runtime", &kept.source);
   memcpy(kept.path, path, strlen(path) + 1);
 }
 
@@ -80,6 +80,6 @@ int sealed_self(void) {
 
 int sealed_find(const char *path) {
   struct stat facts;
-  if (kept.fd < 0 || strcmp(path, kept.path) != 0 || stat(path, &facts) != 0) return -1;
-  return is_same(&facts, &kept.source) ? kept.fd : -1;
+  if (kept_fd < 0 || strcmp(path, kept.path) != 0 || stat(path, &facts) != 0) return -1;
+  return is_same(&facts, &kept.source) ? kept_fd : -1;
 }

@@ -18,6 +18,7 @@
 #include "handler.h"
 #include "monitor.h"
 #include "mountplan.h"
+#include "names.h"
 #include "title.h"
 
 #define DEFAULT_LOG_BYTES (20u * 1024 * 1024)
@@ -125,6 +126,15 @@ static void clear(struct monitor *monitor) {
   monitor->log.owner = monitor;
 }
 
+/* In another one's network the rule would be that one's. */
+static int open_names(const struct monitor *monitor, struct failure *failure) {
+  const char *resolver = request_text(&monitor->start, FIELD_NAMES);
+  const char *id = request_text(&monitor->start, FIELD_ID);
+  if (resolver == NULL) return 0;
+  if (!monitor->has_network) return fail(failure, "request", EINVAL, "a name server wants a network of the container's own");
+  return names_open(resolver, id == NULL ? "" : id, failure);
+}
+
 static int prepare(struct monitor *monitor, int client, struct failure *failure) {
   const struct request *start = &monitor->start;
   const char *folder = request_text(start, FIELD_DIR);
@@ -145,6 +155,7 @@ static int prepare(struct monitor *monitor, int client, struct failure *failure)
   if (result == 0) result = clients_listen(monitor);
   if (result < 0) return fail(failure, "spawn", -result, "monitor socket");
   result = stdio_open(monitor, failure);
+  if (result == 0) result = open_names(monitor, failure);
   if (result < 0) return result;
   if (send_plain(client, FRAME_PREPARED) < 0) return fail(failure, "spawn", EPIPE, "client");
   result = fd_set_nonblocking(client, true);
@@ -160,6 +171,7 @@ int become_monitor(int client, const struct request *request) {
   static struct monitor monitor;
   clear(&monitor);
   if (become_slot(request, &monitor.userns.fd, &failure) < 0) return send_failure(client, &failure, -1) < 0 ? 1 : 2;
+  monitor.has_network = request_number(request, FIELD_NEW_NETNS, 0) != 0;
   struct reply reply;
   reply_begin(&reply, FRAME_READY);
   reply_number(&reply, FIELD_PID, (uint64_t)getpid());

@@ -175,7 +175,8 @@ static void background(struct zygote *zygote, int report) {
 }
 
 int zygote_main(const char *socket_path) {
-  static struct zygote zygote = {.lock = -1, .listener = -1, .signals = -1, .watch = -1};
+  static struct zygote zygote;
+  zygote.lock = zygote.listener = zygote.signals = zygote.watch = -1;
   if (*socket_path != '/' || strlen(socket_path) >= sizeof zygote.path) {
     dprintf(2, "slipway-shim: --socket wants an absolute path\n");
     return STATUS_FAILED;

@@ -14,7 +14,7 @@ export function startFailure(error: unknown, runtimeWords: string | undefined, a
   if (!(error instanceof StartFailure)) {
     return { fault: error instanceof Fault ? error : unexpectedFault(error), exitCode: 128 };
   }
-  if (error.stage === "mount" || error.stage === "log") {
+  if (error.stage === "mount" || error.stage === "log" || error.stage === "network") {
     return {
       fault: new Fault("internal", `failed to prepare the container: ${error.message}`, { cause: error }),
       exitCode: 128,

@@ -25,7 +25,9 @@ test("build.sh analyze: the compiler's own analysis finds nothing", async () => 
 
 test("shim: the black-box tests pass on a build that checks addresses and undefined behaviour", async () => {
   await build("sanitize");
-  const files = ["monitor", "output", "probes", "shim"].map((name) => join(import.meta.dirname, `${name}.test.ts`));
+  const files = ["monitor", "names", "names-hostile", "output", "probes", "shim"].map((name) =>
+    join(import.meta.dirname, `${name}.test.ts`),
+  );
   // Of a runner inside a runner, node would run nothing.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const { stdout } = await run(process.execPath, ["--test", ...files], {

@@ -33,6 +33,7 @@ const frames: Readonly<Record<string, Uint8Array>> = {
       { op: "within", root: "/m", path: "/in/it", source: "/s", flags: ["rec", "ro"] },
     ]),
   }),
+  names: encodeRequest(frameType.start, { names: "/run/slipway/names.sock" }),
   monitor: encodeRequest(frameType.monitor, { newNetns: true }),
   stdin: encodeFrame(frameType.stdin, Buffer.from("in\n")),
   stdinEof: encodeFrame(frameType.stdinEof, Uint8Array.of(1)),

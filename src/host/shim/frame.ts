@@ -89,6 +89,7 @@ export const fieldTag = {
   userns: 50,
   givesShim: 59,
   builtin: 60,
+  names: 61,
 } as const;
 
 /** The name of a field. */
@@ -104,7 +105,7 @@ export interface Frame {
 }
 
 /** Version of the protocol that this client speaks. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 /** Longest frame that either side accepts, without its length. */
 export const maxFrameBytes = 1 << 20;
 /** Most stdin bytes that go into one frame. */

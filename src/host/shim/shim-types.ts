@@ -141,6 +141,11 @@ export interface MonitorStart {
   readonly pidFile: string;
   /** The cgroup file with a line `oom_kill N`. */
   readonly oomFile?: string;
+  /**
+   * Absolute path of the resolver's unix socket: the container's DNS queries to 127.0.0.11 go there (docs/architecture.md
+   * §5). Only for a slot with a network namespace of its own. The resolver need not listen yet.
+   */
+  readonly names?: string;
 }
 
 export interface TerminalSize {
@@ -264,7 +269,7 @@ export interface MonitorSlot extends AsyncDisposable {
 /** What the shim says when a start fails; `containers` turns it into Docker's words and exit codes. */
 export class StartFailure extends Error {
   override readonly name = "StartFailure";
-  readonly stage: "mount" | "log" | "spawn" | "runtime" | "lost";
+  readonly stage: "mount" | "log" | "network" | "spawn" | "runtime" | "lost";
   /** The runtime's exit status, if it ran. */
   readonly status: number | null;
 

@@ -86,6 +86,7 @@ function encodeStart(start: MonitorStart, pid: number, hold: boolean): Uint8Arra
     pidFile: start.pidFile,
     console: consoleName,
     oomFile: start.oomFile,
+    names: start.names,
     hold,
   });
 }
@@ -112,5 +113,5 @@ function expect(frame: Frame | undefined, type: number): Fields {
 }
 
 function stageOf(text: string): StartFailure["stage"] {
-  return text === "mount" || text === "log" || text === "runtime" ? text : "spawn";
+  return text === "mount" || text === "log" || text === "network" || text === "runtime" ? text : "spawn";
 }

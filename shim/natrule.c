@@ -1,0 +1,256 @@
+/*
+ * One nfnetlink batch, written by hand, as starting `nft` for each container costs milliseconds:
+ *
+ *   table ip slipway_names {
+ *     chain output {
+ *       type nat hook output priority dstnat;
+ *       ip daddr ADDRESS meta l4proto udp @th,16,16 53 dnat to ADDRESS:PORT    and the same for tcp
+ *     }
+ *   }
+ *
+ * Redirect would not do: in this hook it leads to 127.0.0.1.
+ */
+#include "natrule.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fd.h"
+
+/* linux/netlink.h, linux/netfilter/nfnetlink.h and nf_tables.h: not all C libraries bring them. */
+enum { NETLINK_OF_NETFILTER = 12, NETLINK_ERROR = 2, SUBSYSTEM_NFTABLES = 10 };
+enum { FLAG_REQUEST = 1, FLAG_ACK = 4, FLAG_EXCLUSIVE = 0x200, FLAG_CREATE = 0x400, FLAG_APPEND = 0x800 };
+enum { BATCH_BEGIN = 0x10, BATCH_END = 0x11, NEW_TABLE = 0, DELETE_TABLE = 2, NEW_CHAIN = 3, NEW_RULE = 6 };
+enum { NESTED = 0x8000, LIST_ELEMENT = 1, TABLE_NAME = 1 };
+enum { CHAIN_TABLE = 1, CHAIN_NAME = 3, CHAIN_HOOK = 4, CHAIN_TYPE = 7, HOOK_NUMBER = 1, HOOK_PRIORITY = 2 };
+enum { RULE_TABLE = 1, RULE_CHAIN = 2, RULE_EXPRESSIONS = 4, EXPRESSION_NAME = 1, EXPRESSION_DATA = 2, DATA_VALUE = 1 };
+enum { PAYLOAD_REGISTER = 1, PAYLOAD_BASE = 2, PAYLOAD_OFFSET = 3, PAYLOAD_LENGTH = 4, NETWORK_HEADER = 1, TRANSPORT_HEADER = 2 };
+enum { META_REGISTER = 1, META_KEY = 2, META_L4PROTO = 16 };
+enum { COMPARE_REGISTER = 1, COMPARE_OPERATION = 2, COMPARE_DATA = 3, EQUAL = 0 };
+enum { IMMEDIATE_REGISTER = 1, IMMEDIATE_DATA = 2 };
+enum { NAT_TYPE = 1, NAT_FAMILY = 2, NAT_ADDRESS_REGISTER = 3, NAT_PORT_REGISTER = 5, DESTINATION_NAT = 1 };
+enum { HOOK_OUTPUT = 3, PRIORITY_DSTNAT = -100, FAMILY_IP = 2, REGISTER_1 = 1, REGISTER_2 = 2 };
+
+static const char table_name[] = "slipway_names";
+static const char chain_name[] = "output";
+
+struct message_head {
+  uint32_t length;
+  uint16_t type, flags;
+  uint32_t sequence, port;
+  uint8_t family, version;
+  uint16_t resource;
+};
+
+struct attribute_head {
+  uint16_t length, type;
+};
+
+/* Its size is known: no batch below comes near the end. */
+struct batch {
+  size_t length, message;
+  uint32_t sequence;
+  unsigned char bytes[2048];
+};
+
+/* ---- writing ---- */
+
+static void *put(struct batch *batch, const void *bytes, size_t n) {
+  unsigned char *at = batch->bytes + batch->length;
+  if (n > 0) memcpy(at, bytes, n);
+  batch->length += (n + 3) & ~(size_t)3;
+  return at;
+}
+
+static void put_message(struct batch *batch, uint8_t subsystem, uint8_t type, uint16_t flags) {
+  struct message_head head = {
+      .type = (uint16_t)(subsystem << 8 | type),
+      .flags = (uint16_t)(flags | FLAG_REQUEST),
+      .sequence = ++batch->sequence,
+      .family = subsystem == 0 ? 0 : FAMILY_IP,
+      .resource = subsystem == 0 ? htons(SUBSYSTEM_NFTABLES) : 0,
+  };
+  batch->message = batch->length;
+  put(batch, &head, sizeof head);
+}
+
+static void end_message(struct batch *batch) {
+  uint32_t length = (uint32_t)(batch->length - batch->message);
+  memcpy(batch->bytes + batch->message, &length, sizeof length);
+}
+
+static void put_attribute(struct batch *batch, uint16_t type, const void *bytes, size_t n) {
+  struct attribute_head head = {(uint16_t)(sizeof head + n), type};
+  put(batch, &head, sizeof head);
+  put(batch, bytes, n);
+}
+
+static void put_number(struct batch *batch, uint16_t type, int value) {
+  uint32_t number = htonl((uint32_t)value);
+  put_attribute(batch, type, &number, sizeof number);
+}
+
+static size_t begin_nested(struct batch *batch, uint16_t type) {
+  size_t at = batch->length;
+  put_attribute(batch, type | NESTED, NULL, 0);
+  return at;
+}
+
+static void end_nested(struct batch *batch, size_t at) {
+  uint16_t length = (uint16_t)(batch->length - at);
+  memcpy(batch->bytes + at, &length, sizeof length);
+}
+
+/* ---- expressions: each has a name, and attributes that end_expression closes ---- */
+
+struct expression {
+  size_t element, data;
+};
+
+static struct expression begin_expression(struct batch *batch, const char *name) {
+  struct expression expression;
+  expression.element = begin_nested(batch, LIST_ELEMENT);
+  put_attribute(batch, EXPRESSION_NAME, name, strlen(name) + 1);
+  expression.data = begin_nested(batch, EXPRESSION_DATA);
+  return expression;
+}
+
+static void end_expression(struct batch *batch, struct expression expression) {
+  end_nested(batch, expression.data);
+  end_nested(batch, expression.element);
+}
+
+static void put_value(struct batch *batch, uint16_t type, const void *bytes, size_t n) {
+  size_t data = begin_nested(batch, type);
+  put_attribute(batch, DATA_VALUE, bytes, n);
+  end_nested(batch, data);
+}
+
+static void compare(struct batch *batch, const void *bytes, size_t n) {
+  struct expression expression = begin_expression(batch, "cmp");
+  put_number(batch, COMPARE_REGISTER, REGISTER_1);
+  put_number(batch, COMPARE_OPERATION, EQUAL);
+  put_value(batch, COMPARE_DATA, bytes, n);
+  end_expression(batch, expression);
+}
+
+static void compare_payload(struct batch *batch, int base, int offset, const void *bytes, size_t n) {
+  struct expression expression = begin_expression(batch, "payload");
+  put_number(batch, PAYLOAD_REGISTER, REGISTER_1);
+  put_number(batch, PAYLOAD_BASE, base);
+  put_number(batch, PAYLOAD_OFFSET, offset);
+  put_number(batch, PAYLOAD_LENGTH, (int)n);
+  end_expression(batch, expression);
+  compare(batch, bytes, n);
+}
+
+static void compare_protocol(struct batch *batch, uint8_t protocol) {
+  struct expression expression = begin_expression(batch, "meta");
+  put_number(batch, META_REGISTER, REGISTER_1);
+  put_number(batch, META_KEY, META_L4PROTO);
+  end_expression(batch, expression);
+  compare(batch, &protocol, sizeof protocol);
+}
+
+static void load(struct batch *batch, int number, const void *bytes, size_t n) {
+  struct expression expression = begin_expression(batch, "immediate");
+  put_number(batch, IMMEDIATE_REGISTER, number);
+  put_value(batch, IMMEDIATE_DATA, bytes, n);
+  end_expression(batch, expression);
+}
+
+static void translate(struct batch *batch) {
+  struct expression expression = begin_expression(batch, "nat");
+  put_number(batch, NAT_TYPE, DESTINATION_NAT);
+  put_number(batch, NAT_FAMILY, FAMILY_IP);
+  put_number(batch, NAT_ADDRESS_REGISTER, REGISTER_1);
+  put_number(batch, NAT_PORT_REGISTER, REGISTER_2);
+  end_expression(batch, expression);
+}
+
+/* ---- the messages ---- */
+
+static void put_table(struct batch *batch, uint8_t type, uint16_t flags) {
+  put_message(batch, SUBSYSTEM_NFTABLES, type, flags);
+  put_attribute(batch, TABLE_NAME, table_name, sizeof table_name);
+  end_message(batch);
+}
+
+static void put_chain(struct batch *batch) {
+  put_message(batch, SUBSYSTEM_NFTABLES, NEW_CHAIN, FLAG_CREATE);
+  put_attribute(batch, CHAIN_TABLE, table_name, sizeof table_name);
+  put_attribute(batch, CHAIN_NAME, chain_name, sizeof chain_name);
+  size_t hook = begin_nested(batch, CHAIN_HOOK);
+  put_number(batch, HOOK_NUMBER, HOOK_OUTPUT);
+  put_number(batch, HOOK_PRIORITY, PRIORITY_DSTNAT);
+  end_nested(batch, hook);
+  put_attribute(batch, CHAIN_TYPE, "nat", sizeof "nat");
+  end_message(batch);
+}
+
+static void put_rule(struct batch *batch, uint32_t address, uint8_t protocol, uint16_t port, uint16_t flags) {
+  uint16_t asked = htons(53);
+  uint16_t given = htons(port);
+  put_message(batch, SUBSYSTEM_NFTABLES, NEW_RULE, FLAG_CREATE | FLAG_APPEND | flags);
+  put_attribute(batch, RULE_TABLE, table_name, sizeof table_name);
+  put_attribute(batch, RULE_CHAIN, chain_name, sizeof chain_name);
+  size_t expressions = begin_nested(batch, RULE_EXPRESSIONS);
+  compare_payload(batch, NETWORK_HEADER, 16, &address, sizeof address);
+  compare_protocol(batch, protocol);
+  compare_payload(batch, TRANSPORT_HEADER, 2, &asked, sizeof asked);
+  load(batch, REGISTER_1, &address, sizeof address);
+  load(batch, REGISTER_2, &given, sizeof given);
+  translate(batch);
+  end_nested(batch, expressions);
+  end_message(batch);
+}
+
+/* ---- the exchange ---- */
+
+/* The kernel has answered when the send comes back: errors each for themselves, and a word for the message that asked for one. */
+static int read_answer(int netlink, uint32_t acknowledged) {
+  for (;;) {
+    _Alignas(struct message_head) unsigned char bytes[4096];
+    ssize_t got = recv(netlink, bytes, sizeof bytes, MSG_DONTWAIT);
+    if (got < 0) return errno == EAGAIN ? -EIO : -errno;
+    struct message_head head;
+    int error;
+    if ((size_t)got < offsetof(struct message_head, family) + sizeof error) return -EBADMSG;
+    memcpy(&head, bytes, sizeof head);
+    memcpy(&error, bytes + offsetof(struct message_head, family), sizeof error);
+    if (head.type != NETLINK_ERROR) continue;
+    if (error != 0) return error;
+    if (head.sequence == acknowledged) return 0;
+  }
+}
+
+static int exchange(const struct batch *batch, uint32_t acknowledged) {
+  fd_scoped int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_OF_NETFILTER);
+  if (netlink < 0 || send(netlink, batch->bytes, batch->length, 0) < 0) return -errno;
+  return read_answer(netlink, acknowledged);
+}
+
+static int make(uint32_t address, uint16_t udp_port, uint16_t tcp_port, bool replace) {
+  struct batch batch = {0};
+  put_message(&batch, 0, BATCH_BEGIN, 0);
+  end_message(&batch);
+  if (replace) put_table(&batch, DELETE_TABLE, 0);
+  put_table(&batch, NEW_TABLE, FLAG_CREATE | FLAG_EXCLUSIVE);
+  put_chain(&batch);
+  put_rule(&batch, address, IPPROTO_UDP, udp_port, 0);
+  put_rule(&batch, address, IPPROTO_TCP, tcp_port, FLAG_ACK);
+  uint32_t last = batch.sequence;
+  put_message(&batch, 0, BATCH_END, 0);
+  end_message(&batch);
+  return exchange(&batch, last);
+}
+
+int nat_rule_set(uint32_t address, uint16_t udp_port, uint16_t tcp_port) {
+  int result = make(address, udp_port, tcp_port, false);
+  return result == -EEXIST ? make(address, udp_port, tcp_port, true) : result;
+}
