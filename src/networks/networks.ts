@@ -113,3 +113,6 @@ export interface NetworksOptions {
 }
 
 export { openNetworks } from "./open.ts";
+export type { ContainerNames, EndpointNames } from "./resolver/container-names.ts";
+export { openResolver, type Resolver, type ResolverClientOptions } from "./resolver/resolver-client.ts";
+export { resolverProgram } from "./resolver/resolver-program.ts";
