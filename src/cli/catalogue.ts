@@ -282,6 +282,11 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     summary: "Remove stopped containers and unused images",
     load: async () => (await import("./commands/prune.ts")).pruneSystem,
   },
+  resolver: {
+    summary: "Answer the names of a daemon's containers",
+    hidden: true,
+    load: async () => (await import("./commands/resolver.ts")).resolver,
+  },
   __complete: {
     summary: "Answer a shell's completion request",
     hidden: true,

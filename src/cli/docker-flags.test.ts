@@ -11,7 +11,7 @@ const left: Readonly<Record<string, string>> = {
 };
 
 const dockersCommands = Object.keys(catalogue).filter(
-  (name) => !coming.has(name) && !["doctor", "daemon", "completion", "__complete"].includes(name),
+  (name) => !coming.has(name) && !["doctor", "daemon", "resolver", "completion", "__complete"].includes(name),
 );
 
 for (const name of dockersCommands) {

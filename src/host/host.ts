@@ -167,4 +167,5 @@ export interface Machine {
 
 export { openHost, type HostOptions } from "./open.ts";
 export { capabilityNames } from "./machine.ts";
+export { type DetachedProgram, startDetached } from "./start-detached.ts";
 export { endOfLog, findTime, type LogRecord, readLastLines, readLog } from "./shim/log.ts";

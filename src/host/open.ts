@@ -1,10 +1,10 @@
-import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { systemClock } from "#core/clock";
 import { Fault } from "#core/fault";
 import { machineCgroupLayout, openCgroups } from "./cgroups.ts";
-import { makePrivate, openDatabase } from "./database.ts";
+import { openDatabase } from "./database.ts";
 import { engineId } from "./engine-id.ts";
+import { lockFile } from "./file-lock.ts";
 import { fileSystemOf } from "./file-system.ts";
 import type { Host } from "./host.ts";
 import { openJournal } from "./journal.ts";
@@ -28,8 +28,7 @@ export interface HostOptions {
 export async function openHost(options: HostOptions): Promise<Host> {
   await using undo = new AsyncDisposableStack();
   const paths = openPaths(options.dataRoot, options.execRoot);
-  const lock = lockExecRoot(paths.execRoot);
-  undo.defer(() => lock.close());
+  undo.use(lockExecRoot(paths.execRoot));
   const database = openDatabase(join(paths.dataRoot, "slipway.db"));
   undo.defer(() => database.close());
   const socketPath = join(paths.execRoot, "shim.sock");
@@ -65,19 +64,11 @@ export async function openHost(options: HostOptions): Promise<Host> {
   };
 }
 
-/** One daemon an exec-root. SQLite's lock is the kernel's: it goes with the process, however it ends. */
-function lockExecRoot(execRoot: string): DatabaseSync {
-  const path = join(execRoot, "daemon.lock");
-  makePrivate(path);
-  const lock = new DatabaseSync(path);
-  try {
-    lock.exec("PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE");
-    return lock;
-  } catch (error) {
-    lock.close();
-    throw new Fault("conflict", `another slipway daemon already uses ${execRoot}`, {
-      cause: error,
-      remedy: "Stop that daemon, or give this one its own --data-root and --exec-root.",
-    });
-  }
+/** One daemon an exec-root. */
+function lockExecRoot(execRoot: string): Disposable {
+  const lock = lockFile(join(execRoot, "daemon.lock"));
+  if (lock !== undefined) return lock;
+  throw new Fault("conflict", `another slipway daemon already uses ${execRoot}`, {
+    remedy: "Stop that daemon, or give this one its own --data-root and --exec-root.",
+  });
 }

@@ -224,3 +224,6 @@ export interface AddressPoolSetting {
 }
 
 export { openNetworks } from "./open.ts";
+export type { ContainerNames, EndpointNames } from "./resolver/container-names.ts";
+export { openResolver, type Resolver, type ResolverClientOptions } from "./resolver/resolver-client.ts";
+export { resolverProgram } from "./resolver/resolver-program.ts";

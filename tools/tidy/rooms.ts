@@ -15,7 +15,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   cli: ["compose", "api/client", "api/wire", "core"],
 };
 
-/** The room that a path of the repository lies in; undefined outside the rooms (`src/daemon.ts`, `bin/`, `tools/`, `test/`). */
+/** The room that a path of the repository lies in; undefined outside the rooms (`src/daemon.ts`, `src/resolver.ts`, `bin/`, `tools/`, `test/`). */
 export function roomOf(path: string): string | undefined {
   const [top, first, second] = path.split("/");
   if (top !== "src" || first === undefined || second === undefined) return undefined;
@@ -30,5 +30,6 @@ export const maySpawn: readonly { readonly path: string; readonly because: strin
 /** Doors that a room may use beyond the table; `lazily` means by `import()` only, so that nothing of it loads at start. */
 export const extraDoors: readonly { readonly room: string; readonly door: string; readonly lazily: boolean }[] = [
   { room: "cli", door: "#daemon", lazily: true }, // `slipway daemon` runs it
+  { room: "cli", door: "#resolver", lazily: true }, // the daemon starts `slipway resolver`
   { room: "cli", door: "#doctor", lazily: true }, // `slipway doctor` works without a daemon
 ];
