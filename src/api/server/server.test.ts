@@ -129,13 +129,17 @@ test("containers: the list and inspect have Docker's shapes", async () => {
   assert.equal(entry.Command, "sh -c 'echo hello'");
   assert.deepEqual(entry.Ports, [
     { PrivatePort: 80, Type: "tcp" },
-    { IP: "0.0.0.0", PrivatePort: 8080, Type: "tcp", PublicPort: 49_153 },
+    { IP: "0.0.0.0", PrivatePort: 8080, PublicPort: 49_153, Type: "tcp" },
+    { IP: "::", PrivatePort: 8080, PublicPort: 49_153, Type: "tcp" },
   ]);
   const inspect = JSON.parse((await get(server, "/containers/%2Fweb/json?size=1")).body);
   assert.equal(inspect.Id, fakeContainerId);
   assert.equal(inspect.Name, "/web");
   assert.equal(inspect.NetworkSettings.Ports["80/tcp"], null);
-  assert.deepEqual(inspect.NetworkSettings.Ports["8080/tcp"], [{ HostIp: "0.0.0.0", HostPort: "49153" }]);
+  assert.deepEqual(inspect.NetworkSettings.Ports["8080/tcp"], [
+    { HostIp: "0.0.0.0", HostPort: "49153" },
+    { HostIp: "::", HostPort: "49153" },
+  ]);
   assert.equal(inspect.NetworkSettings.Networks.bridge.IPAddress, "172.17.0.2");
   assert.equal(inspect.NetworkSettings.IPAddress, "172.17.0.2");
   assert.equal(inspect.State.FinishedAt, "0001-01-01T00:00:00Z");

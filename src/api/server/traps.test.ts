@@ -265,6 +265,7 @@ test("filters: unknown ones and bad values are 400 wherever there are filters", 
     "GET /events",
     "GET /networks",
     "POST /containers/prune",
+    "POST /networks/prune",
   ]) {
     for (const filters of ['{"colour":["red"]}', "[]", "{", '{"label":1}']) {
       const answer = await ask(server, `${path}?until=1&filters=${encodeURIComponent(filters)}`);

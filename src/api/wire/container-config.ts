@@ -201,6 +201,7 @@ export interface EndpointSettings {
   readonly Links: readonly string[] | null;
   readonly Aliases: readonly string[] | null;
   readonly DriverOpts: Readonly<Record<string, string>> | null;
+  /** Answered from API 1.48 on. */
   readonly GwPriority?: number;
   readonly NetworkID: string;
   readonly EndpointID: string;
@@ -211,7 +212,8 @@ export interface EndpointSettings {
   readonly IPv6Gateway: string;
   readonly GlobalIPv6Address: string;
   readonly GlobalIPv6PrefixLen: number;
-  readonly DNSNames: readonly string[] | null;
+  /** Answered from API 1.44 on. */
+  readonly DNSNames?: readonly string[] | null;
 }
 
 /** Body of `POST /containers/create`. */

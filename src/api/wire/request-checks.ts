@@ -19,7 +19,6 @@ import type {
   ContainerUpdateRequest,
   DeviceMapping,
   DeviceRequest,
-  EndpointSettings,
   HostConfig,
   LogConfig,
   MountRequest,
@@ -32,6 +31,7 @@ import type {
 } from "./container-config.ts";
 import type { ExecCreateRequest, ExecStartRequest } from "./container-types.ts";
 import type { RegistryAuthHeader } from "./image-types.ts";
+import { endpointSettings } from "./network-checks.ts";
 
 /** Checks the body of `POST /containers/create`. Fault `invalid` in Docker's words. */
 export function checkContainerCreate(body: unknown): ContainerCreateRequest {
@@ -261,33 +261,11 @@ const hostConfig = object<HostConfig>({
   Init: flag,
 });
 
-const endpoint = object<EndpointSettings>({
-  IPAMConfig: object<NonNullable<EndpointSettings["IPAMConfig"]>>({
-    IPv4Address: text,
-    IPv6Address: text,
-    LinkLocalIPs: texts,
-  }),
-  Links: texts,
-  Aliases: texts,
-  DriverOpts: textMap,
-  GwPriority: integer,
-  NetworkID: text,
-  EndpointID: text,
-  Gateway: text,
-  IPAddress: text,
-  MacAddress: text,
-  IPPrefixLen: integer,
-  IPv6Gateway: text,
-  GlobalIPv6Address: text,
-  GlobalIPv6PrefixLen: integer,
-  DNSNames: texts,
-});
-
 const createRequest = object<ContainerCreateRequest>({
   ...configFields,
   HostConfig: hostConfig,
   NetworkingConfig: object<NonNullable<ContainerCreateRequest["NetworkingConfig"]>>({
-    EndpointsConfig: map(nullable(endpoint)),
+    EndpointsConfig: map(nullable(endpointSettings)),
   }),
 });
 

@@ -18,6 +18,7 @@ export {
 export { booleanFilter, type Filters, formatFilters, parseFilters } from "./filters.ts";
 export { formatTime, parseDuration, parseTime } from "./times.ts";
 export { encodeFrame, type Frame, FrameDecoder, type FrameStream } from "./frames.ts";
+export { checkNetworkConnect, checkNetworkCreate, checkNetworkDisconnect } from "./network-checks.ts";
 export { bareNumber, parseJson, toJson } from "./json.ts";
 export { errorLine, type ProgressMessage, progressLine } from "./progress.ts";
 export {

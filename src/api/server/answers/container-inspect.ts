@@ -2,15 +2,15 @@ import { apiVersion, type ApiVersion, type ContainerConfig, type ContainerInspec
 import type { Container, ContainerSpec } from "#containers";
 import { rfc3339Nano } from "#core/clock";
 import type { Images } from "#images";
-import type { Networks } from "#networks";
-import { networkSettings } from "./container-network.ts";
+import type { Network } from "#networks";
+import { networkSettings, shownNetworkMode } from "./container-network.ts";
 import { stateAnswer } from "./container-state.ts";
 import { hostConfigAnswer, type MachineFacts } from "./host-config.ts";
 
 /** What an inspect answer is made from beside the container. */
 export interface InspectSources {
   readonly images: Images;
-  readonly networks: Networks;
+  readonly networks: readonly Network[];
   readonly version: ApiVersion;
   readonly machine: MachineFacts;
   /** Given when the client asked for sizes. */
@@ -19,7 +19,7 @@ export interface InspectSources {
 
 /** `GET /containers/{id}/json`. */
 export function containerInspect(container: Container, sources: InspectSources): ContainerInspect {
-  const { images, networks, version, machine, sizes } = sources;
+  const { images, version, machine, sizes } = sources;
   const { files, process } = container;
   return {
     Id: container.id,
@@ -40,12 +40,12 @@ export function containerInspect(container: Container, sources: InspectSources):
     ProcessLabel: "",
     AppArmorProfile: "",
     ExecIDs: container.execIds.length === 0 ? null : container.execIds,
-    HostConfig: hostConfigAnswer(container.spec, version, machine),
+    HostConfig: hostConfigAnswer(container, version, machine),
     GraphDriver: graphDriver(container, images),
     ...(sizes !== undefined && { SizeRw: sizes.writableBytes, SizeRootFs: sizes.rootBytes }),
     Mounts: mountPoints(container.spec),
     Config: configAnswer(container, version),
-    NetworkSettings: networkSettings(container, networks),
+    NetworkSettings: networkSettings(container, sources),
   };
 }
 
@@ -91,12 +91,19 @@ function configAnswer({ spec, process, hostname }: Container, version: ApiVersio
     Volumes: null,
     WorkingDir: process.workingDir,
     Entrypoint: process.entrypoint.length === 0 ? null : process.entrypoint,
-    ...(version < apiVersion("1.44") && { MacAddress: "" }),
+    ...macAddress(spec, version),
     OnBuild: null,
     Labels: process.labels,
     ...((spec.stopSignal !== undefined || process.stopSignal !== "SIGTERM") && { StopSignal: process.stopSignal }),
     ...(spec.stopTimeoutSeconds !== undefined && { StopTimeout: spec.stopTimeoutSeconds }),
   };
+}
+
+/** Of the mode's network, as it was asked for; the newer place is the endpoint's own field. */
+function macAddress({ endpoints, networkMode }: ContainerSpec, version: ApiVersion): { readonly MacAddress?: string } {
+  const main = endpoints.find(({ network }) => network === shownNetworkMode(networkMode));
+  const asked = main?.macAddress ?? "";
+  return asked !== "" || version < apiVersion("1.44") ? { MacAddress: asked } : {};
 }
 
 function graphDriver({ id }: Container, images: Images): ContainerInspect["GraphDriver"] {

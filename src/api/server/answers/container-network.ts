@@ -1,12 +1,12 @@
-import type { EndpointSettings, NetworkSettings, PortBinding, PortMap, PortSummary } from "#api/wire";
+import type { NetworkSettings, PortBinding, PortMap, PortSummary } from "#api/wire";
 import type { Container } from "#containers";
-import type { Endpoint, Networks } from "#networks";
+import { type NetworkFacts, networkMap } from "./endpoint-answer.ts";
 
 /** `NetworkSettings` of inspect, with the flat fields of the default bridge that old clients read. */
-export function networkSettings(container: Container, networks: Networks): NetworkSettings {
-  const { endpoint } = container;
-  const isDefaultBridge = endpoint?.networkName === "bridge";
-  const flat = isDefaultBridge ? endpoint : undefined;
+export function networkSettings(container: Container, facts: NetworkFacts): NetworkSettings {
+  const networks = networkMap(container, facts);
+  const flat = container.attached?.endpoints.some(({ networkName }) => networkName === "bridge") === true;
+  const bridge = flat ? networks["bridge"] : undefined;
   return {
     Bridge: "",
     SandboxID: "",
@@ -17,48 +17,50 @@ export function networkSettings(container: Container, networks: Networks): Netwo
     LinkLocalIPv6PrefixLen: 0,
     SecondaryIPAddresses: null,
     SecondaryIPv6Addresses: null,
-    EndpointID: flat?.id ?? "",
-    Gateway: flat?.gateway ?? "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
-    IPAddress: flat?.ipAddress ?? "",
-    IPPrefixLen: flat?.prefixLength ?? 0,
-    IPv6Gateway: "",
-    MacAddress: flat?.macAddress ?? "",
-    Networks: networkMap(container, networks),
+    EndpointID: bridge?.EndpointID ?? "",
+    Gateway: bridge?.Gateway ?? "",
+    GlobalIPv6Address: bridge?.GlobalIPv6Address ?? "",
+    GlobalIPv6PrefixLen: bridge?.GlobalIPv6PrefixLen ?? 0,
+    IPAddress: bridge?.IPAddress ?? "",
+    IPPrefixLen: bridge?.IPPrefixLen ?? 0,
+    IPv6Gateway: bridge?.IPv6Gateway ?? "",
+    MacAddress: bridge?.MacAddress ?? "",
+    Networks: networks,
   };
 }
 
-/** The networks of a container by name; one that does not run keeps its network's name with empty fields. */
-export function networkMap(container: Container, networks: Networks): Readonly<Record<string, EndpointSettings>> {
-  const name = container.endpoint?.networkName ?? configuredNetwork(container);
-  if (name === undefined) return {};
-  const network = networks.list().find((each) => each.name === name || each.id === name);
-  const id = container.endpoint?.networkId ?? network?.id ?? "";
-  return { [network?.name ?? name]: endpointSettings(container, id) };
-}
-
-/** Ports for inspect: bindings where they are published, null where they are only exposed; none while it does not run. */
+/** Ports for inspect: bindings where they are published, null where they are only exposed; none while it is in no network. */
 export function portMap(container: Container): PortMap {
   if (!hasNetwork(container)) return {};
   const ports = new Map<string, PortBinding[] | null>();
   for (const port of container.process.exposedPorts) ports.set(port, null);
-  for (const { protocol, containerPort, hostIp, hostPort } of container.endpoint?.ports ?? []) {
+  for (const { protocol, containerPort, hostIp, hostPort } of container.attached?.ports ?? []) {
     const key = `${containerPort}/${protocol}`;
-    const binding = { HostIp: shownIp(hostIp), HostPort: String(hostPort) };
+    const binding = { HostIp: hostIp, HostPort: String(hostPort) };
     ports.set(key, [...(ports.get(key) ?? []), binding]);
   }
-  return Object.fromEntries(ports);
+  return Object.fromEntries([...ports].toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }
 
-/** Ports for `docker ps`. */
+/** Ports for `docker ps`, by port and address. */
 export function portSummaries(container: Container): PortSummary[] {
-  return Object.entries(portMap(container)).flatMap(([key, bindings]) => {
+  const summaries = Object.entries(portMap(container)).flatMap(([key, bindings]): PortSummary[] => {
     const [port, type = "tcp"] = key.split("/");
-    const own = { PrivatePort: Number(port), Type: type };
-    if (bindings === null) return [own];
-    return bindings.map(({ HostIp, HostPort }) => ({ IP: HostIp, ...own, PublicPort: Number(HostPort) }));
+    const privatePort = Number(port);
+    if (bindings === null) return [{ PrivatePort: privatePort, Type: type }];
+    return bindings.map(({ HostIp, HostPort }) => ({
+      IP: HostIp,
+      PrivatePort: privatePort,
+      PublicPort: Number(HostPort),
+      Type: type,
+    }));
   });
+  return summaries.toSorted(
+    (one, other) =>
+      one.PrivatePort - other.PrivatePort ||
+      compareText(one.IP ?? "", other.IP ?? "") ||
+      compareText(one.Type, other.Type),
+  );
 }
 
 /** The mode as inspect shows it: `default` is `bridge` since API 1.47's daemon. */
@@ -66,37 +68,12 @@ export function shownNetworkMode(mode: string): string {
   return mode === "default" || mode === "" ? "bridge" : mode;
 }
 
-function configuredNetwork({ spec }: Container): string | undefined {
-  const mode = shownNetworkMode(spec.networkMode);
-  return mode.startsWith("container:") ? undefined : mode;
+function hasNetwork({ state, attached }: Container): boolean {
+  const isUp = state.status === "running" || state.status === "paused";
+  // Those of `host` and `none` have no interface.
+  return isUp && attached?.endpoints.some(({ macAddress }) => macAddress !== "") === true;
 }
 
-function hasNetwork({ state, endpoint }: Container): boolean {
-  return endpoint !== undefined && (state.status === "running" || state.status === "paused");
-}
-
-function shownIp(ip: string): string {
-  return ip === "" ? "0.0.0.0" : ip;
-}
-
-function endpointSettings({ endpoint }: Container, networkId: string): EndpointSettings {
-  const none: Partial<Endpoint> = {};
-  const { id, gateway, ipAddress, macAddress, prefixLength } = endpoint ?? none;
-  return {
-    IPAMConfig: null,
-    Links: null,
-    Aliases: null,
-    MacAddress: macAddress ?? "",
-    DriverOpts: null,
-    GwPriority: 0,
-    NetworkID: networkId,
-    EndpointID: id ?? "",
-    Gateway: gateway ?? "",
-    IPAddress: ipAddress ?? "",
-    IPPrefixLen: prefixLength ?? 0,
-    IPv6Gateway: "",
-    GlobalIPv6Address: "",
-    GlobalIPv6PrefixLen: 0,
-    DNSNames: null,
-  };
+function compareText(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
 }

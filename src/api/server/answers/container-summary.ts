@@ -1,13 +1,14 @@
 import { apiVersion, type ApiVersion, type ContainerSummary } from "#api/wire";
 import type { Container } from "#containers";
-import type { Networks } from "#networks";
+import type { Network } from "#networks";
 import { mountPoints } from "./container-inspect.ts";
-import { networkMap, portSummaries, shownNetworkMode } from "./container-network.ts";
+import { portSummaries, shownNetworkMode } from "./container-network.ts";
 import { statusText, statusWord } from "./container-state.ts";
+import { networkMap } from "./endpoint-answer.ts";
 
 /** What an entry of the list is made from beside the container. */
 export interface SummarySources {
-  readonly networks: Networks;
+  readonly networks: readonly Network[];
   readonly version: ApiVersion;
   readonly nowNs: bigint;
   /** The image's name as `ps` shows it; an id when no reference names the image any more. */
@@ -36,7 +37,7 @@ export function containerSummary(container: Container, sources: SummarySources):
       NetworkMode: shownNetworkMode(spec.networkMode),
       ...(hasAnnotations && { Annotations: spec.annotations }),
     },
-    NetworkSettings: { Networks: networkMap(container, sources.networks) },
+    NetworkSettings: { Networks: networkMap(container, sources) },
     Mounts: mountPoints(spec),
   };
 }

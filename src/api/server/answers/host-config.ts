@@ -9,6 +9,7 @@ import type {
   ThrottleDevice,
 } from "#api/wire";
 import {
+  type Container,
   type ContainerSpec,
   type DeviceCapabilityRequest,
   type DeviceRate,
@@ -27,7 +28,11 @@ export interface MachineFacts {
 }
 
 /** The whole `HostConfig` of inspect, defaults included. */
-export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, machine: MachineFacts): HostConfig {
+export function hostConfigAnswer(
+  { name, spec }: Pick<Container, "name" | "spec">,
+  version: ApiVersion,
+  machine: MachineFacts,
+): HostConfig {
   return {
     ...storage(spec),
     ContainerIDFile: "",
@@ -50,7 +55,7 @@ export function hostConfigAnswer(spec: ContainerSpec, version: ApiVersion, machi
     GroupAdd: orNull(spec.groupAdd),
     IpcMode: spec.namespaces.ipc === "" ? "private" : spec.namespaces.ipc,
     Cgroup: "",
-    Links: null,
+    Links: orNull(defaultBridgeLinks(spec, name)),
     OomScoreAdj: spec.oomScoreAdj,
     PidMode: spec.namespaces.pid,
     Privileged: spec.privileged,
@@ -109,6 +114,15 @@ function resources(spec: ContainerSpec): Resources {
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
   };
+}
+
+/** Only those of the default bridge are told here, and as paths. */
+function defaultBridgeLinks({ endpoints }: ContainerSpec, ownName: string): string[] {
+  const links = endpoints.find(({ network }) => network === "bridge")?.links ?? [];
+  return links.map((link) => {
+    const [container = "", alias = container] = link.replace(/^\//, "").split(":");
+    return `/${container}:/${ownName}/${alias}`;
+  });
 }
 
 function throttle({ path, rate }: DeviceRate): ThrottleDevice {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkContainerCreate, type ContainerCreateRequest } from "#api/wire";
+import { checkContainerCreate } from "#api/wire";
 import { isFault } from "#core/fault";
 import { containerSpec } from "./container-spec.ts";
 import { blankSpec } from "#containers";
@@ -105,6 +105,7 @@ test("containerSpec: the docker CLI's own defaults ask for nothing special", () 
     image: "busybox",
     command: ["true"],
     attach: { stdin: false, stdout: true, stderr: true },
+    endpoints: [{ network: "bridge", linkLocal: [], aliases: [], links: [], options: {}, gatewayPriority: 0 }],
   });
 });
 
@@ -123,12 +124,7 @@ test("containerSpec: what is not carried yet is refused by its flag and field, n
   const cases: [object, string][] = [
     [{ HostConfig: { VolumesFrom: ["web"] } }, "--volumes-from is not supported yet (HostConfig.VolumesFrom)"],
     [{ HostConfig: { volumedriver: "nfs" } }, "--volume-driver is not supported yet (HostConfig.VolumeDriver)"],
-    [{ MacAddress: "02:42:ac:11:00:02" }, "--mac-address is not supported yet (Config.MacAddress)"],
     [{ Volumes: { "/data": {} } }, "-v with a volume is not supported yet (Config.Volumes)"],
-    [
-      { NetworkingConfig: { EndpointsConfig: { bridge: { Aliases: ["db"] } } } },
-      "--network-alias is not supported yet (NetworkingConfig.EndpointsConfig[bridge].Aliases)",
-    ],
     [{ HostConfig: { LogConfig: { Type: "gelf" } } }, "--log-driver gelf is not supported (HostConfig.LogConfig)"],
     [{ HostConfig: { Binds: ["data:/data"] } }, 'volumes are not supported yet (volume "data")'],
   ];
@@ -231,15 +227,4 @@ test("containerSpec: binds, mounts and tmpfs", () => {
       bind,
     );
   }
-});
-
-test("containerSpec: networks by mode or by the one endpoint", () => {
-  const mode = (body: Partial<ContainerCreateRequest>) => specOf(body).networkMode;
-  assert.equal(mode({ HostConfig: { NetworkMode: "none" } }), "none");
-  assert.equal(mode({ NetworkingConfig: { EndpointsConfig: { bridge: {} } } }), "bridge");
-  assert.equal(mode({ HostConfig: { NetworkMode: "container:web" } }), "container:web");
-  assert.throws(
-    () => mode({ HostConfig: { NetworkMode: "bridge" }, NetworkingConfig: { EndpointsConfig: { other: {} } } }),
-    (error) => isFault(error, "unsupported"),
-  );
 });

@@ -5,6 +5,7 @@ import type { Platform } from "#core/oci";
 import { readIsolation } from "./isolation.ts";
 import { readLimits, readRestartPolicy } from "./limits.ts";
 import { checkTarget, readBind, readMounts } from "./mounts.ts";
+import { readNetworks } from "./endpoints.ts";
 import { readExposedPorts, readPortBindings } from "./ports.ts";
 import { refuseUnsupported } from "./unsupported-fields.ts";
 
@@ -19,6 +20,8 @@ export interface SpecDefaults {
   readonly logOptions: Readonly<Record<string, string>>;
   /** Whether containers that say nothing of it get an init. */
   readonly init?: boolean;
+  /** The name of the network that was typed by name or id; absent: names stay as they are. */
+  readonly networkName?: (typed: string) => string;
 }
 
 /** What a container is said to log with when nobody chose: the name without which SDKs do not read logs. */
@@ -52,7 +55,7 @@ export function containerSpec(request: ContainerCreateRequest, defaults: SpecDef
     exposedPorts: readExposedPorts(Object.keys(request.ExposedPorts ?? {})),
     publishAll: host.PublishAllPorts ?? false,
     ports: readPortBindings(host.PortBindings ?? {}),
-    networkMode: networkMode(request),
+    ...readNetworks(request, defaults.networkName),
     dns: host.Dns ?? [],
     dnsOptions: host.DnsOptions ?? [],
     dnsSearch: host.DnsSearch ?? [],
@@ -96,23 +99,6 @@ function processOf(request: ContainerCreateRequest) {
     ...(isFilled(request.StopSignal) && { stopSignal: request.StopSignal }),
     ...(stopTimeout !== undefined && { stopTimeoutSeconds: stopTimeout }),
   };
-}
-
-/** The mode, or the one network that NetworkingConfig names (older clients send only that). */
-function networkMode(request: ContainerCreateRequest): string {
-  const mode = request.HostConfig?.NetworkMode ?? "";
-  const [named] = Object.keys(request.NetworkingConfig?.EndpointsConfig ?? {});
-  if (mode !== "" && mode !== "default") {
-    const isOther = named !== undefined && named !== mode && !mode.startsWith("container:");
-    if (isOther) {
-      throw new Fault(
-        "unsupported",
-        `a second network is not supported yet (NetworkingConfig.EndpointsConfig[${named}])`,
-      );
-    }
-    return mode;
-  }
-  return named ?? "default";
 }
 
 function readBinds(binds: readonly BindRequest[], { readOnlyTopOnly }: SpecDefaults): readonly BindRequest[] {

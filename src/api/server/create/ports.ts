@@ -1,6 +1,6 @@
 import type { PortMap } from "#api/wire";
 import { Fault } from "#core/fault";
-import type { PortRequest } from "#networks";
+import type { PortProtocol, PortRequest } from "#networks";
 import { isIP } from "node:net";
 
 /** Reads `HostConfig.PortBindings`. An empty list or an empty or zero host port takes a free one; `8000-8010` the first free one of the range. */
@@ -25,14 +25,13 @@ export function readExposedPorts(ports: readonly string[]): string[] {
   });
 }
 
-function readPort(text: string): { protocol: "tcp" | "udp"; containerPort: number } {
+function readPort(text: string): { protocol: PortProtocol; containerPort: number } {
   const [, digits, word = "tcp"] = /^(\d{1,5})(?:\/([a-zA-Z]+))?$/.exec(text) ?? [];
   const protocol = word.toLowerCase();
   if (digits === undefined || Number(digits) > 65_535 || Number(digits) === 0) {
     throw new Fault("invalid", `invalid port specification: "${text.slice(0, 100)}"`);
   }
-  if (protocol === "sctp") throw new Fault("unsupported", "publishing or exposing SCTP ports is not supported yet");
-  if (protocol !== "tcp" && protocol !== "udp") {
+  if (protocol !== "tcp" && protocol !== "udp" && protocol !== "sctp") {
     throw new Fault("invalid", `invalid port specification: "${text.slice(0, 100)}"`);
   }
   return { protocol, containerPort: Number(digits) };

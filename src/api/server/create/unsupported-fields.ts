@@ -1,4 +1,4 @@
-import type { ContainerCreateRequest, EndpointSettings, HostConfig } from "#api/wire";
+import type { ContainerCreateRequest, HostConfig } from "#api/wire";
 import { Fault } from "#core/fault";
 
 /** The request's fields that Slipway does not carry yet: how the CLI names them, and whether a value asks for anything. */
@@ -7,7 +7,6 @@ const hostFields: { readonly [Key in keyof HostConfig]?: readonly [flag: string,
     VolumeDriver: ["--volume-driver", isFilled],
     VolumesFrom: ["--volumes-from", isFilled],
     Cgroup: ["Cgroup", isFilled],
-    Links: ["--link", isFilled],
     Isolation: ["--isolation", (value) => !["", "default"].includes(String(value))],
     CpuCount: ["--cpu-count", isFilled],
     CpuPercent: ["--cpu-percent", isFilled],
@@ -19,36 +18,13 @@ const configFields: {
   readonly [Key in keyof ContainerCreateRequest]?: readonly [flag: string, asks: (value: unknown) => boolean];
 } = {
   Volumes: ["-v with a volume", isFilled],
-  NetworkDisabled: ["NetworkDisabled", isFilled],
-  MacAddress: ["--mac-address", isFilled],
   OnBuild: ["OnBuild", isFilled],
-};
-
-const endpointFields: {
-  readonly [Key in keyof EndpointSettings]?: readonly [flag: string, asks: (value: unknown) => boolean];
-} = {
-  IPAMConfig: ["--ip", (value) => Object.values(value as object).some(isFilled)],
-  Links: ["--link", isFilled],
-  Aliases: ["--network-alias", isFilled],
-  DriverOpts: ["driver-opt", isFilled],
-  GwPriority: ["gw-priority", isFilled],
-  MacAddress: ["--mac-address", isFilled],
 };
 
 /** Fault `unsupported` for the first field that asks for what Slipway does not do yet: never silence. */
 export function refuseUnsupported(request: ContainerCreateRequest): void {
   refuseFields(request, configFields, "Config");
   refuseFields(request.HostConfig ?? {}, hostFields, "HostConfig");
-  const endpoints = Object.entries(request.NetworkingConfig?.EndpointsConfig ?? {});
-  if (endpoints.length > 1) {
-    throw new Fault(
-      "unsupported",
-      "several networks at create are not supported yet (NetworkingConfig.EndpointsConfig)",
-    );
-  }
-  for (const [name, endpoint] of endpoints) {
-    refuseFields(endpoint ?? {}, endpointFields, `NetworkingConfig.EndpointsConfig[${name}]`);
-  }
 }
 
 function refuseFields(

@@ -2,6 +2,7 @@ import {
   apiVersion,
   type ApiVersion,
   type ContainerCreateRequest,
+  type EndpointSettings,
   type HostConfig,
   type MountRequest,
 } from "#api/wire";
@@ -16,7 +17,36 @@ export function versionedRequest(request: ContainerCreateRequest, version: ApiVe
   const mounts = host.Mounts ?? [];
   checkNetworks(request, version);
   for (const mount of mounts) checkMount(mount, version);
-  return { ...request, ...hostConfig(host, mounts, version), ...healthcheck(request, version) };
+  return {
+    ...request,
+    ...hostConfig(host, mounts, version),
+    ...healthcheck(request, version),
+    ...networking(request, version),
+  };
+}
+
+/** A place in a network as the version means it: MAC addresses came with 1.44, priorities with 1.48. */
+export function versionedEndpoint(
+  { GwPriority: priority, MacAddress: mac, ...rest }: Partial<EndpointSettings>,
+  version: ApiVersion,
+): Partial<EndpointSettings> {
+  return {
+    ...rest,
+    ...(mac !== undefined && version >= apiVersion("1.44") && { MacAddress: mac }),
+    ...(priority !== undefined && version >= apiVersion("1.48") && { GwPriority: priority }),
+  };
+}
+
+function networking({ NetworkingConfig: config }: ContainerCreateRequest, version: ApiVersion) {
+  const endpoints = config?.EndpointsConfig ?? undefined;
+  if (endpoints === undefined) return {};
+  const shaped = Object.entries(endpoints).map(([name, endpoint]) => [
+    name,
+    endpoint === null ? null : versionedEndpoint(endpoint, version),
+  ]);
+  return {
+    NetworkingConfig: { EndpointsConfig: Object.fromEntries(shaped) as NonNullable<typeof endpoints> },
+  };
 }
 
 function hostConfig(

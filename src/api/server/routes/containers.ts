@@ -116,11 +116,18 @@ async function list(options: ServerOptions, { query, version }: ApiRequest): Pro
     filters,
   });
   const nowNs = host.clock.now();
+  const allNetworks = networks.list();
   const sizesOf = await containerSizes(containers, query.flag("size") ? found : []);
   const value = found.map((container) => {
     const sizes = sizesOf.get(container.id);
     const imageName = shownImageName(container, images);
-    return containerSummary(container, { networks, version, nowNs, imageName, ...(sizes !== undefined && { sizes }) });
+    return containerSummary(container, {
+      networks: allNetworks,
+      version,
+      nowNs,
+      imageName,
+      ...(sizes !== undefined && { sizes }),
+    });
   });
   return { kind: "json", status: 200, value };
 }
@@ -147,9 +154,10 @@ async function create(options: ServerOptions, request: ApiRequest): Promise<Answ
     ...(options.logDriver !== undefined && { logDriver: options.logDriver }),
     init: options.init ?? false,
     logOptions: options.logOptions,
+    networkName: (typed) => networkNameIn(options, typed),
   });
   const { id, warnings } = await options.containers.create(spec, signal);
-  const all = [...kernelMemoryWarnings(body, version), ...warnings];
+  const all = [...kernelMemoryWarnings(body, version), ...macAddressWarnings(body, version), ...warnings];
   return { kind: "json", status: 201, value: { Id: id, Warnings: all } };
 }
 
@@ -161,13 +169,27 @@ function kernelMemoryWarnings({ HostConfig: host }: ContainerCreateRequest, vers
   ];
 }
 
+function macAddressWarnings({ MacAddress: address = "" }: ContainerCreateRequest, version: ApiVersion): string[] {
+  if (address === "" || version < apiVersion("1.44")) return [];
+  return ["The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead."];
+}
+
+/** The network that was meant by name or id; what there is not (yet) stays as it was typed. */
+function networkNameIn({ networks }: ServerOptions, typed: string): string {
+  try {
+    return networks.find(typed).name;
+  } catch {
+    return typed;
+  }
+}
+
 async function inspect(options: ServerOptions, request: ApiRequest): Promise<Answer> {
   const { containers, images, networks, host } = options;
   const container = containers.find(nameIn(request));
   const sizes = request.query.flag("size") ? await containers.sizes(container.id) : undefined;
   const value = containerInspect(container, {
     images,
-    networks,
+    networks: networks.list(),
     version: request.version,
     machine: {
       defaultRuntime: host.runtimes.default,

@@ -11,6 +11,7 @@ import { networkRoutes } from "./networks.ts";
 import { systemRoutes } from "./system.ts";
 import { unsupportedRoutes } from "./unsupported.ts";
 import { usageRoutes } from "./usage.ts";
+import { volumeRoutes } from "./volumes.ts";
 
 /** Every route; exact paths come before those whose names may hold slashes. */
 export function allRoutes(options: ServerOptions): Route[] {
@@ -26,5 +27,6 @@ export function allRoutes(options: ServerOptions): Route[] {
     ...unsupportedRoutes(),
     ...imageRoutes(options),
     ...networkRoutes(options),
+    ...volumeRoutes(),
   ];
 }

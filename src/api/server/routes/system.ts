@@ -123,10 +123,13 @@ async function diskUsage(options: ServerOptions, { query, version }: ApiRequest)
   const listed = wants("container") ? all : [];
   const sizesOf = await containerSizes(containers, listed);
   const nowNs = host.clock.now();
+  const known = networks.list();
   const summaries = listed.flatMap((container) => {
     const sizes = sizesOf.get(container.id);
     const imageName = shownImageName(container, images);
-    return sizes === undefined ? [] : [containerSummary(container, { networks, version, nowNs, imageName, sizes })];
+    return sizes === undefined
+      ? []
+      : [containerSummary(container, { networks: known, version, nowNs, imageName, sizes })];
   });
   const imageList = wants("image") ? images.list({ all: false, filters: {} }) : [];
   const countsOf = imageCounts(imageList, all, images);

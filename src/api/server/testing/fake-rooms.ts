@@ -6,7 +6,7 @@ import { Fault } from "#core/fault";
 import type { Log } from "#core/log";
 import type { Host, OutputChunk } from "#host";
 import type { Image, Images } from "#images";
-import type { Networks } from "#networks";
+import type { Network, Networks } from "#networks";
 import type { ServerOptions } from "../server.ts";
 
 /** Rooms for tests of the API alone: one container, one image, one network, and sessions that a test drives. */
@@ -26,7 +26,11 @@ export const fakeContainerId = "ab".repeat(32);
 
 /** Rooms whose methods can be replaced one by one. */
 export function fakeRooms(
-  replace: { readonly containers?: Partial<Containers>; readonly images?: Partial<Images> } = {},
+  replace: {
+    readonly containers?: Partial<Containers>;
+    readonly images?: Partial<Images>;
+    readonly networks?: Partial<Networks>;
+  } = {},
   containerFields: Partial<Container> = {},
 ): FakeRooms {
   const calls: FakeRooms["calls"] = [];
@@ -55,6 +59,8 @@ export function fakeRooms(
     },
     top: async () => ({ titles: ["PID"], processes: [["1"]] }),
     resize: async () => undefined,
+    connectNetwork: async () => undefined,
+    disconnectNetwork: async () => undefined,
     attach: async () => openSession(sessions, container.spec.tty),
     createExec: async () => "ec".repeat(32),
     inspectExec: (id) => fakeExec(id),
@@ -82,14 +88,17 @@ export function fakeRooms(
       if (name === "bridge") return fakeNetwork;
       throw new Fault("notFound", `network ${name} not found`);
     },
-    endpointsOf: () => [],
+    membersOf: () => [],
+    create: async () => ({ id: "c1".repeat(32), warnings: [] }),
+    remove: async () => undefined,
+    ...replace.networks,
   };
   const logged: string[] = [];
   const options: ServerOptions = {
     host: fakeHost(),
     containers: recording(containers, calls) as Containers,
     images: recording(images, calls) as Images,
-    networks: networks as Networks,
+    networks: recording(networks, calls, "networks.") as Networks,
     log: fakeLog(logged),
     labels: [],
     insecureRegistries: [],
@@ -165,13 +174,13 @@ function openSession(sessions: FakeSession[], tty: boolean): FakeSession {
 }
 
 /** The room with every method noting its calls; a method that the test has not given fails loudly. */
-function recording(room: object, calls: FakeRooms["calls"]): object {
+function recording(room: object, calls: FakeRooms["calls"], prefix = ""): object {
   return new Proxy(room, {
     get(target, name) {
       const method: unknown = Reflect.get(target, name);
       if (typeof method !== "function") throw new TypeError(`the fake has no ${String(name)}`);
       return (...given: unknown[]): unknown => {
-        calls.push({ name: String(name), given });
+        calls.push({ name: `${prefix}${String(name)}`, given });
         return Reflect.apply(method, target, given) as unknown;
       };
     },
@@ -246,13 +255,21 @@ const fakeImage: Image = {
   createdNs: 1_700_000_000_000_000_000n,
 };
 
-const fakeNetwork: ReturnType<Networks["list"]>[number] = {
+/** The default bridge. */
+export const fakeNetwork: Network = {
   id: "b1".repeat(32),
   name: "bridge",
   driver: "bridge",
   createdNs: 1_700_000_000_000_000_000n,
-  subnet: "172.17.0.0/16",
-  gateway: "172.17.0.1",
+  ipv4: true,
+  ipv6: false,
+  internal: false,
+  attachable: false,
+  ipam: {
+    driver: "default",
+    options: {},
+    pools: [{ subnet: "172.17.0.0/16", gateway: "172.17.0.1", auxiliary: {} }],
+  },
   options: {},
   labels: {},
 };
@@ -289,6 +306,7 @@ function fakeContainer(): Container {
       attach: { stdin: true, stdout: true, stderr: true },
       exposedPorts: ["80/tcp"],
       ports: [{ protocol: "tcp", containerPort: 8080, hostIp: "", hostPort: { first: 0, last: 0 } }],
+      endpoints: [{ network: "bridge", linkLocal: [], aliases: [], links: [], options: {}, gatewayPriority: 0 }],
     },
     process: {
       args: ["sh", "-c", "echo hello"],
@@ -305,15 +323,22 @@ function fakeContainer(): Container {
     state: { status: "running", pid: 42, startedNs: systemClock.now() - 3_200_000_000n },
     restartCount: 0,
     stoppedByHand: false,
-    endpoint: {
-      id: "e1".repeat(32),
-      networkId: "b1".repeat(32),
-      networkName: "bridge",
-      ipAddress: "172.17.0.2",
-      prefixLength: 16,
-      gateway: "172.17.0.1",
-      macAddress: "02:42:ac:11:00:02",
-      ports: [{ protocol: "tcp", containerPort: 8080, hostIp: "0.0.0.0", hostPort: 49_153 }],
+    attached: {
+      endpoints: [
+        {
+          id: "e1".repeat(32),
+          networkId: "b1".repeat(32),
+          networkName: "bridge",
+          ipv4: { address: "172.17.0.2", prefixLength: 16, gateway: "172.17.0.1" },
+          macAddress: "02:42:ac:11:00:02",
+          interface: "eth0",
+          dnsNames: ["web", "abababababab"],
+        },
+      ],
+      ports: [
+        { protocol: "tcp", containerPort: 8080, hostIp: "0.0.0.0", hostPort: 49_153 },
+        { protocol: "tcp", containerPort: 8080, hostIp: "::", hostPort: 49_153 },
+      ],
     },
     execIds: [],
     logPath: "/var/lib/slipway/containers/x/log",

@@ -1,0 +1,61 @@
+import { booleanFilter, type Filters, parseTime } from "#api/wire";
+import { Fault } from "#core/fault";
+import type { Network } from "#networks";
+import { isPredefined } from "./answers/network-answer.ts";
+
+/** The filters of `GET /networks`. */
+export const networkListFilters: readonly string[] = ["dangling", "driver", "id", "label", "name", "scope", "type"];
+
+/** The filters of `POST /networks/prune`. */
+export const networkPruneFilters: readonly string[] = ["label", "label!", "until"];
+
+/** The networks that fit: OR in a key, AND across keys, labels AND. `isUsed` says whether anybody is in it. Fault `invalid`. */
+export function selectNetworks(
+  networks: readonly Network[],
+  filters: Filters,
+  isUsed: (network: Network) => boolean,
+): Network[] {
+  const types = filters["type"] ?? [];
+  const odd = types.find((type) => type !== "custom" && type !== "builtin");
+  if (odd !== undefined) throw new Fault("invalid", `invalid filter: 'type'='${odd.slice(0, 100)}'`);
+  const dangling = booleanFilter(filters, "dangling");
+  return networks.filter((network) => {
+    const any = (key: string, test: (value: string) => boolean): boolean => filters[key]?.some(test) ?? true;
+    return (
+      any("driver", (value) => network.driver === value) &&
+      any("id", (value) => matches(network.id, value)) &&
+      any("name", (value) => matches(network.name, value)) &&
+      any("scope", (value) => value === "local") &&
+      any("type", (value) => (value === "builtin") === isPredefined(network.name)) &&
+      (dangling === undefined || dangling === (!isPredefined(network.name) && !isUsed(network))) &&
+      (filters["label"] ?? []).every((label) => hasLabel(network, label))
+    );
+  });
+}
+
+/** Whether `prune` may take it by its labels and age. Fault `invalid`. */
+export function prunableBy(filters: Filters, nowNs: bigint): (network: Network) => boolean {
+  const wanted = filters["until"] ?? [];
+  if (wanted.length > 1) throw new Fault("invalid", "more than one until filter specified");
+  const limitNs = parseTime(wanted[0], nowNs);
+  return (network) =>
+    !isPredefined(network.name) &&
+    (limitNs === undefined || network.createdNs <= limitNs) &&
+    (filters["label"] ?? []).every((label) => hasLabel(network, label)) &&
+    !(filters["label!"] ?? []).some((label) => hasLabel(network, label));
+}
+
+/** A part of the text; `^` and `$` tie it to its ends, which is all that people use of Docker's patterns here. */
+function matches(text: string, value: string): boolean {
+  const fromStart = value.startsWith("^");
+  const toEnd = value.endsWith("$");
+  const part = value.slice(fromStart ? 1 : 0, toEnd ? -1 : undefined);
+  if (fromStart && toEnd) return text === part;
+  if (fromStart) return text.startsWith(part);
+  return toEnd ? text.endsWith(part) : text.includes(part);
+}
+
+function hasLabel({ labels }: Network, wanted: string): boolean {
+  const [key = "", ...value] = wanted.split("=");
+  return Object.hasOwn(labels, key) && (!wanted.includes("=") || labels[key] === value.join("="));
+}
