@@ -6,7 +6,7 @@ import { Fault } from "#core/fault";
 import { isAlive } from "#core/is-alive";
 import { type Log, type LogLevel, openLog } from "#core/log";
 import { checkLogging, type LogDriver, openContainers, type Ulimit } from "#containers";
-import { openHost } from "#host";
+import { openHost, startDetached } from "#host";
 import { openImages } from "#images";
 import { openNetworks } from "#networks";
 import { openServer } from "#api/server";
@@ -96,6 +96,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     log,
     ...shared,
     machine: host.machine,
+    startDetached,
     mtu: options.mtu,
     warmSlots: 8,
     mapsUsers: options.usernsRemap !== undefined,

@@ -2,7 +2,7 @@
 import type { Clock } from "#core/clock";
 import type { EventSink } from "#core/event";
 import type { Log } from "#core/log";
-import type { Database, Machine, MonitorSlot, Paths, Shim, UserNamespace } from "#host";
+import type { Database, DetachedProgram, Machine, MonitorSlot, Paths, Shim, UserNamespace } from "#host";
 
 export type NetworkDriver = "bridge" | "host" | "null";
 
@@ -151,6 +151,8 @@ export interface Attachment extends AsyncDisposable {
   readonly slot: MonitorSlot;
   /** Nothing for `none` and `host`. */
   readonly attached: Attached;
+  /** The socket to which its monitor passes questions for names; absent for `none` and `host`. */
+  readonly resolver?: string;
   /** Tells that the container now runs: from here on `release` undoes it and disposing does nothing. */
   keep(): void;
 }
@@ -214,6 +216,8 @@ export interface NetworksOptions {
   readonly mapsUsers?: boolean;
   /** Warm slots kept ready. */
   readonly warmSlots: number;
+  /** Starts a program that lives on without the daemon: the resolver of names. */
+  startDetached(program: DetachedProgram): Promise<void>;
 }
 
 /** `base=10.0.0.0/8,size=24`. */
@@ -224,6 +228,3 @@ export interface AddressPoolSetting {
 }
 
 export { openNetworks } from "./open.ts";
-export type { ContainerNames, EndpointNames } from "./resolver/container-names.ts";
-export { openResolver, type Resolver, type ResolverClientOptions } from "./resolver/resolver-client.ts";
-export { resolverProgram } from "./resolver/resolver-program.ts";

@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import { subnetFrom } from "./addresses/address.ts";
 import { defaultSources } from "./addresses/subnet-choice.ts";
 import { createNetwork } from "./create.ts";
 import { attach } from "./endpoints/attach.ts";
 import { attachedFrom, endpointFrom } from "./endpoints/attached.ts";
-import { connect, disconnect } from "./endpoints/connect.ts";
+import { connect, disconnect, tellNames } from "./endpoints/connect.ts";
+import { namesOf as containerNamesOf } from "./endpoints/names-of.ts";
 import { release } from "./endpoints/release.ts";
 import { Firewall } from "./firewall/firewall.ts";
 import { FirewallWatch } from "./firewall/watch.ts";
@@ -19,6 +21,8 @@ import { NetworkPrograms } from "./programs.ts";
 import { reconcile } from "./reconcile.ts";
 import { NetworkRecords } from "./records.ts";
 import { removeNetwork } from "./remove.ts";
+import { openResolver } from "./resolver/resolver-client.ts";
+import { resolverProgram } from "./resolver/resolver-program.ts";
 import { WarmSlots } from "./slots/warm-slots.ts";
 import type { Wiring } from "./wiring.ts";
 
@@ -41,7 +45,11 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     connect: async (containerId, request, pid) => await connect(wiring, containerId, request, pid),
     disconnect: async (containerId, networkId, pid) => await disconnect(wiring, containerId, networkId, pid),
     release: async (containerId) => await release(wiring, containerId),
-    rename: (containerId, name) => records.rename(containerId, name),
+    rename: (containerId, name) => {
+      records.rename(containerId, name);
+      const sandbox = records.sandboxOf(containerId);
+      if (sandbox !== undefined) void tellNames(wiring, sandbox);
+    },
     attachedOf: (containerId) => {
       const sandbox = records.sandboxOf(containerId);
       return sandbox === undefined ? undefined : attachedFrom(sandbox);
@@ -93,6 +101,13 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     beforeMaking: async (network) =>
       network.id === defaultId ? await moveIfClashing(defaultBridge, network) : network,
   });
+  const folder = join(options.paths.execRoot, "names");
+  const resolver = openResolver({
+    folder,
+    start: async () => await options.startDetached(resolverProgram(folder)),
+    picture: () => records.sandboxes().flatMap((sandbox) => containerNamesOf(sandbox) ?? []),
+    onTrouble: (fault) => log?.warn("names are not answered", { error: fault.message }),
+  });
   const departures = new Departures(programs);
   const workshop = { shim, programs, bridges, departures, names };
   return {
@@ -103,6 +118,8 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     now: () => clock.now(),
     events,
     bridges,
+    resolver,
+    resolverSocket: join(folder, "queries.sock"),
     firewall,
     watch,
     departures,
@@ -137,7 +154,8 @@ function isBridge({ driver }: Network): boolean {
 }
 
 /** Networks stay when containers run in any; else nothing of ours is left on the host until the next start. */
-async function close({ slots, departures, held, records, bridges, firewall, watch }: Wiring): Promise<void> {
+async function close({ slots, departures, held, records, bridges, firewall, watch, resolver }: Wiring): Promise<void> {
+  resolver.close();
   await watch.close();
   await slots.close();
   await departures.close();

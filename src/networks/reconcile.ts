@@ -10,10 +10,12 @@ import type { Wiring } from "./wiring.ts";
  * removes links of ours that belong to nobody. It touches nothing that does not carry this instance's names.
  */
 export async function reconcile(wiring: Wiring, running: ReadonlySet<string>): Promise<void> {
-  const { records } = wiring;
+  const { records, resolver } = wiring;
   for (const { containerId } of records.sandboxes()) {
+    if (running.has(containerId)) continue;
     // The ruleset is written anew below, or removed.
-    if (!running.has(containerId)) records.removeSandbox(containerId);
+    records.removeSandbox(containerId);
+    await resolver.forget(containerId);
   }
   await removeStrayLinks(wiring);
   await makeBridges(wiring);

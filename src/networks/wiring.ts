@@ -7,6 +7,7 @@ import type { Bridges } from "./links/bridges.ts";
 import type { Departures } from "./links/departures.ts";
 import type { InstanceNames } from "./names.ts";
 import type { PortHold, PortHolds } from "./ports/port-holds.ts";
+import type { Resolver } from "./resolver/resolver-client.ts";
 import type { WarmSlots } from "./slots/warm-slots.ts";
 
 /** The parts of the open room; `openNetworks` puts them together. */
@@ -15,6 +16,9 @@ export interface Wiring extends HostView {
   readonly now: () => bigint;
   readonly events: EventSink;
   readonly bridges: Bridges;
+  readonly resolver: Resolver;
+  /** Where monitors reach it. */
+  readonly resolverSocket: string;
   readonly firewall: Firewall;
   readonly watch: FirewallWatch;
   readonly departures: Departures;

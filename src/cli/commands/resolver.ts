@@ -7,10 +7,10 @@ import { integer, text } from "../flags/flag.ts";
 export const resolver = defineCommand({
   usage: "--folder FOLDER [OPTIONS]",
   summary: "Answer the names of a daemon's containers",
-  description: "Started by the daemon. Ends by itself when neither a daemon nor a container needs it.",
+  description: "Started by the daemon. Ends by itself when no daemon is there and no container has a name.",
   flags: {
     folder: text("Folder of its sockets and log"),
-    "idle-exit": integer("Seconds without daemon and containers after which it ends", { initial: 30 }),
+    "idle-exit": integer("Seconds without a daemon after which it ends", { initial: 30 }),
     "resolv-conf": text("File with the servers that other names are asked of", { initial: "/etc/resolv.conf" }),
   },
   args: [0, 0],

@@ -44,6 +44,7 @@ export async function takePlace(
   return {
     slot: attachment.slot,
     attached: attachment.attached,
+    ...(attachment.resolver !== undefined && { resolver: attachment.resolver }),
     networkNamespace: mode.kind === "host" ? undefined : networkNamespaceOf(attachment.slot.pid),
     keep: () => attachment.keep(),
     [Symbol.asyncDispose]: async () => await attachment[Symbol.asyncDispose](),

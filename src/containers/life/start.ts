@@ -57,7 +57,7 @@ export async function launch(room: Room, record: ContainerRecord): Promise<void>
   undo.defer(async () => await room.networks.release(id));
   // Only clients that wait are worth a halt before the first byte.
   const started = await place.slot.start(
-    monitorStart(room, record, isolation, bundle),
+    monitorStart(room, record, isolation, bundle, place.resolver),
     room.waitingSessions.has(id) ? async (monitor) => await connectWaiting(room, id, monitor) : undefined,
   );
   undo.move(); // from here on its end undoes it
@@ -91,7 +91,13 @@ export async function connectWaiting(room: Room, id: string, monitor: Monitor): 
   await Promise.all(connecting);
 }
 
-function monitorStart(room: Room, record: ContainerRecord, isolation: Isolation, bundle: Bundle): MonitorStart {
+function monitorStart(
+  room: Room,
+  record: ContainerRecord,
+  isolation: Isolation,
+  bundle: Bundle,
+  resolver: string | undefined,
+): MonitorStart {
   const { id, spec } = record;
   const folders = foldersOf(room.host.paths, id);
   const oomFile = room.host.cgroups.oomFileOf(cgroupOf(room, id));
@@ -116,6 +122,7 @@ function monitorStart(room: Room, record: ContainerRecord, isolation: Isolation,
     timeLimitMs: runtimeTimeMs,
     deleteArgv: runtimeArgv(room, record, folders.runtimeLog, ["delete", "--force", id]),
     pidFile: folders.pidFile,
+    ...(resolver !== undefined && { names: resolver }),
     ...(oomFile !== undefined && { oomFile }),
   };
 }

@@ -14,6 +14,7 @@ import type { Wiring } from "../wiring.ts";
 import { attachedFrom } from "./attached.ts";
 import { gatewayEndpoint, gatewayOf } from "./gateways.ts";
 import { type PlannedEndpoint, planEndpoint, recordOf } from "./plan.ts";
+import { namesOf } from "./names-of.ts";
 import { release } from "./release.ts";
 
 /** Gives a container its slot and its places in networks: all of it, or (if any step fails) none of it. */
@@ -34,13 +35,16 @@ export async function attach(wiring: Wiring, request: AttachRequest, signal: Abo
   };
   wiring.records.addSandbox(sandbox);
   undo.defer(() => wiring.records.removeSandbox(containerId));
-  await publish(wiring, sandbox);
+  const names = namesOf(sandbox);
+  if (names !== undefined) undo.defer(async () => await wiring.resolver.forget(containerId));
+  await Promise.all([publish(wiring, sandbox), names && wiring.resolver.state(names)]);
   undo.move();
   for (const endpoint of endpoints) reportEndpoint(wiring.events, "connect", endpoint);
   let kept = false;
   return {
     slot,
     attached: attachedFrom(sandbox),
+    ...(names !== undefined && { resolver: wiring.resolverSocket }),
     keep: () => {
       kept = true;
     },

@@ -8,6 +8,7 @@ import type { Wiring } from "../wiring.ts";
 import { plugOne } from "./attach.ts";
 import { endpointFrom } from "./attached.ts";
 import { gatewayEndpoint, gatewayOf } from "./gateways.ts";
+import { namesOf } from "./names-of.ts";
 import { planEndpoint } from "./plan.ts";
 import { depart } from "./release.ts";
 
@@ -36,6 +37,7 @@ export async function connect(
   records.addEndpoint(record);
   undo.defer(() => records.removeEndpoint(containerId, network.id));
   await republish(wiring, before, after);
+  await tellNames(wiring, after);
   undo.move();
   reportEndpoint(wiring.events, "connect", record);
   return endpointFrom(record, after);
@@ -57,6 +59,14 @@ export async function disconnect(wiring: Wiring, containerId: string, networkId:
     reportEndpoint(wiring.events, "disconnect", leaving);
   }
   await routeBy(wiring, after.endpoints, pid);
+  await tellNames(wiring, after);
+}
+
+/** Without a network it keeps its resolver, which then knows nothing of it. */
+export async function tellNames({ resolver }: Wiring, sandbox: Sandbox): Promise<void> {
+  const names = namesOf(sandbox);
+  if (names === undefined) await resolver.forget(sandbox.containerId);
+  else await resolver.state(names);
 }
 
 /** Leads the container's default routes by the endpoints that are to have them. */

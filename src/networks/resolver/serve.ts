@@ -18,14 +18,14 @@ export interface ServeOptions {
   readonly folder: string;
   /** The host's resolv.conf. */
   readonly resolvConf: string;
-  /** It ends after so long without daemon and monitor. */
+  /** It ends when no daemon has come to it for so long. */
   readonly idleMs: number;
   readonly log: Log;
 }
 
 const maxConnections = 65_536;
 
-/** Serves `queries.sock` and `control.sock` in the folder until the signal, or until nobody has used them for a while; resolves when they are gone. */
+/** Serves `queries.sock` and `control.sock` in the folder until the signal, or until no daemon is there and no container has a name; resolves when they are gone. */
 export async function serveNames(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const current = { picture: new NamesPicture() };
   using hostResolvers = openHostResolvers(options.resolvConf);
@@ -37,14 +37,20 @@ export async function serveNames(options: ServeOptions, signal: AbortSignal): Pr
   const idle = new Idle(options.idleMs);
   const onConnection = (socket: Socket): void => {
     sockets.add(socket);
-    idle.busy(true);
-    socket.on("close", () => {
-      sockets.delete(socket);
-      idle.busy(sockets.size > 0);
-    });
+    socket.on("close", () => sockets.delete(socket));
   };
   const queries = createServer((socket) => void new QueryConnection(socket, turns, answer));
-  const control = createServer((socket) => serveControl(socket, current, options.log));
+  let daemons = 0;
+  const control = createServer((socket) => {
+    daemons += 1;
+    idle.stop();
+    serveControl(socket, current, options.log);
+    socket.on("close", () => {
+      daemons -= 1;
+      // Of its containers those that run on still ask, also without it.
+      if (daemons === 0 && current.picture.size === 0) idle.end();
+    });
+  });
   await using undo = new AsyncDisposableStack();
   undo.defer(() => idle[Symbol.dispose]());
   for (const [name, server] of Object.entries({ "queries.sock": queries, "control.sock": control })) {
@@ -100,28 +106,26 @@ async function aborted(signal: AbortSignal): Promise<void> {
   if (!signal.aborted) await once(signal, "abort");
 }
 
-/** Tells when nobody was there for so long; at the start nobody is. */
+/** Tells when nobody needs this process: no daemon came, or the last one left no names. */
 class Idle implements Disposable {
-  readonly #afterMs: number;
   readonly #passed = Promise.withResolvers<void>();
-  #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout;
 
   constructor(afterMs: number) {
-    this.#afterMs = afterMs;
-    this.#timer = this.#start();
+    this.#timer = setTimeout(() => this.end(), afterMs);
   }
 
   get passed(): Promise<void> {
     return this.#passed.promise;
   }
 
-  busy(somebody: boolean): void {
+  /** Somebody came. */
+  stop(): void {
     clearTimeout(this.#timer);
-    if (!somebody) this.#timer = this.#start();
   }
 
-  #start(): NodeJS.Timeout {
-    return setTimeout(() => this.#passed.resolve(), this.#afterMs);
+  end(): void {
+    this.#passed.resolve();
   }
 
   [Symbol.dispose](): void {
