@@ -31,6 +31,8 @@ export interface DaemonOptions {
   readonly bridge?: string;
   /** `--bip`: address and prefix of the default bridge. */
   readonly bip?: string;
+  /** `--default-address-pool`: where networks' subnets are taken from; empty: the built-in ones. */
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   readonly mtu: number;
   readonly cgroupParent?: string;
   /** `--userns-remap`: whose ids the containers' users have on the host. */
@@ -97,6 +99,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     ...shared,
     machine: host.machine,
     startDetached,
+    addressPools: options.addressPools,
     mtu: options.mtu,
     warmSlots: 8,
     mapsUsers: options.usernsRemap !== undefined,

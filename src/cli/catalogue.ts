@@ -24,7 +24,6 @@ export const coming: ReadonlySet<string> = new Set([
   ..."build builder buildx compose config context manifest node plugin push search".split(" "),
   ..."secret service stack swarm trust volume".split(" "),
   ...["build", "push"].map((name) => `image ${name}`),
-  ...["connect", "create", "disconnect", "prune", "rm"].map((name) => `network ${name}`),
 ]);
 
 /** Every command by its full name without `slipway`. */
@@ -265,6 +264,18 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     summary: "Remove unused images",
     load: async () => (await import("./commands/prune.ts")).pruneImages,
   },
+  "network connect": {
+    summary: "Connect a container to a network",
+    load: async () => (await import("./commands/network-members.ts")).networkConnect,
+  },
+  "network create": {
+    summary: "Create a network",
+    load: async () => (await import("./commands/network-create.ts")).networkCreate,
+  },
+  "network disconnect": {
+    summary: "Disconnect a container from a network",
+    load: async () => (await import("./commands/network-members.ts")).networkDisconnect,
+  },
   "network ls": {
     summary: "List networks",
     aliases: ["network list"],
@@ -274,12 +285,21 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     summary: "Show everything that is known of networks",
     load: async () => (await import("./commands/inspect.ts")).inspectNetworks,
   },
+  "network prune": {
+    summary: "Remove all unused networks",
+    load: async () => (await import("./commands/prune.ts")).pruneNetworks,
+  },
+  "network rm": {
+    summary: "Remove one or more networks",
+    aliases: ["network remove"],
+    load: async () => (await import("./commands/network-rm.ts")).networkRemove,
+  },
   "system df": {
     summary: "Show the room that images and containers take",
     load: async () => (await import("./commands/df.ts")).diskUsage,
   },
   "system prune": {
-    summary: "Remove stopped containers and unused images",
+    summary: "Remove stopped containers, unused networks and images",
     load: async () => (await import("./commands/prune.ts")).pruneSystem,
   },
   resolver: {

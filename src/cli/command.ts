@@ -9,6 +9,9 @@ export interface Invocation<Table extends FlagTable = FlagTable> extends Parsed<
   readonly path: string;
 }
 
+/** What a shell completes an argument with. */
+export type Completed = "containers" | "running" | "images" | "networks" | "files";
+
 /** One command: everything that parsing, help and running need. */
 export interface Command<Table extends FlagTable = FlagTable> {
   /** What follows the name: `[OPTIONS] CONTAINER [CONTAINER...]`. */
@@ -24,8 +27,8 @@ export interface Command<Table extends FlagTable = FlagTable> {
   readonly interspersed?: boolean;
   /** Exit code when something fails that is not the container's own doing: 125 for run, create, exec. */
   readonly failureCode?: number;
-  /** What the arguments are, for shell completion. */
-  readonly completes?: "containers" | "running" | "images" | "networks" | "files";
+  /** What the arguments are, for shell completion: all of one kind, or each of its own. */
+  readonly completes?: Completed | readonly Completed[];
   /** Does the work; answers the exit code. */
   run(invocation: Invocation<Table>): Promise<number>;
 }

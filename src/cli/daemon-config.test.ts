@@ -95,3 +95,29 @@ test("daemonOptions: TLS needs its files", async () => {
   const { tls } = await merged({}, "--tls", "--tlscert", "/c", "--tlskey", "/k");
   assert.deepEqual(tls, { cert: "/c", key: "/k", verify: false });
 });
+
+test("daemonOptions: address pools, from flag and file as dockerd has them", async () => {
+  const pools = [
+    { base: "10.0.0.0/8", size: 24 },
+    { base: "fd00::/48", size: 64 },
+  ];
+  assert.deepEqual((await merged({ "default-address-pools": pools })).addressPools, pools);
+  const flags = pools.flatMap(({ base, size }) => ["--default-address-pool", `base=${base},size=${size}`]);
+  assert.deepEqual((await merged({}, ...flags)).addressPools, pools);
+  assert.deepEqual((await merged({})).addressPools, []);
+  assert.deepEqual((await merged({}, "--default-address-pool", "base=10.0.0.0/30,size=30")).addressPools.length, 1);
+  const wrong: [file: unknown, words: RegExp][] = [
+    [[{ base: "10.0.0.0/8" }], /default-address-pools: invalid size value: "" \(must be integer\)/],
+    [[{ base: "10.0.0.0/8", size: "x" }], /invalid size value: "x"/],
+    [[{ base: "10.0.0.0/8", size: 7 }], /invalid size value: 7 \(must be between the base's 8 and 30\)/],
+    [[{ base: "10.0.0.0/8", size: 31 }], /invalid size value: 31/],
+    [[{ base: "fd00::/48", size: 127 }], /between the base's 48 and 126/],
+    [[{ base: "10.0.0.0", size: 24 }], /invalid base pool "10\.0\.0\.0"/],
+    [[{ size: 24 }], /invalid base pool ""/],
+    [[{ base: "10.0.0.0/8", size: 24, colour: "red" }], /unexpected key 'colour' in 'colour=red'/],
+    [["x"], /default-address-pools/],
+    [[null], /default-address-pools/],
+    [{}, /another type is needed: pools/],
+  ];
+  for (const [file, words] of wrong) await assert.rejects(merged({ "default-address-pools": file }), words);
+});

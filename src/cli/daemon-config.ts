@@ -9,7 +9,7 @@ export const defaultConfigFile = "/etc/slipway/daemon.json";
 export interface Directive {
   /** The flag's name, where it differs from the key. */
   readonly flag?: string;
-  readonly kind: "text" | "number" | "boolean" | "texts" | "map" | "runtimes" | "ulimits";
+  readonly kind: "text" | "number" | "boolean" | "texts" | "map" | "runtimes" | "ulimits" | "pools";
 }
 
 /** The keys of dockerd's config file that we know. */
@@ -20,6 +20,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   "cgroup-parent": { kind: "text" },
   "data-root": { kind: "text" },
   debug: { kind: "boolean" },
+  "default-address-pools": { flag: "default-address-pool", kind: "pools" },
   "default-runtime": { kind: "text" },
   "default-ulimits": { flag: "default-ulimit", kind: "ulimits" },
   "exec-root": { kind: "text" },
@@ -130,6 +131,8 @@ function itemsOf({ kind }: Directive, value: unknown): readonly string[] | undef
       return Array.isArray(value) && value.every((item) => typeof item === "string") ? value : undefined;
     case "map":
       return isObject ? Object.entries(value).map(([name, item]) => `${name}=${String(item)}`) : undefined;
+    case "pools":
+      return Array.isArray(value) ? value.map(poolText) : undefined;
     case "ulimits":
       return isObject ? Object.entries(value).map(ulimitText) : undefined;
     default:
@@ -137,6 +140,12 @@ function itemsOf({ kind }: Directive, value: unknown): readonly string[] | undef
         ? Object.entries(value).map(([name, item]) => `${name}=${(item as { path?: string } | null)?.path ?? ""}`)
         : undefined;
   }
+}
+
+/** `{"base": "10.0.0.0/8", "size": 24}` */
+function poolText(value: unknown): string {
+  const fields = Object.entries((value ?? {}) as Readonly<Record<string, unknown>>);
+  return fields.map(([name, item]) => `${name}=${String(item)}`).join(",");
 }
 
 /** `"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 4096}` */

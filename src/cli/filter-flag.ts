@@ -1,10 +1,10 @@
 import type { Filters } from "#api/client";
 import { type Flag, list } from "./flags/flag.ts";
 
-/** `-f name=value`, as often as wanted. */
-export function filterFlag(help: string): Flag<readonly string[]> {
+/** `-f name=value`, as often as wanted; `short: false` where `-f` is something else. */
+export function filterFlag(help: string, options: { readonly short?: boolean } = {}): Flag<readonly string[]> {
   return list(help, {
-    short: "f",
+    ...(options.short !== false && { short: "f" }),
     typeName: "filter",
     check(item) {
       if (!item.includes("=")) throw new Error("bad format of filter (expected name=value)");

@@ -4,7 +4,8 @@ import { defaultHost, parseAddress } from "./address.ts";
 import { ContainersClient } from "./containers.ts";
 import { ExecsClient } from "./execs.ts";
 import { ImagesClient } from "./images.ts";
-import { NetworksClient, SystemClient, VolumesClient } from "./system.ts";
+import { NetworksClient } from "./networks.ts";
+import { SystemClient, VolumesClient } from "./system.ts";
 import { Transport } from "./transport.ts";
 
 /** One engine. Connections are opened as calls need them; `close` (or `using`) ends the idle ones. */

@@ -4,7 +4,6 @@ import type {
   EventMessage,
   Filters,
   InfoAnswer,
-  NetworkInspect,
   RegistryAuthHeader,
   VersionAnswer,
   VolumesAnswer,
@@ -59,23 +58,6 @@ export class SystemClient {
     const { filters, ...range } = options;
     const query = { ...range, ...filterQuery(filters) };
     return jsonStream<EventMessage>(await this.#transport.send("GET", "/events", { query, signal }));
-  }
-}
-
-/** `/networks`, read-only so far. */
-export class NetworksClient {
-  readonly #transport: Transport;
-
-  constructor(transport: Transport) {
-    this.#transport = transport;
-  }
-
-  list(filters: Filters = {}, signal?: AbortSignal): Promise<NetworkInspect[]> {
-    return this.#transport.json("GET", "/networks", { query: filterQuery(filters), signal });
-  }
-
-  inspect(name: string, options: { readonly verbose?: boolean } = {}, signal?: AbortSignal): Promise<NetworkInspect> {
-    return this.#transport.json("GET", `/networks/${encodeURIComponent(name)}`, { query: { ...options }, signal });
   }
 }
 

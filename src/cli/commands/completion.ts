@@ -1,5 +1,5 @@
 import { catalogue, findEntry, groups } from "../catalogue.ts";
-import { type Command, defineCommand } from "../command.ts";
+import { type Completed, defineCommand } from "../command.ts";
 import { globalFlags } from "../globals.ts";
 import type { FlagTable } from "../flags/flag.ts";
 import { type Surroundings, write } from "../surroundings.ts";
@@ -97,10 +97,12 @@ async function candidates(words: readonly string[], around: Surroundings): Promi
   const command = await entry.load();
   if (last.startsWith("-")) return flagLines(command.flags);
   const previous = words.at(-2);
-  if (takesValue(previous, command.flags)) return valueLines(previous ?? "");
+  if (takesValue(previous, command.flags)) return await valueLines(previous ?? "", around);
   const given = before.length - (Object.hasOwn(groups, first) ? 2 : 1);
   const isOpen = command.interspersed !== false || given === 0;
-  return isOpen && given < command.args[1] ? await nameLines(command, around) : [":files"];
+  const kinds = command.completes;
+  const kind = typeof kinds === "object" ? kinds[given] : kinds;
+  return isOpen && given < command.args[1] ? await nameLines(kind, around) : [":files"];
 }
 
 function commandLines(): string[] {
@@ -135,10 +137,10 @@ function takesValue(word: string | undefined, flags: FlagTable): boolean {
   return flag !== undefined && flag.bareText === undefined;
 }
 
-function valueLines(flag: string): string[] {
+async function valueLines(flag: string, around: Surroundings): Promise<string[]> {
+  if (flag === "--network") return await nameLines("networks", around);
   const words: Readonly<Record<string, readonly string[]>> = {
     "--pull": ["always", "missing", "never"],
-    "--network": ["bridge", "none", "host"],
     "--restart": ["no", "always", "unless-stopped", "on-failure"],
     "--log-driver": ["local", "json-file", "syslog", "fluentd", "none"],
     "--type": ["container", "image", "network"],
@@ -149,21 +151,21 @@ function valueLines(flag: string): string[] {
 }
 
 /** Names from the engine; none when it does not answer. */
-async function nameLines(command: Command, around: Surroundings): Promise<string[]> {
-  if (command.completes === undefined) return [];
-  if (command.completes === "files") return [":files"];
+async function nameLines(kind: Completed | undefined, around: Surroundings): Promise<string[]> {
+  if (kind === undefined) return [];
+  if (kind === "files") return [":files"];
   const { openClient } = await import("#api/client");
   using client = openClient({ host: around.host });
   try {
     const signal = AbortSignal.timeout(2000);
-    if (command.completes === "images") {
+    if (kind === "images") {
       const images = await client.images.list({}, signal);
       return images.flatMap(({ Id, RepoTags }) => (RepoTags ?? []).map((tag) => `${tag}\t${Id.slice(7, 19)}`));
     }
-    if (command.completes === "networks") {
+    if (kind === "networks") {
       return (await client.networks.list({}, signal)).map(({ Driver, Name }) => `${Name}\t${Driver}`);
     }
-    const containers = await client.containers.list({ all: command.completes === "containers" }, signal);
+    const containers = await client.containers.list({ all: kind === "containers" }, signal);
     return containers.flatMap(({ Image, Names, Status }) =>
       Names.map((name) => `${name.replace(/^\//, "")}\t${Image}, ${Status}`),
     );

@@ -5,6 +5,7 @@ import { defineCommand } from "../command.ts";
 import { defaultConfigFile, mergeConfigFile } from "../daemon-config.ts";
 import { choice, type FlagValues, integer, list, text, toggle } from "../flags/flag.ts";
 import { print } from "../surroundings.ts";
+import { checkAddressPool, readAddressPool } from "../request/address-pool.ts";
 import { pairsOf } from "../request/env.ts";
 import { checkUlimit, readUlimit } from "../request/ulimit.ts";
 
@@ -21,6 +22,11 @@ export const daemonFlags = {
   "config-file": text("JSON file with the same settings", { initial: defaultConfigFile }),
   "data-root": text("Folder of the durable state", { short: "g", initial: "/var/lib/slipway" }),
   debug: toggle("The same as --log-level debug", { short: "D" }),
+  "default-address-pool": list("Where networks' subnets are taken from: base=10.0.0.0/8,size=24", {
+    ...network,
+    typeName: "pool-options",
+    check: checkAddressPool,
+  }),
   "default-runtime": text("OCI runtime for containers that name none"),
   "default-ulimit": list("Ulimit of containers that name none of its kind: NAME=SOFT[:HARD]", { check: checkUlimit }),
   "exec-root": text("Folder of the state that a restart of the machine may forget", { initial: "/run/slipway" }),
@@ -118,6 +124,7 @@ export function daemonOptions(values: FlagValues<typeof daemonFlags>): DaemonOpt
     maxConcurrentDownloads: positive("max-concurrent-downloads", values["max-concurrent-downloads"]),
     ...(values.bridge !== "" && { bridge: values.bridge }),
     ...(values.bip !== "" && { bip: values.bip }),
+    addressPools: values["default-address-pool"].map(readAddressPool),
     mtu: positive("mtu", values.mtu),
     defaultUlimits: values["default-ulimit"]
       .map(readUlimit)

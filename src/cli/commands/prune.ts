@@ -12,7 +12,7 @@ const force = toggle("Do not ask", { short: "f" });
 export const pruneContainers = defineCommand({
   usage: "[OPTIONS]",
   summary: "Remove all stopped containers",
-  flags: { filter: filterFlag("Only what fits: until=24h, label=…"), force },
+  flags: { filter: filterFlag("Only what fits: until=24h, label=…", { short: false }), force },
   args: [0, 0],
   run: async ({ around, values }) => {
     if (!values.force) await confirm(around, "WARNING! This will remove all stopped containers.");
@@ -28,7 +28,7 @@ export const pruneImages = defineCommand({
   description: "Removes images without a name; -a removes every image that no container uses.",
   flags: {
     all: toggle("Remove named ones too", { short: "a" }),
-    filter: filterFlag("Only what fits: until=24h, label=…"),
+    filter: filterFlag("Only what fits: until=24h, label=…", { short: false }),
     force,
   },
   args: [0, 0],
@@ -39,13 +39,30 @@ export const pruneImages = defineCommand({
   },
 });
 
+/** `slipway network prune`. */
+export const pruneNetworks = defineCommand({
+  usage: "[OPTIONS]",
+  summary: "Remove all unused networks",
+  description: "Removes the networks that were created and that no running container is in.",
+  flags: { filter: filterFlag("Only what fits: until=24h, label=…", { short: false }), force },
+  args: [0, 0],
+  run: async ({ around, values }) => {
+    if (!values.force) await confirm(around, `WARNING! This will remove ${networkWarning}.`);
+    const text = await prunedNetworks(around, values.filter);
+    if (text !== "") await print(around, text);
+    return 0;
+  },
+});
+
+const networkWarning = "all custom networks not used by at least one container";
+
 /** `slipway system prune`. */
 export const pruneSystem = defineCommand({
   usage: "[OPTIONS]",
-  summary: "Remove stopped containers and unused images",
+  summary: "Remove stopped containers, unused networks and images",
   flags: {
     all: toggle("Remove every image that no container uses, not only those without a name", { short: "a" }),
-    filter: filterFlag("Only what fits: until=24h, label=…"),
+    filter: filterFlag("Only what fits: until=24h, label=…", { short: false }),
     force,
     volumes: toggle("Remove anonymous volumes too"),
   },
@@ -53,11 +70,16 @@ export const pruneSystem = defineCommand({
   run: async ({ around, values }) => {
     if (values.volumes) throw new Error("--volumes is not supported yet");
     if (!values.force) {
-      await confirm(around, `WARNING! This will remove all stopped containers.\n${imageWarning(values.all)}`);
+      const networks = `WARNING! This will remove ${networkWarning}.`;
+      await confirm(
+        around,
+        `WARNING! This will remove all stopped containers.\n${networks}\n${imageWarning(values.all)}`,
+      );
     }
     const containers = await prunedContainers(around, values.filter);
+    const networks = await prunedNetworks(around, values.filter);
     const images = await prunedImages(around, values.all, values.filter);
-    const text = [containers.text, images.text].filter((part) => part !== "").join("\n");
+    const text = [containers.text, networks, images.text].filter((part) => part !== "").join("\n");
     await report(around, { text, bytes: containers.bytes + images.bytes });
     return 0;
   },
@@ -72,6 +94,12 @@ async function prunedContainers(around: Surroundings, filter: readonly string[])
   const answer = await (await around.client()).containers.prune(filtersOf(filter));
   const ids = answer.ContainersDeleted ?? [];
   return { text: ids.length === 0 ? "" : `Deleted Containers:\n${ids.join("\n")}\n`, bytes: answer.SpaceReclaimed };
+}
+
+async function prunedNetworks(around: Surroundings, filter: readonly string[]): Promise<string> {
+  const answer = await (await around.client()).networks.prune(filtersOf(filter));
+  const names = answer.NetworksDeleted ?? [];
+  return names.length === 0 ? "" : `Deleted Networks:\n${names.join("\n")}\n`;
 }
 
 async function prunedImages(around: Surroundings, all: boolean, filter: readonly string[]): Promise<Pruned> {

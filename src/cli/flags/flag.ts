@@ -1,4 +1,5 @@
 import { parseGoBoolean } from "#core/go-boolean";
+import { csvFields } from "./csv.ts";
 import { parseDuration } from "../output/duration.ts";
 import { parseSize } from "../output/size.ts";
 
@@ -104,6 +105,17 @@ export function list(
     typeName: options.typeName ?? "list",
     initial: [],
     parse: (given, previous) => [...previous, options.check === undefined ? given : options.check(given)],
+  };
+}
+
+/** A list that grows with every use of the flag, each of which may hold several items between commas. */
+export function words(help: string, options: FlagOptions = {}): Flag<readonly string[]> {
+  return {
+    ...plain(options),
+    help,
+    typeName: options.typeName ?? "strings",
+    initial: [],
+    parse: (given, previous) => [...previous, ...(given === "" ? [] : csvFields(given))],
   };
 }
 

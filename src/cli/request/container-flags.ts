@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import * as flag from "../flags/flag.ts";
+import { checkLink, checkNetwork } from "./endpoints.ts";
 import { checkEnv } from "./env.ts";
 import { readMount } from "./mounts.ts";
 import { checkUlimit } from "./ulimit.ts";
@@ -51,14 +52,18 @@ export const containerFlags = {
   hostname: flag.text("Host name", { ...network, short: "h" }),
   ip: flag.text("IPv4 address", network),
   ip6: flag.text("IPv6 address", network),
-  link: flag.list("Add a link to another container", network),
+  link: flag.list("Add a link to another container", { ...network, check: checkLink }),
   "link-local-ip": flag.list("Link-local address", network),
   "mac-address": flag.text("MAC address", network),
-  network: flag.list("Network to join: bridge, none, host, container:NAME or a network's name", {
-    ...network,
-    typeName: "network",
-  }),
-  net: flag.list("Network to join", { ...network, hidden: true, typeName: "network" }),
+  network: flag.list(
+    "Network to join: bridge, none, host, container:NAME or a network's name; or name=…,alias=…,ip=…",
+    {
+      ...network,
+      typeName: "network",
+      check: checkNetwork,
+    },
+  ),
+  net: flag.list("Network to join", { ...network, hidden: true, typeName: "network", check: checkNetwork }),
   "network-alias": flag.list("Name of the container in its network", network),
   "net-alias": flag.list("Name of the container in its network", { ...network, hidden: true }),
   publish: flag.list("Make a port reachable: [IP:][HOST-PORT:]CONTAINER-PORT[/udp]", { ...network, short: "p" }),

@@ -26,7 +26,7 @@ test("createRequest: without flags it asks for nothing special", () => {
     [config.AttachStdin, config.AttachStdout, config.AttachStderr, config.OpenStdin],
     [false, true, true, false],
   );
-  assert.deepEqual(NetworkingConfig, { EndpointsConfig: {} });
+  assert.deepEqual(NetworkingConfig, { EndpointsConfig: { default: {} } });
   const set = Object.entries(HostConfig ?? {}).filter(([, value]) => !isEmpty(value));
   assert.deepEqual(Object.fromEntries(set), {
     LogConfig: { Type: "", Config: {} },

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
-import type { ContainerCreateRequest, EndpointSettings, HostConfig, ThrottleDevice } from "#api/client";
+import type { ContainerCreateRequest, HostConfig, ThrottleDevice } from "#api/client";
 import { ExitStatus } from "../command.ts";
 import type { FlagValues } from "../flags/flag.ts";
 import { parseSize } from "../output/size.ts";
 import type { containerFlags } from "./container-flags.ts";
 import { readDevices, readGpus } from "./devices.ts";
+import { readNetworks } from "./endpoints.ts";
 import { pairsOf, readEnv, readLabels } from "./env.ts";
 import { readMount, readVolumes } from "./mounts.ts";
 import { readPorts } from "./ports.ts";
@@ -51,7 +52,7 @@ export function createRequest(
       ...mountsOf(flags, binds),
       PortBindings: ports.bindings,
     },
-    NetworkingConfig: { EndpointsConfig: endpoints(flags) },
+    NetworkingConfig: { EndpointsConfig: readNetworks(flags).endpoints },
   };
 }
 
@@ -66,7 +67,7 @@ function hostSettings(flags: ContainerFlags, changed: ReadonlySet<string>): Part
   return {
     ContainerIDFile: flags.cidfile,
     LogConfig: { Type: flags["log-driver"], Config: pairsOf(flags["log-opt"]) },
-    NetworkMode: networkMode(flags),
+    NetworkMode: readNetworks(flags).mode,
     RestartPolicy: restartPolicy(flags),
     AutoRemove: flags.rm,
     VolumeDriver: flags["volume-driver"],
@@ -149,47 +150,6 @@ function mountsOf(flags: ContainerFlags, binds: readonly string[]): Partial<Host
     ...(tmpfs.length > 0 && { Tmpfs: Object.fromEntries(tmpfs) }),
     ...(flags.mount.length > 0 && { Mounts: flags.mount.map(readMount) }),
   };
-}
-
-function networkMode(flags: ContainerFlags): string {
-  return networkName(networksOf(flags)[0] ?? "default");
-}
-
-function networksOf(flags: ContainerFlags): readonly string[] {
-  return [...flags.network, ...flags.net];
-}
-
-/** `--network` takes a name, or `name=…,alias=…,ip=…`. */
-function networkName(item: string): string {
-  return item.includes("=") ? (pairsOf(item.split(","))["name"] ?? "") : item;
-}
-
-/** Only what was asked for: the engine fills in the rest. */
-function endpoints(flags: ContainerFlags): Record<string, Partial<EndpointSettings>> {
-  const all: Record<string, Partial<EndpointSettings>> = {};
-  const networks = networksOf(flags);
-  for (const [index, item] of (networks.length === 0 ? ["default"] : networks).entries()) {
-    const pairs = item.includes("=") ? item.split(",").map((part) => part.split("=", 2)) : [];
-    const of = (key: string): string[] => pairs.filter(([name]) => name === key).map(([, value = ""]) => value);
-    const aliases = [...of("alias"), ...(index === 0 ? [...flags["network-alias"], ...flags["net-alias"]] : [])];
-    const ip = of("ip")[0] ?? (index === 0 ? flags.ip : "");
-    const ip6 = of("ip6")[0] ?? (index === 0 ? flags.ip6 : "");
-    const local = [...of("link-local-ip"), ...(index === 0 ? flags["link-local-ip"] : [])];
-    const mac = of("mac-address")[0] ?? (index === 0 ? flags["mac-address"] : "");
-    const settings: Partial<EndpointSettings> = {
-      ...(aliases.length > 0 && { Aliases: aliases }),
-      ...(mac !== "" && { MacAddress: mac }),
-      ...((ip !== "" || ip6 !== "" || local.length > 0) && {
-        IPAMConfig: {
-          ...(ip !== "" && { IPv4Address: ip }),
-          ...(ip6 !== "" && { IPv6Address: ip6 }),
-          ...(local.length > 0 && { LinkLocalIPs: local }),
-        },
-      }),
-    };
-    if (Object.keys(settings).length > 0 || networks.length > 1) all[networkName(item)] = settings;
-  }
-  return all;
 }
 
 function restartPolicy(flags: ContainerFlags): HostConfig["RestartPolicy"] {

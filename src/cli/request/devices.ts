@@ -1,4 +1,5 @@
 import type { DeviceMapping, DeviceRequest } from "#api/client";
+import { csvFields } from "../flags/csv.ts";
 
 /** Reads `--device`: paths of this machine, and the qualified names of CDI devices (`vendor.com/class=name`). Throws an Error in Docker's words. */
 export function readDevices(items: readonly string[]): { devices: DeviceMapping[]; requests: DeviceRequest[] } {
@@ -35,13 +36,6 @@ export function readGpus(item: string): DeviceRequest {
 const gpuKeys = new Set(["count", "device", "driver", "capabilities", "options"]);
 /** CDI specification, "Kind" and "Device names". */
 const cdiName = /^[A-Za-z][A-Za-z0-9_.-]*\/[A-Za-z][A-Za-z0-9_-]*=[A-Za-z0-9][A-Za-z0-9_.:-]*$/;
-
-/** Fields between commas; quotes keep commas in a field. */
-function csvFields(text: string): string[] {
-  return [...text.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map(([, quoted, plain]) =>
-    quoted === undefined ? (plain ?? "") : quoted.replaceAll('""', '"'),
-  );
-}
 
 function gpuCount(text: string): number {
   if (text === "all") return -1;

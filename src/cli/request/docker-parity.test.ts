@@ -30,6 +30,47 @@ const commandLines: readonly (readonly string[])[] = [
   ["--network", "none"],
   ["--network", "host", "--ipc", "host", "--pid", "host", "--uts", "host"],
   ["--network", "name=n,alias=a,ip=1.2.3.4"],
+  ["--network", "n", "--network", "m"],
+  [
+    "--network",
+    "name=n,alias=a,alias=b,ip=1.2.3.4,ip6=::5,link-local-ip=169.254.0.3,mac-address=02:42:ac:11:00:99,driver-opt=a=b,gw-priority=-3",
+    "--network",
+    "name=m,driver-opt=A=B=C,driver-opt=c=d",
+  ],
+  ["--network", "NAME=n,ALIAS=A"],
+  ["--network", 'name=n,"alias=a"'],
+  ["--network", "name=n,alias="],
+  ["--network", "n", "--network-alias", "db", "--network-alias", "store", "--network", "m"],
+  ["--net", "n", "--net-alias", "db"],
+  ["--network", "n", "--link", "x:y", "--link", "z"],
+  ["--network", "host", "--ip", "1.2.3.4"],
+  ["--network", "container:x"],
+  ["--network", "name=n,ip=x", "--network", "name=m,link-local-ip=zz"],
+  ["--link-local-ip", "169.254.0.3,169.254.0.4"],
+  ...[
+    "alias=a",
+    "name=,alias=x",
+    "name=n,foo=a",
+    "name=n,alias",
+    "name=n,driver-opt=a",
+    "name=n,gw-priority=x",
+    "name=n,mac-address=zz",
+    "name=host,alias=x",
+    "",
+  ].map((item) => ["--network", item]),
+  ["--mac-address", "02:42:ac:11:00"],
+  ["--mac-address", "0242.ac11.0002"],
+  ["--link", "a:b:c"],
+  ["--link", ""],
+  ["--network", "none", "--network-alias", "db"],
+  ["--network", "name=n,alias=a", "--network-alias", "db"],
+  ["--network", "name=n,ip=1.2.3.4", "--ip", "1.2.3.5"],
+  ["--network", "name=n,ip6=::1", "--ip6", "::2"],
+  ["--network", "name=n,mac-address=02:42:ac:11:00:99", "--mac-address", "02:42:ac:11:00:98"],
+  ["--network", "name=n,link-local-ip=169.254.0.3", "--link-local-ip", "169.254.0.4"],
+  ["--network", "host", "--network", "n"],
+  ["--network", "container:x", "--network", "n"],
+  ["--network", "n", "--network", "n"],
   [
     "--network",
     "n",
@@ -109,7 +150,6 @@ const commandLines: readonly (readonly string[])[] = [
 /** Where our client knowingly does otherwise. */
 const differences: Readonly<Record<string, string>> = {
   "--use-api-socket": "the socket is that of the engine, not always /var/run/docker.sock",
-  "--network-alias db": "the engine refuses it",
   "--sysctl kernel.panic=5": "the engine refuses it",
 };
 
@@ -134,8 +174,13 @@ describe("the same create request as Docker's client sends", { concurrency: 2 },
     if (difference !== undefined) continue;
     test(args.join(" ").replaceAll(folder, "…"), async () => {
       const { sent, outcome } = await sentByDocker(args, `image-${index}`);
-      if (sent === undefined) assert.throws(() => sentByUs(args, `image-${index}`), Error, outcome.stderr);
-      else assert.deepEqual(filled(sentByUs(args, `image-${index}`)), filled(sent));
+      if (sent === undefined) {
+        assert.throws(
+          () => sentByUs(args, `image-${index}`),
+          (error: Error) => !args.join(" ").includes("--net") || outcome.stderr.includes(error.message),
+          outcome.stderr,
+        );
+      } else assert.deepEqual(filled(sentByUs(args, `image-${index}`)), filled(sent));
     });
   }
 });
@@ -167,14 +212,16 @@ function filled(value: unknown, key = ""): unknown {
     .map(([name, inner]): [string, unknown] => [name, filled(inner, name)])
     .filter(
       ([name, inner]) =>
-        !notes.has(name) && ((meaningful.has(name) && inner !== null) || key === "Volumes" || !isEmpty(inner)),
+        !notes.has(name) && ((meaningful.has(name) && inner !== null) || ofNames.has(key) || !isEmpty(inner)),
     );
   return Object.fromEntries(entries.toSorted(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 /** Docker's client puts these into an order of its own. */
-const unordered = new Set(["Env", "Ulimits", "DnsOptions", "DeviceRequests"]);
-const notes = new Set(["ConsoleSize", "ContainerIDFile", "NetworkingConfig"]);
+const unordered = new Set(["Binds", "Env", "Ulimits", "DnsOptions", "DeviceRequests"]);
+const notes = new Set(["ConsoleSize", "ContainerIDFile"]);
+/** Their keys are the point, also with nothing behind them. */
+const ofNames = new Set(["Volumes", "EndpointsConfig"]);
 const meaningful = new Set(["MaskedPaths", "ReadonlyPaths", "Entrypoint", "Init"]);
 
 function isEmpty(value: unknown): boolean {
