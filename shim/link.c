@@ -1,6 +1,7 @@
 /*
  * link NAME ADDRESS MASK BROADCAST GATEWAY: gives the interface of this network namespace its IPv4 address and default
- * route, and starts it; its IPv6 is off. What `ip` would do, without starting it for every container.
+ * route (none when GATEWAY is empty), and starts it; its IPv6 is off. What `ip` would do, without starting it for every
+ * container.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -70,5 +71,6 @@ int builtin_link(char **argv) {
   if (ioctl(control, SIOCGIFFLAGS, &request) < 0) return complain("flags");
   request.ifr_flags |= IFF_UP;
   if (ioctl(control, SIOCSIFFLAGS, &request) < 0) return complain("up");
+  if (argv[4][0] == '\0') return 0;
   return add_default_route(control, argv[0], argv[4]) < 0 ? complain("default route") : 0;
 }

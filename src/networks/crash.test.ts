@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
-import { askTcp, askTcpFrom, askUdp, assertSameSoon, hostState, openLab, port, run, serve } from "./testing/lab.ts";
+import { assertSameSoon, hostState, openLab, port, ipv4Of } from "./testing/lab.ts";
+import { askTcp, askTcpFrom, askUdp, run, serve } from "./testing/machines.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
 if (insideOwnNetns(import.meta.url)) {
@@ -27,14 +28,14 @@ if (insideOwnNetns(import.meta.url)) {
     run("ip", "link", "add", "slw0a1b2-not", "type", "veth", "peer", "name", "slw0a1b2-peer");
     await using lab = await openLab({ databasePath, before });
     await lab.networks.reconcile(new Set(["web"]));
-    assert.equal(lab.networks.endpointOf("web")?.ipAddress, "172.17.0.2");
-    assert.equal(lab.networks.endpointOf("ended"), undefined);
+    assert.equal(lab.networks.attachedOf("web")?.ipAddress, "172.17.0.2");
+    assert.equal(lab.networks.attachedOf("ended"), undefined);
     assert.equal(await askTcp("127.0.0.1", 8080), "hello 172.17.0.1");
     assert.equal(await askUdp("127.0.0.1", 8080), "hello 172.17.0.1");
     assert.equal(await askTcp("127.0.0.1", 8081), "ECONNREFUSED");
     await assert.rejects(lab.attach("thief", [port("tcp", 8080, 80)]), /port is already allocated/);
     const next = await lab.attach("next");
-    assert.notEqual(next.endpoint?.ipAddress, "172.17.0.2");
+    assert.notEqual(ipv4Of(next), "172.17.0.2");
     assert.match(askTcpFrom(next.slot.pid, "172.17.0.2", 80), /^hello/);
     assert.ok(hostState().links.includes("slw0a1b2-not"));
     run("ip", "link", "delete", "slw0a1b2-not");

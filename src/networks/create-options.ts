@@ -2,6 +2,7 @@ import { parseGoBoolean } from "#core/go-boolean";
 import { Fault } from "#core/fault";
 import { isIP } from "node:net";
 import { bridgeOption } from "./links/bridge-plan.ts";
+import { isLinkName } from "./links/link-name.ts";
 
 const booleans: readonly string[] = [
   bridgeOption.defaultBridge,
@@ -26,7 +27,7 @@ function checkOption(key: string, value: string, internal: boolean): void {
   }
   if (key === bridgeOption.name && !isLinkName(value)) {
     throw new Fault("invalid", `invalid bridge name ${JSON.stringify(value)}`, {
-      remedy: "An interface's name has 1 to 15 characters and no slash, colon or space.",
+      remedy: "An interface's name has 1 to 15 letters, digits and _ . @ + -",
     });
   }
   if (key === bridgeOption.interfacePrefix && !/^[A-Za-z][\w.-]{0,9}$/.test(value)) {
@@ -49,8 +50,4 @@ function checkOption(key: string, value: string, internal: boolean): void {
       throw new Fault("invalid", "gateway mode 'isolated' can only be used for an internal network");
     }
   }
-}
-
-function isLinkName(text: string): boolean {
-  return /^[^\s/:"\\]{1,15}$/.test(text) && text !== "." && text !== "..";
 }

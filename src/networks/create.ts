@@ -55,6 +55,8 @@ async function define(wiring: Wiring, request: NetworkRequest): Promise<Network>
   });
   const bridge = bridges.of(network);
   undo.defer(async () => await bridge.remove());
+  // Perhaps the whole table was written with it.
+  undo.defer(() => firewall.forget());
   await bridge.ensure();
   await firewall.addNetwork(networkRulesOf(network));
   undo.move();

@@ -3,7 +3,8 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { test } from "node:test";
 import { isFault } from "#core/fault";
-import { askTcp, hostState, inNetns, neverAborted, openLab, port, requestOf, run, serve } from "./testing/lab.ts";
+import { hostState, neverAborted, openLab, port, requestOf, ipv4Of } from "./testing/lab.ts";
+import { askTcp, inNetns, run, serve } from "./testing/machines.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
 if (insideOwnNetns(import.meta.url)) {
@@ -26,8 +27,8 @@ if (insideOwnNetns(import.meta.url)) {
 
   test("attach: none has only lo, host has the host's network, an unknown network is a fault", async () => {
     await using lab = await openLab();
-    const none = await lab.networks.attach({ ...requestOf("a"), mode: { kind: "none" } }, neverAborted);
-    const host = await lab.networks.attach({ ...requestOf("b"), mode: { kind: "host" } }, neverAborted);
+    const none = await lab.networks.attach({ ...requestOf("a"), mode: "none" }, neverAborted);
+    const host = await lab.networks.attach({ ...requestOf("b"), mode: "host" }, neverAborted);
     const unknown = lab.networks.attach({ ...requestOf("c"), mode: { kind: "network", name: "x" } }, neverAborted);
     await assert.rejects(unknown, { kind: "notFound" });
     assert.equal(none.endpoint, undefined);
@@ -58,18 +59,18 @@ if (insideOwnNetns(import.meta.url)) {
     await using lab = await openLab();
     const given = await lab.attach("a", [port("tcp", 8080, 80)]);
     await given[Symbol.asyncDispose]();
-    assert.equal(lab.networks.endpointOf("a"), undefined);
+    assert.equal(lab.networks.attachedOf("a"), undefined);
     assert.doesNotMatch(run("nft", "list", "ruleset"), /8080/);
     const kept = await lab.attach("b", [port("tcp", 8080, 80)]);
     kept.keep();
     await kept[Symbol.asyncDispose]();
-    assert.deepEqual(lab.networks.endpointOf("b"), kept.endpoint);
+    assert.deepEqual(lab.networks.attachedOf("b"), kept.endpoint);
     lab.networks.rename("b", "other");
-    const [shown] = lab.networks.endpointsOf(kept.endpoint?.networkId ?? "");
+    const [shown] = lab.networks.membersOf(kept.endpoint?.networkId ?? "");
     assert.equal(shown?.containerName, "other");
     await lab.networks.release("b");
     await lab.networks.release("b");
-    assert.equal(lab.networks.endpointOf("b"), undefined);
+    assert.equal(lab.networks.attachedOf("b"), undefined);
     assert.doesNotMatch(run("nft", "list", "ruleset"), /8080/);
   });
 
@@ -101,7 +102,7 @@ if (insideOwnNetns(import.meta.url)) {
     ]);
     assert.deepEqual(
       lab.networks
-        .endpointsOf(lab.networks.find("bridge").id)
+        .membersOf(lab.networks.find("bridge").id)
         .map(({ containerId }) => containerId)
         .sort(),
       ["sixth", "web"],
@@ -130,13 +131,13 @@ if (insideOwnNetns(import.meta.url)) {
   test("attach: an exhausted pool says so, and serves again once a container has ended", async () => {
     await using lab = await openLab({ bridgeAddress: "10.99.0.1/30", warmSlots: 4 });
     const only = await lab.attach("a");
-    assert.equal(only.endpoint?.ipAddress, "10.99.0.2");
+    assert.equal(ipv4Of(only), "10.99.0.2");
     const { id } = lab.networks.find("bridge");
     const expected = `no available IPv4 addresses on this network's address pools: bridge (${id})`;
     await assert.rejects(lab.attach("b"), { kind: "exhausted", message: expected });
     await only.slot[Symbol.asyncDispose]();
     await lab.networks.release("a");
-    assert.equal((await lab.attach("c")).endpoint?.ipAddress, "10.99.0.2");
+    assert.equal(ipv4Of(await lab.attach("c")), "10.99.0.2");
   });
 
   test("attach: a burst is served from few programs, each address once", async () => {
@@ -155,7 +156,7 @@ if (insideOwnNetns(import.meta.url)) {
     const waiting = lab.networks.attach(requestOf("a"), gone.signal);
     gone.abort();
     await assert.rejects(waiting, { name: "AbortError" });
-    assert.equal((await lab.attach("b")).endpoint?.ipAddress, "172.17.0.2");
+    assert.equal(ipv4Of(await lab.attach("b")), "172.17.0.2");
   });
 
   test("release: a link that somebody keeps alive is removed, and its address is free only then", async () => {
@@ -164,7 +165,7 @@ if (insideOwnNetns(import.meta.url)) {
     await using _squatter = await serve(slot.pid, 80);
     await slot[Symbol.asyncDispose]();
     await lab.networks.release("a");
-    assert.equal((await lab.attach("b")).endpoint?.ipAddress, "10.99.0.2");
+    assert.equal(ipv4Of(await lab.attach("b")), "10.99.0.2");
   });
 
   test("attach: repairs a flushed ruleset and a removed bridge when it meets them", async () => {

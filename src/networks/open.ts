@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { subnetFrom } from "./addresses/address.ts";
 import { defaultSources } from "./addresses/subnet-choice.ts";
+import { withSubnetLock } from "./addresses/subnet-lock.ts";
 import { createNetwork } from "./create.ts";
 import { attach } from "./endpoints/attach.ts";
 import { attachedFrom, endpointFrom } from "./endpoints/attached.ts";
@@ -98,8 +99,11 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     events,
     mtu,
     aliasOf: ({ id }) => (id === defaultId ? names.bridgeAlias : names.aliasOf(id)),
-    beforeMaking: async (network) =>
-      network.id === defaultId ? await moveIfClashing(defaultBridge, network) : network,
+    // `create` holds the lock already; the default network's place may turn out only now.
+    making: async (network, make) =>
+      network.id === defaultId
+        ? await withSubnetLock(async () => await make(await moveIfClashing(defaultBridge, network)))
+        : await make(network),
   });
   const folder = join(options.paths.execRoot, "names");
   const resolver = openResolver({

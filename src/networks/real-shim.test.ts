@@ -7,7 +7,8 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openHost } from "#host";
 import { openNetworks } from "./open.ts";
-import { askTcp, assertSameSoon, hostState, neverAborted, port, requestOf, run, serve } from "./testing/lab.ts";
+import { assertSameSoon, hostState, neverAborted, port, requestOf } from "./testing/lab.ts";
+import { askTcp, run, serve } from "./testing/machines.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
 if (insideOwnNetns(import.meta.url)) {
@@ -23,7 +24,7 @@ if (insideOwnNetns(import.meta.url)) {
     }
     await slot[Symbol.asyncDispose]();
     await networks.release("web");
-    const none = await networks.attach({ ...requestOf("none"), mode: { kind: "none" } }, neverAborted);
+    const none = await networks.attach({ ...requestOf("none"), mode: "none" }, neverAborted);
     assert.ok(existsSync(`/proc/${none.slot.pid}/ns/net`));
     await none[Symbol.asyncDispose]();
     await networks.close();

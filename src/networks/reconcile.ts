@@ -54,9 +54,14 @@ async function makeBridges({ records, programs, bridges, firewall, watch, machin
   );
   const plans = wanted.map((network) => bridges.of(network).plan);
   const missing = plans.filter(({ name }) => !present.has(name));
-  await programs.ip([...missing.flatMap(bridgeLines), ...plans.flatMap(bridgeAddressLines)]);
+  if (missing.length > 0) await programs.ip(missing.flatMap(bridgeLines));
   await programs.setKernel(Object.assign({}, ...plans.map(bridgeSettings)) as Record<string, string>);
-  for (const network of wanted) await forwardPackets({ programs, machine, events }, network);
+  await programs.ip(plans.flatMap(bridgeAddressLines));
+  // The settings are the host's: one network of each kind will do.
+  const forwarding = [wanted.find(({ ipv4 }) => ipv4), wanted.find(({ ipv6, internal }) => ipv6 && !internal)];
+  for (const network of new Set(forwarding)) {
+    if (network !== undefined) await forwardPackets({ programs, machine, events }, network);
+  }
   await firewall.ensure();
   watch.start();
 }

@@ -21,12 +21,13 @@ export async function removeNetwork(wiring: Wiring, nameOrId: string): Promise<v
     );
   }
   const bridge = bridges.of(network);
-  // The record goes last: what is left half-way can be removed again.
+  // From here on nobody gets in. The record goes last: what is left half-way can be removed again.
+  bridges.drop(network);
   await bridge.remove();
   records.remove(id);
-  bridges.drop(network);
-  await firewall.removeNetwork(networkRulesOf(network));
   reportNetwork(events, "destroy", network);
+  // The rules of a bridge that is gone do nothing: the next ones to be written are without them.
+  await firewall.removeNetwork(networkRulesOf(network)).catch(() => firewall.forget());
 }
 
 export function isPredefined(name: string): boolean {

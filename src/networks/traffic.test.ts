@@ -1,18 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  askTcp,
-  askTcpFrom,
-  askUdp,
-  askUdpFrom,
-  inNetns,
-  openLab,
-  openNeighbour,
-  port,
-  run,
-  serve,
-  talk,
-} from "./testing/lab.ts";
+import { openLab, port, ipv4Of } from "./testing/lab.ts";
+import { askTcp, askTcpFrom, askUdp, askUdpFrom, inNetns, openNeighbour, run, serve, talk } from "./testing/machines.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
 if (insideOwnNetns(import.meta.url)) {
@@ -47,7 +36,7 @@ if (insideOwnNetns(import.meta.url)) {
       assert.equal(askTcpFrom(client.slot.pid, "172.17.0.1", 8080), "hello 172.17.0.1");
       assert.equal(askTcpFrom(web.slot.pid, "198.51.100.1", 8080), "hello 172.17.0.1");
     }
-    assert.equal(askTcpFrom(client.slot.pid, "172.17.0.2", 80), `hello ${client.endpoint?.ipAddress}`);
+    assert.equal(askTcpFrom(client.slot.pid, "172.17.0.2", 80), `hello ${ipv4Of(client)}`);
   });
 
   test("attach: containers reach other machines as the host, which cannot reach them but by published ports", async () => {
@@ -87,7 +76,7 @@ if (insideOwnNetns(import.meta.url)) {
       "via",
       "172.17.0.1",
       "src",
-      other.endpoint?.ipAddress ?? "",
+      ipv4Of(other),
     );
     assert.equal(askTcpFrom(other.slot.pid, "127.0.0.1", 7000), "ETIMEDOUT");
     assert.equal(askTcpFrom(other.slot.pid, "127.0.0.1", 8080), "ETIMEDOUT");
@@ -110,15 +99,15 @@ if (insideOwnNetns(import.meta.url)) {
     await using one = await openLab({ instance: "slipway-111111" });
     // Both choose a subnet at once.
     const [first, second] = await Promise.all([one.attach("a"), two.attach("b")]);
-    const address = first.endpoint?.ipAddress ?? "";
-    const addresses = new Set([address, second.endpoint?.ipAddress]);
+    const address = ipv4Of(first);
+    const addresses = new Set([address, ipv4Of(second)]);
     assert.deepEqual(addresses, new Set(["172.17.0.2", "172.18.0.2"]));
     await using _server = await serve(first.slot.pid, 80);
     assert.equal(askTcpFrom(second.slot.pid, address, 80), "ETIMEDOUT");
     await two.networks.release("b");
     await two.networks.close();
     assert.match(run("nft", "list", "tables"), /slipway-111111/);
-    assert.equal(await askTcp(address, 80), `hello ${first.endpoint?.gateway}`);
+    assert.equal(await askTcp(address, 80), `hello ${first.attached.endpoints[0]?.ipv4?.gateway}`);
     await one.networks.release("a");
   });
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { askTcp, openLab, port, serve } from "./testing/lab.ts";
+import { openLab, port, ipv4Of } from "./testing/lab.ts";
+import { askTcp, serve } from "./testing/machines.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
 if (insideOwnNetns(import.meta.url)) {
@@ -16,7 +17,7 @@ if (insideOwnNetns(import.meta.url)) {
       if (typeof attached === "string") {
         failures += 1;
         assert.match(attached, /trouble/);
-        assert.equal(lab.networks.endpointOf("a"), undefined);
+        assert.equal(lab.networks.attachedOf("a"), undefined);
       }
       const { slot } = await lab.attach("a", [port("tcp", 8080, 80)]);
       await using _server = await serve(slot.pid, 80);
@@ -54,7 +55,7 @@ if (insideOwnNetns(import.meta.url)) {
     await assert.rejects(lab.networks.release("web"), /trouble/);
     lab.shim.trouble = () => undefined;
     const others = await Promise.all(["a", "b", "c", "d"].map(async (id) => await lab.attach(id)));
-    assert.ok(others.every(({ endpoint }) => endpoint?.ipAddress !== web.endpoint?.ipAddress));
+    assert.ok(others.every(({ endpoint }) => endpoint?.ipAddress !== ipv4Of(web)));
     await assert.rejects(lab.attach("e"), { kind: "exhausted" });
   });
 }

@@ -3,15 +3,25 @@ import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Holds off the other daemons of this host while one chooses a network and puts it on its bridge. The lock is an abstract
- * socket name: it is per network namespace, as links are, and goes with the process. It never blocks for good: after ten
- * seconds the work goes on without it.
+ * One at a time chooses a network and puts it on its bridge. The other daemons of this host are held off by an abstract
+ * socket name: it is per network namespace, as links are, and goes with the process. They never block for good: after ten
+ * seconds the work goes on without the lock.
  */
 export async function withSubnetLock<Result>(work: () => Promise<Result>): Promise<Result> {
-  await using lock = await takeLock();
-  void lock;
-  return await work();
+  const turn = last.then(async () => {
+    await using lock = await takeLock();
+    void lock;
+    return await work();
+  });
+  last = turn.then(
+    () => undefined,
+    () => undefined,
+  );
+  return await turn;
 }
+
+/** Of this process, who waits for whom; bounded by the requests that the daemon serves at once. */
+let last: Promise<void> = Promise.resolve();
 
 async function takeLock(): Promise<AsyncDisposable> {
   for (let waitedMs = 0; waitedMs < longestWaitMs; waitedMs += pauseMs) {

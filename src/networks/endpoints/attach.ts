@@ -118,7 +118,16 @@ export async function plugOne(
   bridge: Bridge,
   plug: Parameters<typeof plugIn>[1][number],
 ): Promise<void> {
-  await onBridge(bridge, async () => await plugIn(wiring.programs, [plug]));
+  const { programs } = wiring;
+  await onBridge(bridge, async () => {
+    try {
+      await plugIn(programs, [plug]);
+    } catch (error) {
+      // What was made of it would be in the way of the next try.
+      await programs.ipEach([`link delete dev ${plug.plan.link}`]);
+      throw error;
+    }
+  });
 }
 
 /** In `none` and `host` a container has a place without an address. */

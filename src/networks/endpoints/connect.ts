@@ -1,7 +1,7 @@
 import { Fault } from "#core/fault";
 import { netnsOf, routeLine } from "../links/plug.ts";
 import { reportEndpoint } from "../network-events.ts";
-import type { Endpoint, EndpointRequest } from "../networks.ts";
+import type { Endpoint, EndpointRequest, Network } from "../networks.ts";
 import { republish } from "../ports/publish.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import type { Wiring } from "../wiring.ts";
@@ -22,6 +22,7 @@ export async function connect(
   const { records } = wiring;
   const before = mustBeAttached(records.sandboxOf(containerId), containerId);
   const network = records.find(request.network);
+  mustBeBridged(before, network);
   if (before.endpoints.some((endpoint) => endpoint.network.id === network.id)) {
     throw new Fault(
       "forbidden",
@@ -32,6 +33,7 @@ export async function connect(
   const taken = new Set(before.endpoints.map((endpoint) => endpoint.interface));
   const { record, plan, bridge, settings } = await planEndpoint(wiring, containerId, network, request, taken, undo);
   const after = { ...before, endpoints: [...before.endpoints, record] };
+  undo.defer(async () => await unplug(wiring, record, before, pid));
   await plugOne(wiring, bridge, { plan, bridge: bridge.plan, pid, settings });
   await routeBy(wiring, after.endpoints, pid);
   records.addEndpoint(record);
@@ -45,20 +47,19 @@ export async function connect(
 
 /** Takes a running container out of a network. */
 export async function disconnect(wiring: Wiring, containerId: string, networkId: string, pid: number): Promise<void> {
-  const { records, programs } = wiring;
+  const { records } = wiring;
   const before = mustBeAttached(records.sandboxOf(containerId), containerId);
   const leaving = before.endpoints.find((endpoint) => endpoint.network.id === networkId);
-  if (leaving === undefined) return;
+  if (leaving === undefined || leaving.link === "") return;
   const after = { ...before, endpoints: before.endpoints.filter((endpoint) => endpoint !== leaving) };
   records.removeEndpoint(containerId, networkId);
   try {
     await republish(wiring, before, after);
   } finally {
-    await programs.ipEach([`link delete dev ${leaving.link}`]);
+    await unplug(wiring, leaving, after, pid);
     depart(wiring, leaving);
     reportEndpoint(wiring.events, "disconnect", leaving);
   }
-  await routeBy(wiring, after.endpoints, pid);
   await tellNames(wiring, after);
 }
 
@@ -69,6 +70,12 @@ export async function tellNames({ resolver }: Wiring, sandbox: Sandbox): Promise
   else await resolver.state(names);
 }
 
+/** Takes the link away from the running container, and leads its routes by the networks that it stays in. */
+async function unplug(wiring: Wiring, { link }: EndpointRecord, left: Sandbox, pid: number): Promise<void> {
+  await wiring.programs.ipEach([`link delete dev ${link}`]);
+  await routeBy(wiring, left.endpoints, pid);
+}
+
 /** Leads the container's default routes by the endpoints that are to have them. */
 async function routeBy({ programs }: Wiring, endpoints: readonly EndpointRecord[], pid: number): Promise<void> {
   const lines = ([4, 6] as const).flatMap((family) => {
@@ -77,6 +84,18 @@ async function routeBy({ programs }: Wiring, endpoints: readonly EndpointRecord[
     return way === undefined || gateway === undefined ? [] : [routeLine(gateway, way.interface)];
   });
   if (lines.length > 0) await programs.ipInside(netnsOf(pid), lines);
+}
+
+/** The namespace of `host` is the host's own, and `none` means none. */
+function mustBeBridged({ endpoints }: Sandbox, network: Network): void {
+  const alone = [network, ...endpoints.map((endpoint) => endpoint.network)].find(({ driver }) => driver !== "bridge");
+  if (alone === undefined) return;
+  throw new Fault(
+    "forbidden",
+    alone.driver === "host"
+      ? "container sharing network namespace with another container or host cannot be connected to any other network"
+      : "container cannot be connected to multiple networks with one of the networks in private (none) mode",
+  );
 }
 
 function mustBeAttached(sandbox: Sandbox | undefined, containerId: string): Sandbox {

@@ -1,4 +1,5 @@
 import { Fault } from "#core/fault";
+import { isLinkName } from "../links/link-name.ts";
 
 const ifnameOption = "com.docker.network.endpoint.ifname";
 const sysctlsOption = "com.docker.network.endpoint.sysctls";
@@ -6,9 +7,9 @@ const sysctlsOption = "com.docker.network.endpoint.sysctls";
 /** Checks an endpoint's driver options. Fault `invalid`. */
 export function checkEndpointOptions(options: Readonly<Record<string, string>>): void {
   const name = options[ifnameOption];
-  if (name !== undefined && !/^[^\s/:]{1,15}$/.test(name)) {
+  if (name !== undefined && !isLinkName(name)) {
     throw new Fault("invalid", `invalid interface name ${JSON.stringify(name)} in ${ifnameOption}`, {
-      remedy: "An interface's name has 1 to 15 characters and no slash, colon or space.",
+      remedy: "An interface's name has 1 to 15 letters, digits and _ . @ + -",
     });
   }
   endpointSettings(options, "eth0");

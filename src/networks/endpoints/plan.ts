@@ -117,7 +117,10 @@ async function addressFor(
 
 function interfaceName({ options }: Network, request: EndpointRequest, taken: ReadonlySet<string>): string {
   const wanted = request.options["com.docker.network.endpoint.ifname"];
-  if (wanted !== undefined) return wanted;
+  if (wanted !== undefined) {
+    if (!taken.has(wanted)) return wanted;
+    throw new Fault("conflict", `the container has an interface ${wanted} already`);
+  }
   const prefix = options[bridgeOption.interfacePrefix] ?? "eth";
   for (let index = 0; ; index += 1) if (!taken.has(`${prefix}${index}`)) return `${prefix}${index}`;
 }

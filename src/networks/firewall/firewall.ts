@@ -78,6 +78,11 @@ export class Firewall {
     await this.#change(withdrawText(this.#table, publications));
   }
 
+  /** Leads ports elsewhere: there is no moment without them. The plan has the new way already. */
+  async republish(old: readonly Publication[], fresh: readonly Publication[]): Promise<void> {
+    await this.#change(withdrawText(this.#table, old) + publishText(this.#table, fresh));
+  }
+
   /** Removes the table. */
   async remove(): Promise<void> {
     this.#whole = undefined;

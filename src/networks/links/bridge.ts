@@ -23,8 +23,8 @@ export interface BridgeWorkshop {
   readonly mtu: number;
   /** Written on the network's bridge: we only ever remove one that carries it. */
   aliasOf(network: Network): string;
-  /** Asked before a missing bridge is made: the network, perhaps at another place than it had. */
-  beforeMaking(network: Network): Promise<Network>;
+  /** Runs what makes a missing bridge, with the network, perhaps at another place than it had. */
+  making(network: Network, make: (network: Network) => Promise<void>): Promise<void>;
 }
 
 /** A bridge network on this host: its link, made with the first need, and its free addresses. */
@@ -34,6 +34,7 @@ export class Bridge {
   #plan: BridgePlan;
   #pools: Readonly<Record<Family, AddressPool | undefined>>;
   #making: Promise<void> | undefined;
+  #dropped = false;
 
   constructor(workshop: BridgeWorkshop, network: Network) {
     this.#workshop = workshop;
@@ -77,8 +78,14 @@ export class Bridge {
     this.#pools[address.family]?.free(address);
   }
 
-  /** Makes the bridge if it is not there, and the firewall. */
+  /** The network is being removed: `ensure` makes nothing any more. */
+  drop(): void {
+    this.#dropped = true;
+  }
+
+  /** Makes the bridge if it is not there, and the firewall. Fault `notFound` when the network is being removed. */
   async ensure(): Promise<void> {
+    if (this.#dropped) throw new Fault("notFound", `network ${this.#network.name} not found`);
     this.#making ??= this.#make().catch((error: unknown) => {
       this.#making = undefined;
       throw error;
@@ -102,20 +109,33 @@ export class Bridge {
   }
 
   async #make(): Promise<void> {
-    const { programs, firewall, watch, beforeMaking } = this.#workshop;
+    const { programs, firewall, watch, making } = this.#workshop;
     const [link] = await programs.ipList("-details", "link", "show", "dev", this.name);
     if (link === undefined) {
-      this.#move(await beforeMaking(this.#network));
-    } else if (kindOf(link) !== "bridge") {
+      await making(this.#network, async (network) => {
+        this.#move(network);
+        await this.#setUp(bridgeLines(this.#plan));
+      });
+    } else if (kindOf(link) === "bridge") {
+      await this.#setUp([]);
+    } else {
       throw new Fault("conflict", `the link ${this.name} of this host is no bridge`, {
         remedy: "Choose another name for the bridge, or remove that link.",
       });
     }
-    await programs.ip([...(link === undefined ? bridgeLines(this.#plan) : []), ...bridgeAddressLines(this.#plan)]);
-    await programs.setKernel(bridgeSettings(this.#plan));
     await forwardPackets(this.#workshop, this.#network);
     await firewall.ensure();
     watch.start();
+  }
+
+  /** Settings come before an IPv6 address, which a host that has IPv6 off for new links would else refuse. */
+  async #setUp(lines: readonly string[]): Promise<void> {
+    const { programs } = this.#workshop;
+    const addresses = bridgeAddressLines(this.#plan);
+    const early = this.#plan.ipv6 === undefined ? [...lines, ...addresses] : lines;
+    if (early.length > 0) await programs.ip(early);
+    await programs.setKernel(bridgeSettings(this.#plan));
+    if (this.#plan.ipv6 !== undefined) await programs.ip(addresses);
   }
 
   #move(network: Network): void {

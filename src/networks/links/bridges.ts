@@ -23,8 +23,9 @@ export class Bridges {
     return this.of(this.#workshop.records.find("bridge"));
   }
 
-  /** The network is removed. */
+  /** The network is being removed: who was about to use its bridge gets Fault `notFound`. */
   drop({ id }: Network): void {
+    this.#all.get(id)?.drop();
     this.#all.delete(id);
   }
 

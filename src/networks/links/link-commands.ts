@@ -65,10 +65,10 @@ export function linkArguments(
 }
 
 /** Kernel settings of an interface inside, before it is started. */
-export function insideSettings({ interface: name, ipv6 }: EndpointPlan): Readonly<Record<string, string>> {
+export function insideSettings({ interface: name, ipv6, linkLocal }: EndpointPlan): Readonly<Record<string, string>> {
   const key = (setting: string): string => `net/ipv6/conf/${name}/${setting}`;
   // A neighbour's router advertisement would configure it.
-  return ipv6 === undefined
+  return ipv6 === undefined && !linkLocal.some(({ family }) => family === 6)
     ? { [key("disable_ipv6")]: "1" }
     : { [key("disable_ipv6")]: "0", [key("accept_ra")]: "0", [key("autoconf")]: "0" };
 }
@@ -120,6 +120,10 @@ export function bridgeSettings({ name, ipv6 }: BridgePlan): Readonly<Record<stri
     // No router advertisement from a container shall configure the host.
     ...(ipv6 === undefined
       ? { [`net/ipv6/conf/${name}/disable_ipv6`]: "1" }
-      : { [`net/ipv6/conf/${name}/accept_ra`]: "0", [`net/ipv6/conf/${name}/autoconf`]: "0" }),
+      : {
+          [`net/ipv6/conf/${name}/disable_ipv6`]: "0",
+          [`net/ipv6/conf/${name}/accept_ra`]: "0",
+          [`net/ipv6/conf/${name}/autoconf`]: "0",
+        }),
   };
 }

@@ -144,10 +144,15 @@ function hostAddressesOf({ hostIp }: PortRequest, { ipv4, ipv6 }: Families): str
   if (hostIp === "") return [...(ipv4 || !ipv6 ? ["0.0.0.0"] : []), ...(ipv6 ? ["::"] : [])];
   // Else a name would be looked up.
   if (parseAddress(hostIp) === undefined) throw new Fault("invalid", `invalid IP address: ${hostIp}`);
-  if (ipv6 || !isIPv6(hostIp)) return [hostIp];
-  throw new Fault("invalid", `cannot publish on the IPv6 address ${hostIp}: the container has no IPv6 address`, {
-    remedy: "Put it into a network with IPv6 (network create --ipv6), or publish on an IPv4 address.",
-  });
+  const [family, other, reaches] = isIPv6(hostIp) ? [6, 4, ipv6] : [4, 6, ipv4];
+  if (reaches) return [hostIp];
+  throw new Fault(
+    "invalid",
+    `cannot publish on the IPv${family} address ${hostIp}: the container has no IPv${family} address`,
+    {
+      remedy: `Put it into a network with IPv${family}, or publish on an IPv${other} address.`,
+    },
+  );
 }
 
 function everyAddressOf(address: string): string {

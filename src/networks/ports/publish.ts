@@ -34,8 +34,12 @@ export async function forgetAnswers({ programs }: Wiring, sandbox: Sandbox): Pro
 export async function republish(wiring: Wiring, before: Sandbox, after: Sandbox): Promise<void> {
   const [old, fresh] = [publicationsOf(before), publicationsOf(after)];
   if (JSON.stringify(old) === JSON.stringify(fresh)) return;
-  if (old.length > 0) await wiring.firewall.withdraw(old);
-  await publish(wiring, after);
+  try {
+    await wiring.firewall.republish(old, fresh);
+    await forgetSenders(wiring, fresh);
+  } catch (error) {
+    throw connectivityFault(after.containerName, after.endpoints[0]?.endpointId ?? "", error);
+  }
 }
 
 /** A client that has been sending all along would keep its old way, past the container. */

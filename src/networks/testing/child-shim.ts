@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { Fault } from "#core/fault";
-import type { Database, MonitorSlot, Program, ProgramEnd, Shim } from "#host";
+import type { MonitorSlot, Program, ProgramEnd, Shim } from "#host";
 
-/** The part of the shim that networks use, by child processes of the test; counts the programs that it ran. */
+/** The part of the shim that networks use, by child processes of the test; counts the programs that it ran and what they were given. */
 export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
   readonly programs: string[] = [];
+  /** Bytes of standard input, for each of `programs`. */
+  readonly inputBytes: number[] = [];
   /** Asked before each program: whether it shall fail, or be missing on this machine. */
   trouble: (program: string) => "fails" | "missing" | undefined = () => undefined;
   readonly #slots = new Set<ChildProcess>();
@@ -15,6 +16,7 @@ export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
     program: Program & { readonly input?: string | Uint8Array },
   ): Promise<ProgramEnd & { readonly stdout: Uint8Array; readonly stderr: string }> {
     this.programs.push(program.argv.join(" "));
+    this.inputBytes.push(Buffer.byteLength(program.input ?? ""));
     const trouble = this.trouble(program.argv.join(" "));
     if (trouble === "missing") throw new Fault("notFound", `${program.argv[0]}: not found`);
     if (trouble === "fails")
@@ -67,28 +69,5 @@ export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
 const linkScript = [
   "sh",
   "-c",
-  'echo 1 > "/proc/sys/net/ipv6/conf/$0/disable_ipv6"; ip address add "$1/$2" broadcast "$3" dev "$0" && ip link set dev "$0" up && ip route add default via "$4"',
+  'echo 1 > "/proc/sys/net/ipv6/conf/$0/disable_ipv6"; ip address add "$1/$2" broadcast "$3" dev "$0" && ip link set dev "$0" up && { [ -z "$4" ] || ip route add default via "$4"; }',
 ];
-
-/** A database in memory, or in a file that outlives a killed process. */
-export function scratchDatabase(path = ":memory:"): Database {
-  const sqlite = new DatabaseSync(path);
-  const values = (parameters: readonly unknown[]): SQLInputValue[] => [...parameters] as SQLInputValue[];
-  return {
-    migrate: (_room, steps) => {
-      for (const step of sqlite.prepare("SELECT 1 FROM sqlite_schema").all().length > 0 ? [] : steps) sqlite.exec(step);
-    },
-    get: <Row extends object>(sql: string, ...parameters: readonly unknown[]) => {
-      const statement = sqlite.prepare(sql);
-      statement.setReadBigInts(true);
-      return statement.get(...values(parameters)) as Row | undefined;
-    },
-    all: <Row extends object>(sql: string, ...parameters: readonly unknown[]) => {
-      const statement = sqlite.prepare(sql);
-      statement.setReadBigInts(true);
-      return statement.all(...values(parameters)) as Row[];
-    },
-    run: (sql, ...parameters) => Number(sqlite.prepare(sql).run(...values(parameters)).changes),
-    transaction: (work) => work(),
-  };
-}

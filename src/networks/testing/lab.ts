@@ -1,16 +1,23 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "#core/clock";
 import type { Event } from "#core/event";
 import type { Machine, Shim } from "#host";
-import type { Attachment, Networks, NetworksOptions, PortRequest } from "../networks.ts";
+import type {
+  Attachment,
+  AttachRequest,
+  EndpointRequest,
+  Network,
+  NetworkRequest,
+  Networks,
+  NetworksOptions,
+  PortRequest,
+} from "../networks.ts";
 import { openNetworks } from "../open.ts";
-import { ChildShim, scratchDatabase } from "./child-shim.ts";
+import { ChildShim } from "./child-shim.ts";
+import { run } from "./machines.ts";
+import { scratchDatabase } from "./scratch-database.ts";
 
 /** The rooms' door over a scratch database in the test's own network namespace, and what to poke it with. */
 export interface Lab extends AsyncDisposable {
@@ -19,7 +26,14 @@ export interface Lab extends AsyncDisposable {
   readonly events: Omit<Event, "timeNs">[];
   /** Closes the door and opens it again over the same records, as a restarted daemon does. */
   reopen(): Promise<void>;
-  attach(containerId: string, ports?: readonly PortRequest[]): Promise<Attachment>;
+  /** Attaches to the default bridge, or to these networks. */
+  attach(
+    containerId: string,
+    ports?: readonly PortRequest[],
+    ...endpoints: readonly EndpointRequest[]
+  ): Promise<Attachment>;
+  /** Makes a network and answers it. */
+  network(name: string, more?: Partial<NetworkRequest>): Promise<Network>;
 }
 
 /** What a test may choose. */
@@ -59,9 +73,12 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       await networks.close();
       networks = await open();
     },
-    attach: async (containerId, ports = []) => await networks.attach(requestOf(containerId, ports), neverAborted),
+    attach: async (containerId, ports = [], ...endpoints) =>
+      await networks.attach(requestOf(containerId, ports, endpoints), neverAborted),
+    network: async (name, more = {}) => networks.find((await networks.create(networkOf(name, more))).id),
     [Symbol.asyncDispose]: async () => {
-      const left = networks.list().flatMap(({ id }) => networks.endpointsOf(id));
+      shim.trouble = () => undefined;
+      const left = networks.list().flatMap(({ id }) => networks.membersOf(id));
       for (const { containerId } of left) await networks.release(containerId);
       await networks.close();
       await shim.endSlots([]);
@@ -70,13 +87,64 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   };
 }
 
-/** An attach request for the default bridge. */
-export function requestOf(containerId: string, ports: readonly PortRequest[] = []): Parameters<Networks["attach"]>[0] {
-  return { containerId, containerName: `name-of-${containerId}`, mode: { kind: "network", name: "bridge" }, ports };
+/** An attach request for these networks, for the default bridge when there are none. */
+export function requestOf(
+  containerId: string,
+  ports: readonly PortRequest[] = [],
+  endpoints: readonly EndpointRequest[] = [],
+): AttachRequest {
+  return {
+    containerId,
+    containerName: `name-of-${containerId}`,
+    hostname: `${containerId}-host`,
+    mode: "network",
+    endpoints: endpoints.length === 0 ? [inNetwork("bridge")] : endpoints,
+    ports,
+    servers: [],
+  };
+}
+
+/** A place in a network, with nothing asked for but what is given. */
+export function inNetwork(network: string, more: Partial<EndpointRequest> = {}): EndpointRequest {
+  return { network, linkLocal: [], aliases: [], links: [], options: {}, gatewayPriority: 0, ...more };
+}
+
+/** A request for a bridge network. */
+export function networkOf(name: string, more: Partial<NetworkRequest> = {}): NetworkRequest {
+  return {
+    name,
+    driver: "bridge",
+    scope: "",
+    ipv4: true,
+    ipv6: false,
+    internal: false,
+    attachable: false,
+    ipam: { driver: "", options: {}, pools: [] },
+    options: {},
+    labels: {},
+    ...more,
+  };
+}
+
+/** The pools of these subnets. */
+export function pools(...subnets: readonly string[]): NetworkRequest["ipam"] {
+  return { driver: "default", options: {}, pools: subnets.map((subnet) => ({ subnet, auxiliary: {} })) };
+}
+
+/** The IPv4 address of an attachment's first endpoint, or of the one in that network. */
+export function ipv4Of({ attached }: Pick<Attachment, "attached">, network?: string): string {
+  const endpoint = attached.endpoints.find(({ networkName }) => network === undefined || networkName === network);
+  return endpoint?.ipv4?.address ?? assert.fail("no IPv4 address");
+}
+
+/** The same of IPv6. */
+export function ipv6Of({ attached }: Pick<Attachment, "attached">, network?: string): string {
+  const endpoint = attached.endpoints.find(({ networkName }) => network === undefined || networkName === network);
+  return endpoint?.ipv6?.address ?? assert.fail("no IPv6 address");
 }
 
 /** `-p 8080:80` and its like. */
-export function port(protocol: "tcp" | "udp", hostPort: number, containerPort: number, hostIp = ""): PortRequest {
+export function port(protocol: PortRequest["protocol"], hostPort: number, containerPort: number, hostIp = ""): PortRequest {
   return { protocol, containerPort, hostIp, hostPort: { first: hostPort, last: hostPort } };
 }
 
@@ -93,122 +161,6 @@ export async function assertSameSoon(before: ReturnType<typeof hostState>): Prom
   for (let tries = 0; tries < 100 && JSON.stringify(hostState()) !== JSON.stringify(before); tries += 1)
     await sleep(20);
   assert.deepEqual(hostState(), before);
-}
-
-export function run(program: string, ...args: readonly string[]): string {
-  return execFileSync(program, args, { encoding: "utf8" });
-}
-
-/** Another machine beside this one: a namespace joined by a link; here 198.51.100.1, there 198.51.100.2 on `out0`. */
-export async function openNeighbour(): Promise<{ readonly pid: number } & AsyncDisposable> {
-  const child = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up; echo; exec cat"], { stdio: "pipe" });
-  await once(child.stdout, "data");
-  const pid = child.pid ?? 0;
-  run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns", String(pid));
-  run("ip", "address", "add", "198.51.100.1/24", "dev", "up0");
-  run("ip", "link", "set", "up0", "up");
-  inNetns(pid, "ip", "address", "add", "198.51.100.2/24", "dev", "out0");
-  inNetns(pid, "ip", "link", "set", "out0", "up");
-  return {
-    pid,
-    [Symbol.asyncDispose]: async () => {
-      run("ip", "link", "delete", "up0");
-      await stop(child);
-    },
-  };
-}
-
-export function inNetns(pid: number, ...command: readonly string[]): string {
-  return run("nsenter", `--net=/proc/${pid}/ns/net`, ...command);
-}
-
-/** A program in a namespace that answers each TCP connection and UDP packet on the port with `hello` and the address it sees. */
-export async function serve(pid: number, portNumber: number): Promise<AsyncDisposable> {
-  const script = `
-    require("net").createServer((s) => s.on("error", () => {}).end("hello " + s.remoteAddress)).listen(${portNumber}, "0.0.0.0", () => {
-      const u = require("dgram").createSocket("udp4");
-      u.on("message", (_, from) => u.send("hello " + from.address, from.port, from.address));
-      u.bind(${portNumber}, "0.0.0.0", () => console.log("ready"));
-    })`;
-  const child = spawn("nsenter", [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", script], { stdio: "pipe" });
-  await once(child.stdout, "data");
-  return { [Symbol.asyncDispose]: async () => await stop(child) };
-}
-
-/** The answer of a TCP server, or the error's code (`ETIMEDOUT` after a second). */
-export async function askTcp(address: string, portNumber: number): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  let answer = "";
-  const socket = connect({ host: address, port: portNumber })
-    .setTimeout(1000, () => resolve("ETIMEDOUT"))
-    .on("data", (chunk) => (answer += chunk.toString()))
-    .on("end", () => resolve(answer))
-    .on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
-  try {
-    return await promise;
-  } finally {
-    socket.destroy();
-  }
-}
-
-/** The answer of a UDP server, or `ETIMEDOUT`. */
-export async function askUdp(address: string, portNumber: number): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  const socket = createSocket("udp4").on("message", (message) => resolve(message.toString()));
-  socket.send("?", portNumber, address, () => undefined);
-  const timer = setTimeout(() => resolve("ETIMEDOUT"), 1000);
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-    socket.close();
-  }
-}
-
-/** `askTcp` from another namespace. */
-export function askTcpFrom(pid: number, address: string, portNumber: number): string {
-  const script = `const s = require("net").connect({ host: "${address}", port: ${portNumber} });
-    s.setTimeout(1000, () => { console.log("ETIMEDOUT"); process.exit() });
-    s.on("error", (e) => console.log(e.code)).pipe(process.stdout)`;
-  return inNetns(pid, process.execPath, "-e", script).trim();
-}
-
-/** `askUdp` from another namespace. */
-export function askUdpFrom(pid: number, address: string, portNumber: number): string {
-  const script = `const u = require("dgram").createSocket("udp4"); u.send("?", ${portNumber}, "${address}");
-    u.on("message", (m) => { console.log(String(m)); process.exit() });
-    setTimeout(() => { console.log("ETIMEDOUT"); process.exit() }, 1000)`;
-  return inNetns(pid, process.execPath, "-e", script).trim();
-}
-
-/** A client in a namespace that sends UDP packets from one port all the time. */
-export async function talk(
-  pid: number,
-  address: string,
-  portNumber: number,
-): Promise<{ heard(): number; sent(): Promise<void> } & AsyncDisposable> {
-  const script = `const u = require("dgram").createSocket("udp4"); u.bind(5555);
-    u.on("message", () => console.log("answer"));
-    setInterval(() => { u.send("?", ${portNumber}, "${address}"); console.log("sent") }, 20)`;
-  const child = spawn("nsenter", [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", script], { stdio: "pipe" });
-  let output = "";
-  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
-  const count = (word: string): number => output.split(word).length - 1;
-  return {
-    heard: () => count("answer"),
-    // Ten more packets.
-    sent: async () => {
-      for (const before = count("sent"); count("sent") < before + 10;) await sleep(20);
-    },
-    [Symbol.asyncDispose]: async () => await stop(child),
-  };
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exited = once(child, "exit");
-  child.kill("SIGKILL");
-  await exited;
 }
 
 function fakeMachine(): Machine {
