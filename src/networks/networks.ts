@@ -216,8 +216,8 @@ export interface NetworksOptions {
   readonly mapsUsers?: boolean;
   /** Warm slots kept ready. */
   readonly warmSlots: number;
-  /** Starts a program that lives on without the daemon: the resolver of names. */
-  startDetached(program: DetachedProgram): Promise<void>;
+  /** Starts a program that lives on without the daemon: the resolver of names. Undefined: containers ask the host's servers. */
+  readonly startDetached?: (program: DetachedProgram) => Promise<void>;
 }
 
 /** `base=10.0.0.0/8,size=24`. */

@@ -22,7 +22,7 @@ import { NetworkPrograms } from "./programs.ts";
 import { reconcile } from "./reconcile.ts";
 import { NetworkRecords } from "./records.ts";
 import { removeNetwork } from "./remove.ts";
-import { openResolver } from "./resolver/resolver-client.ts";
+import { openResolver, type Resolver } from "./resolver/resolver-client.ts";
 import { resolverProgram } from "./resolver/resolver-program.ts";
 import { WarmSlots } from "./slots/warm-slots.ts";
 import type { Wiring } from "./wiring.ts";
@@ -106,12 +106,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
         : await make(network),
   });
   const folder = join(options.paths.execRoot, "names");
-  const resolver = openResolver({
-    folder,
-    start: async () => await options.startDetached(resolverProgram(folder)),
-    picture: () => records.sandboxes().flatMap((sandbox) => containerNamesOf(sandbox) ?? []),
-    onTrouble: (fault) => log?.warn("names are not answered", { error: fault.message }),
-  });
+  const { startDetached } = options;
   const departures = new Departures(programs);
   const workshop = { shim, programs, bridges, departures, names };
   return {
@@ -122,8 +117,8 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     now: () => clock.now(),
     events,
     bridges,
-    resolver,
-    resolverSocket: join(folder, "queries.sock"),
+    resolver: startDetached === undefined ? noResolver : resolverOf(records, folder, startDetached, log),
+    resolverSocket: startDetached === undefined ? undefined : join(folder, "queries.sock"),
     firewall,
     watch,
     departures,
@@ -133,6 +128,22 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     sources: sourcesOf(options.addressPools ?? []),
   };
 }
+
+function resolverOf(
+  records: NetworkRecords,
+  folder: string,
+  startDetached: NonNullable<NetworksOptions["startDetached"]>,
+  log: NetworksOptions["log"],
+): Resolver {
+  return openResolver({
+    folder,
+    start: async () => await startDetached(resolverProgram(folder)),
+    picture: () => records.sandboxes().flatMap((sandbox) => containerNamesOf(sandbox) ?? []),
+    onTrouble: (fault) => log?.warn("names are not answered", { error: fault.message }),
+  });
+}
+
+const noResolver: Resolver = { state: async () => {}, forget: async () => {}, close: () => {} };
 
 function sourcesOf(settings: NonNullable<NetworksOptions["addressPools"]>): Wiring["sources"] {
   if (settings.length === 0) return defaultSources;

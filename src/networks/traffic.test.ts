@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openLab, port, ipv4Of } from "./testing/lab.ts";
-import { askTcp, askTcpFrom, askUdp, askUdpFrom, inNetns, openNeighbour, run, serve, talk } from "./testing/machines.ts";
+import {
+  askTcp,
+  askTcpFrom,
+  askUdp,
+  askUdpFrom,
+  inNetns,
+  openNeighbour,
+  run,
+  serve,
+  talk,
+} from "./testing/machines.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
 if (insideOwnNetns(import.meta.url)) {
@@ -67,17 +77,7 @@ if (insideOwnNetns(import.meta.url)) {
     inNetns(other.slot.pid, "sysctl", "-q", "-w", "net.ipv4.conf.all.route_localnet=1");
     inNetns(other.slot.pid, "ip", "route", "del", "local", "127.0.0.0/8", "dev", "lo", "table", "local");
     inNetns(other.slot.pid, "ip", "route", "del", "local", "127.0.0.1", "dev", "lo", "table", "local");
-    inNetns(
-      other.slot.pid,
-      "ip",
-      "route",
-      "add",
-      "127.0.0.0/8",
-      "via",
-      "172.17.0.1",
-      "src",
-      ipv4Of(other),
-    );
+    inNetns(other.slot.pid, "ip", "route", "add", "127.0.0.0/8", "via", "172.17.0.1", "src", ipv4Of(other));
     assert.equal(askTcpFrom(other.slot.pid, "127.0.0.1", 7000), "ETIMEDOUT");
     assert.equal(askTcpFrom(other.slot.pid, "127.0.0.1", 8080), "ETIMEDOUT");
   });

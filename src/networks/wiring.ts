@@ -17,8 +17,8 @@ export interface Wiring extends HostView {
   readonly events: EventSink;
   readonly bridges: Bridges;
   readonly resolver: Resolver;
-  /** Where monitors reach it. */
-  readonly resolverSocket: string;
+  /** Where monitors reach it; undefined where there is none. */
+  readonly resolverSocket: string | undefined;
   readonly firewall: Firewall;
   readonly watch: FirewallWatch;
   readonly departures: Departures;

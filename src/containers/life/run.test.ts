@@ -240,7 +240,7 @@ test("containers: container: mode shares the network, its files and host name", 
   );
   await bed.containers.start(first);
   const { stdout, id } = await bed.run(joining);
-  const address = bed.containers.find(first).endpoint?.ipAddress;
+  const address = bed.containers.find(first).attached?.endpoints[0]?.ipv4?.address;
   assert.match(stdout, /^first\n/);
   assert.ok(address !== undefined && stdout.includes(`${address}\tfirst\n`), stdout);
   for (const one of [first, early, id]) await bed.containers.remove(one, { force: true, volumes: false });

@@ -44,7 +44,7 @@ export async function attach(wiring: Wiring, request: AttachRequest, signal: Abo
   return {
     slot,
     attached: attachedFrom(sandbox),
-    ...(names !== undefined && { resolver: wiring.resolverSocket }),
+    ...(names !== undefined && wiring.resolverSocket !== undefined && { resolver: wiring.resolverSocket }),
     keep: () => {
       kept = true;
     },

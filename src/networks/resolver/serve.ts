@@ -1,5 +1,6 @@
 /** The door of what the resolver's process runs. */
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
@@ -24,6 +25,7 @@ export interface ServeOptions {
 }
 
 const maxConnections = 65_536;
+const lookMs = 5000;
 
 /** Serves `queries.sock` and `control.sock` in the folder until the signal, or until no daemon is there and no container has a name; resolves when they are gone. */
 export async function serveNames(options: ServeOptions, signal: AbortSignal): Promise<void> {
@@ -58,6 +60,10 @@ export async function serveNames(options: ServeOptions, signal: AbortSignal): Pr
     await listen(server, join(options.folder, name), unexpected);
     undo.defer(async () => await close(server, sockets));
   }
+  const looking = setInterval(() => {
+    if (!existsSync(join(options.folder, "control.sock"))) idle.end(); // nobody can come any more
+  }, lookMs);
+  undo.defer(() => clearInterval(looking));
   await Promise.race([idle.passed, aborted(signal)]);
 }
 

@@ -144,7 +144,12 @@ export function ipv6Of({ attached }: Pick<Attachment, "attached">, network?: str
 }
 
 /** `-p 8080:80` and its like. */
-export function port(protocol: PortRequest["protocol"], hostPort: number, containerPort: number, hostIp = ""): PortRequest {
+export function port(
+  protocol: PortRequest["protocol"],
+  hostPort: number,
+  containerPort: number,
+  hostIp = "",
+): PortRequest {
   return { protocol, containerPort, hostIp, hostPort: { first: hostPort, last: hostPort } };
 }
 
