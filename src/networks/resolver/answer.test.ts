@@ -113,13 +113,19 @@ test("decide: an unknown version of EDNS gets BADVERS", () => {
 test("decide: no bytes make it throw, and all that it answers can be read", () => {
   const header = fc.uint8Array({ minLength: 12, maxLength: 12 });
   const tail = fc.uint8Array({ maxLength: 300 });
-  const changed = fc.tuple(fc.nat(60), fc.nat(255), fc.constantFrom("web", "many", "x.org")).map(([at, value, name]) => {
-    const message = queryOf(name, "A", { edns: 1232 });
-    message.writeUInt8(value, at % message.length);
-    return message;
-  });
+  const changed = fc
+    .tuple(fc.nat(60), fc.nat(255), fc.constantFrom("web", "many", "x.org"))
+    .map(([at, value, name]) => {
+      const message = queryOf(name, "A", { edns: 1232 });
+      message.writeUInt8(value, at % message.length);
+      return message;
+    });
   const pieces = fc.tuple(header, tail).map((parts) => Buffer.concat(parts));
-  const anything = fc.oneof(changed, pieces, fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)));
+  const anything = fc.oneof(
+    changed,
+    pieces,
+    fc.uint8Array({ maxLength: 64 }).map((bytes) => Buffer.from(bytes)),
+  );
   let answered = 0;
   fc.assert(
     fc.property(anything, fc.constantFrom<Transport>("udp", "tcp"), (message, transport) => {

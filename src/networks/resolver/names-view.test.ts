@@ -5,7 +5,10 @@ import { addressOfReverseName } from "./reverse-names.ts";
 import { containerOf } from "./testing/messages.ts";
 
 const web = containerOf("web", { n1: { names: ["Web", "www"], ipv4: "10.0.1.2", ipv6: "fd00::2" } });
-const database = containerOf("db", { n1: { names: ["db"], ipv4: "10.0.1.3" }, n2: { names: ["db"], ipv4: "10.0.2.3" } });
+const database = containerOf("db", {
+  n1: { names: ["db"], ipv4: "10.0.1.3" },
+  n2: { names: ["db"], ipv4: "10.0.2.3" },
+});
 const stranger = containerOf("stranger", { n2: { names: ["stranger"], ipv4: "10.0.2.9" } });
 
 test("NamesPicture: a container sees the names of its own networks, whatever their case, and no others", () => {
@@ -46,7 +49,11 @@ test("NamesPicture: what is stated again replaces what was known", () => {
 });
 
 test("NamesPicture: a link is seen by its container alone, before names, and leads only into shared networks", () => {
-  const linking = containerOf("app", { n1: { ipv4: "10.0.1.4" } }, { links: { store: "db", www: "db", far: "stranger" } });
+  const linking = containerOf(
+    "app",
+    { n1: { ipv4: "10.0.1.4" } },
+    { links: { store: "db", www: "db", far: "stranger" } },
+  );
   const picture = pictureOf(web, database, stranger, linking);
   assert.deepEqual(picture.addressesOf(linking, "store"), { ipv4: ["10.0.1.3"], ipv6: [] });
   assert.deepEqual(picture.addressesOf(linking, "www")?.ipv4, ["10.0.1.3"]);

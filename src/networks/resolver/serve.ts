@@ -105,6 +105,7 @@ class Idle implements Disposable {
   readonly #afterMs: number;
   readonly #passed = Promise.withResolvers<void>();
   #timer: NodeJS.Timeout;
+  #over = false;
 
   constructor(afterMs: number) {
     this.#afterMs = afterMs;
@@ -117,7 +118,7 @@ class Idle implements Disposable {
 
   busy(somebody: boolean): void {
     clearTimeout(this.#timer);
-    if (!somebody) this.#timer = this.#start();
+    if (!somebody && !this.#over) this.#timer = this.#start();
   }
 
   #start(): NodeJS.Timeout {
@@ -125,6 +126,7 @@ class Idle implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#over = true;
     clearTimeout(this.#timer);
   }
 }
