@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import dnsPacket from "dns-packet";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { decide } from "./answer.ts";
 import { NamesPicture } from "./names-view.ts";
 import type { Transport } from "./packets.ts";

@@ -1,6 +1,6 @@
 /**
  * How the resolver is started for that folder: this same program, in as little memory as it needs. The old generation's bound
- * holds the names of some 60,000 containers; a process that passes it ends and is started again.
+ * holds the names of some 50,000 containers; a process that passes it ends and is started again.
  */
 export function resolverProgram(folder: string): {
   readonly path: string;

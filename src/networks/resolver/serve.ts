@@ -135,6 +135,7 @@ class Idle implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#over = true;
     clearTimeout(this.#timer);
   }
 }

@@ -44,11 +44,8 @@ export function containerOf(
   networks: Readonly<Record<string, { names?: readonly string[]; ipv4?: string; ipv6?: string }>>,
   more: Partial<ContainerNames> = {},
 ): ContainerNames {
-  const endpoints = Object.entries(networks).map(([network, { names = [id], ...addresses }]) => ({
-    network,
-    networkName: `net-${network}`,
-    names,
-    ...addresses,
-  }));
+  const endpoints = Object.entries(networks).map(([network, { names = [id], ipv4, ipv6 }]) =>
+    Object.assign({ network, networkName: `net-${network}`, names }, ipv4 && { ipv4 }, ipv6 && { ipv6 }),
+  );
   return { id, endpoints, links: {}, servers: [], external: true, ...more };
 }
