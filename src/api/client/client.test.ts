@@ -189,3 +189,38 @@ test("containers.attach: a connection that breaks is an end of the output", asyn
   await using connection = await client.containers.attach("c", { stdout: true });
   assert.deepEqual(await collect(connection.output), []);
 });
+
+test("NetworksClient: paths, bodies and answers", async () => {
+  await using engine = await startFakeEngine({
+    "POST /networks/create": { status: 201, json: { Id: "1", Warning: "" } },
+    "POST /networks/my net/connect": { status: 200 },
+    "POST /networks/n/disconnect": { status: 200 },
+    "POST /networks/prune": { json: { NetworksDeleted: ["a"] } },
+    "DELETE /networks/n": { status: 204 },
+    "DELETE /networks/bridge": { status: 403, json: { message: "bridge is a pre-defined network" } },
+    "GET /networks/n": { json: { Name: "n" } },
+    "GET /networks": { json: [{ Name: "n" }] },
+  });
+  using client = openClient({ host: engine.host });
+  const { networks } = client;
+  assert.deepEqual(await networks.create({ Name: "n", Internal: true }), { Id: "1", Warning: "" });
+  await networks.connect("my net", "web", { Aliases: ["db"] });
+  await networks.disconnect("n", "web", { force: true });
+  await networks.disconnect("n", "web");
+  assert.deepEqual(await networks.prune({ until: ["24h"] }), { NetworksDeleted: ["a"] });
+  await networks.remove("n");
+  await assert.rejects(networks.remove("bridge"), (error) => error instanceof EngineFault && error.status === 403);
+  assert.equal((await networks.inspect("n")).Name, "n");
+  assert.equal((await networks.list({ driver: ["bridge"] })).length, 1);
+  const bodies = engine.seen.filter(({ body }) => body !== "").map(({ body }): unknown => JSON.parse(body));
+  assert.deepEqual(bodies, [
+    { Name: "n", Internal: true },
+    { Container: "web", EndpointConfig: { Aliases: ["db"] } },
+    { Container: "web", Force: true },
+    { Container: "web", Force: false },
+  ]);
+  assert.equal(
+    engine.seen.find(({ path }) => path === "/networks/prune")?.query.get("filters"),
+    '{"until":{"24h":true}}',
+  );
+});

@@ -64,9 +64,9 @@ function inspectOne(kind: Kind, summary: string, completes: NonNullable<Command[
     args: [1, Infinity],
     completes,
     run: async ({ args, around, values }) => {
-      const size = (values as { size?: boolean }).size ?? false;
+      const { size = false, verbose = false } = values as { size?: boolean; verbose?: boolean };
       return await inspectAll(around, args, values.format, (client, name) =>
-        fetchers[kind](client, name, size).then((value) => ({ kind, value })),
+        fetchers[kind](client, name, { size, verbose }).then((value) => ({ kind, value })),
       );
     },
   });
@@ -77,17 +77,23 @@ interface Found {
   readonly value: unknown;
 }
 
-const fetchers: Readonly<Record<Kind, (client: Client, name: string, size: boolean) => Promise<unknown>>> = {
-  container: (client, name, size) => client.containers.inspect(name, { size }),
+/** What more is wanted of a thing. */
+interface Extent {
+  readonly size: boolean;
+  readonly verbose: boolean;
+}
+
+const fetchers: Readonly<Record<Kind, (client: Client, name: string, extent: Extent) => Promise<unknown>>> = {
+  container: (client, name, { size }) => client.containers.inspect(name, { size }),
   image: (client, name) => client.images.inspect(name),
-  network: (client, name) => client.networks.inspect(name),
+  network: (client, name, { verbose }) => client.networks.inspect(name, { verbose }),
   volume: () => Promise.reject(new Error("volumes are not supported yet")),
 };
 
 async function inspectAny(client: Client, name: string, wanted: readonly Kind[], size: boolean): Promise<Found> {
   for (const kind of wanted) {
     try {
-      return { kind, value: await fetchers[kind](client, name, size) };
+      return { kind, value: await fetchers[kind](client, name, { size, verbose: false }) };
     } catch (error) {
       // An image name that is no reference cannot be an image: look on.
       const absent =
