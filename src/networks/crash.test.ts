@@ -28,7 +28,7 @@ if (insideOwnNetns(import.meta.url)) {
     run("ip", "link", "add", "slw0a1b2-not", "type", "veth", "peer", "name", "slw0a1b2-peer");
     await using lab = await openLab({ databasePath, before });
     await lab.networks.reconcile(new Set(["web"]));
-    assert.equal(lab.networks.attachedOf("web")?.ipAddress, "172.17.0.2");
+    assert.equal(lab.networks.attachedOf("web")?.endpoints[0]?.ipv4?.address, "172.17.0.2");
     assert.equal(lab.networks.attachedOf("ended"), undefined);
     assert.equal(await askTcp("127.0.0.1", 8080), "hello 172.17.0.1");
     assert.equal(await askUdp("127.0.0.1", 8080), "hello 172.17.0.1");

@@ -20,3 +20,13 @@ test("namesOf: names fit the kernel's 15 characters and differ between instances
   assert.ok(!other.isOwnLink(usual.newLink()));
   assert.ok(!namesOf("slipway-0a1b2d").isOwnLink(other.newLink()));
 });
+
+test("namesOf: an alias is its instance's own alone", () => {
+  const [usual, other] = [namesOf("slipway"), namesOf("slipway-0a1b2c")];
+  for (const alias of [usual.bridgeAlias, usual.aliasOf("1234")]) {
+    assert.ok(usual.isOwnAlias(alias));
+    assert.ok(!other.isOwnAlias(alias));
+  }
+  assert.ok(!usual.isOwnAlias(other.aliasOf("1234")));
+  assert.ok(!usual.isOwnAlias(""));
+});

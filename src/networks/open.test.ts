@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { test } from "node:test";
 import { isFault } from "#core/fault";
-import { hostState, neverAborted, openLab, port, requestOf, ipv4Of } from "./testing/lab.ts";
+import { hostState, neverAborted, openLab, port, requestOf, ipv4Of, inNetwork } from "./testing/lab.ts";
 import { askTcp, inNetns, run, serve } from "./testing/machines.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
@@ -11,11 +11,15 @@ if (insideOwnNetns(import.meta.url)) {
   test("openNetworks: has the three fixed networks and touches nothing on the host", async () => {
     const before = hostState();
     await using lab = await openLab();
-    const shown = lab.networks.list().map(({ name, driver, subnet, gateway }) => ({ name, driver, subnet, gateway }));
+    const shown = lab.networks.list().map(({ name, driver, ipam }) => ({
+      name,
+      driver,
+      pools: ipam.pools,
+    }));
     assert.deepEqual(shown, [
-      { name: "bridge", driver: "bridge", subnet: "172.17.0.0/16", gateway: "172.17.0.1" },
-      { name: "host", driver: "host", subnet: undefined, gateway: undefined },
-      { name: "none", driver: "null", subnet: undefined, gateway: undefined },
+      { name: "bridge", driver: "bridge", pools: [{ subnet: "172.17.0.0/16", gateway: "172.17.0.1", auxiliary: {} }] },
+      { name: "host", driver: "host", pools: [] },
+      { name: "none", driver: "null", pools: [] },
     ]);
     const { id } = lab.networks.find("bridge");
     await lab.reopen();
@@ -29,9 +33,20 @@ if (insideOwnNetns(import.meta.url)) {
     await using lab = await openLab();
     const none = await lab.networks.attach({ ...requestOf("a"), mode: "none" }, neverAborted);
     const host = await lab.networks.attach({ ...requestOf("b"), mode: "host" }, neverAborted);
-    const unknown = lab.networks.attach({ ...requestOf("c"), mode: { kind: "network", name: "x" } }, neverAborted);
+    const unknown = lab.networks.attach(requestOf("c", [], [inNetwork("x")]), neverAborted);
     await assert.rejects(unknown, { kind: "notFound" });
-    assert.equal(none.endpoint, undefined);
+    for (const { attached } of [none, host]) {
+      assert.deepEqual(
+        attached.endpoints.map(({ interface: name, ipv4, macAddress }) => ({ name, ipv4, macAddress })),
+        [{ name: "", ipv4: undefined, macAddress: "" }],
+      );
+    }
+    await assert.rejects(lab.networks.connect("b", inNetwork("bridge"), host.slot.pid), {
+      kind: "forbidden",
+      message:
+        "container sharing network namespace with another container or host cannot be connected to any other network",
+    });
+    await assert.rejects(lab.networks.connect("a", inNetwork("bridge"), none.slot.pid), { kind: "forbidden" });
     const links = JSON.parse(inNetns(none.slot.pid, "ip", "-json", "link", "show", "up")) as { ifname: string }[];
     assert.deepEqual(
       links.map(({ ifname }) => ifname),
@@ -64,9 +79,9 @@ if (insideOwnNetns(import.meta.url)) {
     const kept = await lab.attach("b", [port("tcp", 8080, 80)]);
     kept.keep();
     await kept[Symbol.asyncDispose]();
-    assert.deepEqual(lab.networks.attachedOf("b"), kept.endpoint);
+    assert.deepEqual(lab.networks.attachedOf("b"), kept.attached);
     lab.networks.rename("b", "other");
-    const [shown] = lab.networks.membersOf(kept.endpoint?.networkId ?? "");
+    const [shown] = lab.networks.membersOf(kept.attached.endpoints[0]?.networkId ?? "");
     assert.equal(shown?.containerName, "other");
     await lab.networks.release("b");
     await lab.networks.release("b");
@@ -91,15 +106,16 @@ if (insideOwnNetns(import.meta.url)) {
       lab.attach("fourth", [port("tcp", 8091, 80, "203.0.113.9")]),
       /cannot assign requested address$/,
     );
-    await assert.rejects(lab.attach("fifth", [port("tcp", 8091, 80, "::")]), { kind: "unsupported" });
+    await assert.rejects(lab.attach("fifth", [port("tcp", 8091, 80, "::")]), {
+      kind: "invalid",
+      message: /cannot publish on the IPv6 address ::: the container has no IPv6 address$/,
+    });
     await assert.rejects(lab.attach("fifth", [port("tcp", 8091, 80, "localhost")]), {
       kind: "invalid",
       message: /: invalid IP address: localhost$/,
     });
     const again = await lab.attach("sixth", [port("tcp", 8081, 80)]);
-    assert.deepEqual(again.endpoint?.ports, [
-      { protocol: "tcp", containerPort: 80, hostIp: "0.0.0.0", hostPort: 8081 },
-    ]);
+    assert.deepEqual(again.attached.ports, [{ protocol: "tcp", containerPort: 80, hostIp: "0.0.0.0", hostPort: 8081 }]);
     assert.deepEqual(
       lab.networks
         .membersOf(lab.networks.find("bridge").id)
@@ -117,7 +133,7 @@ if (insideOwnNetns(import.meta.url)) {
     await using lab = await openLab();
     const range = { protocol: "tcp", containerPort: 80, hostIp: "", hostPort: { first: 8000, last: 8001 } } as const;
     const ports = async (id: string, ...requests: Parameters<typeof lab.attach>[1][]): Promise<number[] | undefined> =>
-      (await lab.attach(id, requests.flat() as never)).endpoint?.ports.map(({ hostPort }) => hostPort);
+      (await lab.attach(id, requests.flat() as never)).attached.ports.map(({ hostPort }) => hostPort);
     assert.deepEqual(await ports("a", [range]), [8000]);
     assert.deepEqual(await ports("b", [range]), [8001]);
     await assert.rejects(lab.attach("c", [range]), /Bind for 0\.0\.0\.0:8001 failed: port is already allocated/);
@@ -144,7 +160,7 @@ if (insideOwnNetns(import.meta.url)) {
     await using lab = await openLab({ warmSlots: 4 });
     const ids = Array.from({ length: 24 }, (_, index) => `c${index}`);
     const attachments = await Promise.all(ids.map(async (id) => await lab.attach(id)));
-    assert.equal(new Set(attachments.map(({ endpoint }) => endpoint?.ipAddress)).size, 24);
+    assert.equal(new Set(attachments.map((one) => ipv4Of(one))).size, 24);
     const onHost = lab.shim.programs.filter((program) => program === "ip -batch -").length;
     assert.ok(onHost <= 1 + 24 / 4, `${onHost} runs of ip on the host`);
     await Promise.all(ids.map(async (id) => await lab.networks.release(id)));
@@ -176,8 +192,8 @@ if (insideOwnNetns(import.meta.url)) {
     await using _server = await serve(again.slot.pid, 80);
     assert.equal(await askTcp("127.0.0.1", 8080), "hello 172.17.0.1");
     run("ip", "link", "delete", "slw-0a1b2c");
-    assert.ok((await lab.attach("third")).endpoint);
-    assert.ok(web.endpoint);
+    assert.ok(ipv4Of(await lab.attach("third")));
+    assert.ok(ipv4Of(web));
   });
 
   test("close: leaves bridge and ruleset to containers that run on", async () => {

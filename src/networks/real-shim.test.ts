@@ -17,10 +17,10 @@ if (insideOwnNetns(import.meta.url)) {
     await using host = await openScratchHost();
     const networks = await openNetworks({ ...host, events: host.journal, mtu: 1500, warmSlots: 2 });
     await networks.reconcile(new Set());
-    const { slot, endpoint } = await networks.attach(requestOf("web", [port("tcp", 8080, 80)]), neverAborted);
+    const { slot, attached } = await networks.attach(requestOf("web", [port("tcp", 8080, 80)]), neverAborted);
     {
       await using _server = await serve(slot.pid, 80);
-      assert.equal(await askTcp("127.0.0.1", 8080), `hello ${endpoint?.gateway}`);
+      assert.equal(await askTcp("127.0.0.1", 8080), `hello ${attached.endpoints[0]?.ipv4?.gateway}`);
     }
     await slot[Symbol.asyncDispose]();
     await networks.release("web");

@@ -18,9 +18,9 @@ if (insideOwnNetns(import.meta.url)) {
   test("attach: a published port answers on 127.0.0.1, the host's addresses and from other machines", async () => {
     await using neighbour = await openNeighbour();
     await using lab = await openLab();
-    const { slot, endpoint } = await lab.attach("web", [port("tcp", 8080, 80), port("udp", 8080, 80)]);
+    const { slot, attached } = await lab.attach("web", [port("tcp", 8080, 80), port("udp", 8080, 80)]);
     await using _server = await serve(slot.pid, 80);
-    assert.equal(endpoint?.ipAddress, "172.17.0.2");
+    assert.equal(ipv4Of({ attached }), "172.17.0.2");
     for (const ask of [askTcp, askUdp]) {
       assert.equal(await ask("127.0.0.1", 8080), "hello 172.17.0.1", ask.name);
       assert.equal(await ask("198.51.100.1", 8080), "hello 198.51.100.1", ask.name);

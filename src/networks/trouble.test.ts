@@ -44,7 +44,7 @@ if (insideOwnNetns(import.meta.url)) {
       remedy: "Install the package nftables.",
     });
     lab.shim.trouble = (program) => (program.startsWith("conntrack") ? "missing" : undefined);
-    assert.ok((await lab.attach("b", [port("udp", 5353, 53)])).endpoint);
+    assert.ok((await lab.attach("b", [port("udp", 5353, 53)])).attached.ports[0]);
   });
 
   test("release: when the firewall cannot be changed, the container's address goes to nobody else", async () => {

@@ -1,32 +1,40 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { subnetFrom } from "./address.ts";
-import { type FirewallPlan, type Publication, publishText, removalText, rulesetOf, withdrawText } from "./ruleset.ts";
+import {
+  type FirewallPlan,
+  type NetworkRules,
+  type Publication,
+  addNetworksText,
+  publishText,
+  removalText,
+  removeNetworksText,
+  rulesetOf,
+  withdrawText,
+} from "./ruleset.ts";
 
-const web: Publication = {
-  protocol: "tcp",
-  hostIp: "0.0.0.0",
-  hostPort: 8080,
-  containerIp: "172.17.0.2",
-  containerPort: 80,
-};
-const dns: Publication = {
-  protocol: "udp",
-  hostIp: "192.0.2.2",
-  hostPort: 53,
-  containerIp: "172.17.0.3",
-  containerPort: 5353,
-};
-const bridge = { bridge: "slipway0", subnet: subnetFrom("172.17.0.0/16") };
-const other = { bridge: "slw-one", subnet: subnetFrom("172.18.0.0/16") };
+const web = publication("tcp", "0.0.0.0", 8080, "172.17.0.2", 80);
+const dns = publication("udp", "192.0.2.2", 53, "172.17.0.3", 5353);
+const phone = publication("sctp", "0.0.0.0", 3868, "172.17.0.2", 3868);
+const web6 = publication("tcp", "::", 8080, "fd00::2", 80);
+const dns6 = publication("udp", "2001:db8::1", 53, "fd00::3", 5353);
+const plain = rules("slipway0");
+const several = [
+  plain,
+  rules("br-internal", { internal: true, masquerades: { ipv4: false, ipv6: false } }),
+  rules("br-lonely", { talks: false }),
+  rules("br-seen", { masquerades: { ipv4: false, ipv6: false } }),
+  rules("br-routed", { masquerades: { ipv4: false, ipv6: false }, open: { ipv4: true, ipv6: true } }),
+  rules("br-six.10", { masquerades: { ipv4: true, ipv6: true } }),
+];
 
 const plans: Readonly<Record<string, FirewallPlan>> = {
-  "no-ports": { table: "slipway", networks: [bridge], publications: [] },
-  "two-ports": { table: "slipway-0a1b2c", networks: [bridge], publications: [web, dns] },
-  "two-networks": { table: "slipway", networks: [bridge, other], publications: [web] },
+  "no-network": { table: "slipway", networks: [], publications: [] },
+  "one-network": { table: "slipway", networks: [plain], publications: [] },
+  "several-networks": { table: "slipway-0a1b2c", networks: several, publications: [] },
+  ports: { table: "slipway", networks: [plain], publications: [web, dns, phone, web6, dns6] },
 };
 
 for (const [name, plan] of Object.entries(plans)) {
@@ -35,25 +43,113 @@ for (const [name, plan] of Object.entries(plans)) {
     const path = join(import.meta.dirname, "golden", `${name}.nft`);
     if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(path, text);
     assert.equal(text, readFileSync(path, "utf8"));
-    const check = spawnSync("unshare", ["--net", "nft", "-c", "-f", "-"], { input: text, encoding: "utf8" });
-    assert.equal(check.status, 0, check.stderr);
+    nft(["-c", "-f", "-"], text);
   });
 }
 
+test("golden: has the plans above and nothing else", () => {
+  const files = readdirSync(join(import.meta.dirname, "golden")).sort();
+  assert.deepEqual(
+    files,
+    Object.keys(plans)
+      .map((name) => `${name}.nft`)
+      .sort(),
+  );
+});
+
+test("rulesetOf: written over another plan, nothing of that is left", () => {
+  const [first, second] = [plans["ports"], plans["one-network"]];
+  assert.ok(first && second);
+  assert.deepEqual(tableAfter(rulesetOf(first), rulesetOf(second)), tableAfter(rulesetOf(second)));
+});
+
+test("addNetworksText, removeNetworksText: the table becomes what the whole plan writes", () => {
+  const [table, publications] = ["slipway", [web, web6]];
+  for (const network of several) {
+    const others = several.filter((each) => each !== network);
+    const whole = rulesetOf({ table, networks: several, publications });
+    const without = rulesetOf({ table, networks: others, publications });
+    assert.deepEqual(tableAfter(without, addNetworksText(table, [network])), tableAfter(whole), network.bridge);
+    assert.deepEqual(tableAfter(whole, removeNetworksText(table, [network])), tableAfter(without), network.bridge);
+  }
+  const [none, all] = [[], several].map((networks) => rulesetOf({ table, networks, publications }));
+  assert.deepEqual(tableAfter(none ?? "", addNetworksText(table, several)), tableAfter(all ?? ""));
+  // The whole may have been written with it already.
+  assert.deepEqual(tableAfter(all ?? "", addNetworksText(table, several)), tableAfter(all ?? ""));
+});
+
+test("publishText, withdrawText: the table becomes what the whole plan writes", () => {
+  const [table, networks] = ["slipway", [plain]];
+  const all = [web, dns, phone, web6, dns6];
+  for (const one of all) {
+    const whole = rulesetOf({ table, networks, publications: all });
+    const without = rulesetOf({ table, networks, publications: all.filter((each) => each !== one) });
+    assert.deepEqual(tableAfter(without, publishText(table, [one])), tableAfter(whole));
+    assert.deepEqual(tableAfter(whole, withdrawText(table, [one])), tableAfter(without));
+  }
+  // A container that now answers by another address.
+  const moved = { ...web, containerIp: "172.18.0.9" };
+  const after = withdrawText(table, [web]) + publishText(table, [moved]);
+  const [before, then] = [[web], [moved]].map((publications) => rulesetOf({ table, networks, publications }));
+  assert.deepEqual(tableAfter(before ?? "", after), tableAfter(then ?? ""));
+});
+
 test("publishText: one more port is one element; withdrawText takes that element back", () => {
   assert.equal(
-    publishText("slipway", [web, dns]),
-    "add element inet slipway published { tcp . 8080 : 172.17.0.2 . 80 }\n" +
-      "add element inet slipway published_at { 192.0.2.2 . udp . 53 : 172.17.0.3 . 5353 }\n",
+    publishText("slipway", [web, dns, web6, dns6]),
+    "add element inet slipway published4 { tcp . 8080 : 172.17.0.2 . 80 }\n" +
+      "add element inet slipway published4_at { 192.0.2.2 . udp . 53 : 172.17.0.3 . 5353 }\n" +
+      "add element inet slipway published6 { tcp . 8080 : fd00::2 . 80 }\n" +
+      "add element inet slipway published6_at { 2001:db8::1 . udp . 53 : fd00::3 . 5353 }\n",
   );
   assert.equal(
-    withdrawText("slipway", [web, dns]),
-    "delete element inet slipway published { tcp . 8080 }\n" +
-      "delete element inet slipway published_at { 192.0.2.2 . udp . 53 }\n",
+    withdrawText("slipway", [web, dns6]),
+    "delete element inet slipway published4 { tcp . 8080 }\n" +
+      "delete element inet slipway published6_at { 2001:db8::1 . udp . 53 }\n",
   );
 });
 
 test("removalText: is accepted where there is no table", () => {
-  const end = spawnSync("unshare", ["--net", "nft", "-f", "-"], { input: removalText("slipway"), encoding: "utf8" });
-  assert.equal(end.stderr, "");
+  nft(["-f", "-"], removalText("slipway"));
 });
+
+function publication(
+  protocol: Publication["protocol"],
+  hostIp: string,
+  hostPort: number,
+  containerIp: string,
+  containerPort: number,
+): Publication {
+  return { protocol, hostIp, hostPort, containerIp, containerPort };
+}
+
+function rules(bridge: string, more: Partial<NetworkRules> = {}): NetworkRules {
+  const none = { ipv4: false, ipv6: false };
+  return { bridge, talks: true, internal: false, masquerades: { ipv4: true, ipv6: false }, open: none, ...more };
+}
+
+/** What the kernel has after these transactions, in a namespace of its own; handles and the order of elements say nothing. */
+function tableAfter(...transactions: readonly string[]): unknown {
+  const quoted = transactions.map((text) => `nft -f - <<'END' || exit 1\n${text}\nEND\n`).join("");
+  const end = spawnSync("unshare", ["--net", "sh", "-c", `${quoted}nft -j list ruleset`], { encoding: "utf8" });
+  assert.equal(end.status, 0, end.stderr);
+  return sorted(JSON.parse(end.stdout));
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => key !== "handle")
+      .map(([key, each]) => [
+        key,
+        key === "elem" && Array.isArray(each) ? each.map((one) => JSON.stringify(one)).sort() : sorted(each),
+      ]),
+  );
+}
+
+function nft(words: readonly string[], text: string): void {
+  const end = spawnSync("unshare", ["--net", "nft", ...words], { input: text, encoding: "utf8" });
+  assert.equal(end.status, 0, end.stderr);
+}

@@ -148,6 +148,8 @@ const chains: readonly Chain[] = [
       "oifname @bridges ip saddr 127.0.0.0/8 masquerade",
       // A container reached a published port of its own network: the answer must come back by the host.
       "iifname . oifname @same ct status dnat masquerade",
+      // The same where the kernel filters what bridges pass on (bridge-nf-call-iptables): it then tells no way in, as for the host's own packets.
+      "iif 0 oifname @bridges ct status dnat fib saddr type != local masquerade",
       "iifname . oifname @same accept",
       "meta nfproto ipv4 iifname @masqueraded4 masquerade",
       "meta nfproto ipv6 iifname @masqueraded6 masquerade",

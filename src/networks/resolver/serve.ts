@@ -135,7 +135,6 @@ class Idle implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#over = true;
     clearTimeout(this.#timer);
   }
 }

@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatAddress } from "../addresses/address.ts";
+import type { Network } from "../networks.ts";
+import { publicationsOf } from "../ports/publications.ts";
+import type { EndpointRecord } from "../records.ts";
+import { gatewayEndpoint, gatewayOf } from "./gateways.ts";
+
+test("gatewayEndpoint: the greatest priority leads, then the network's name; internal and isolated ones never", () => {
+  const [alpha, beta] = [endpoint("alpha"), endpoint("beta")];
+  assert.equal(leader(beta, alpha), "alpha");
+  assert.equal(leader(alpha, endpoint("zeta", { gatewayPriority: 1 })), "zeta");
+  assert.equal(leader(alpha, endpoint("beta", { gatewayPriority: -1 })), "alpha");
+  assert.equal(leader(endpoint("a", { gatewayPriority: 9 }, { internal: true }), beta), "beta");
+  const isolated = { "com.docker.network.bridge.gateway_mode_ipv4": "isolated" };
+  assert.equal(leader(endpoint("a", {}, { internal: true, options: isolated }), beta), "beta");
+  assert.equal(leader(endpoint("a", {}, { internal: true })), undefined);
+  assert.equal(leader(), undefined);
+});
+
+test("gatewayEndpoint: each family has its own", () => {
+  const six = endpoint("six", { ipv6: "fd00::2" });
+  const both = [endpoint("four"), six];
+  assert.equal(gatewayEndpoint(both, 4)?.network.name, "four");
+  assert.equal(gatewayEndpoint(both, 6), six);
+  assert.equal(formatAddress(gatewayOf(six, 6) ?? assert.fail()), "fd00::1");
+});
+
+test("publicationsOf: ports lead to the endpoint that answers, of their family", () => {
+  const port = { protocol: "tcp", containerPort: 80, hostPort: 8080 } as const;
+  const ports = [
+    { ...port, hostIp: "0.0.0.0" },
+    { ...port, hostIp: "::" },
+  ];
+  const endpoints = [endpoint("b", { ipv6: "fd00::2" }), endpoint("a", { ipv4: "10.0.0.7" })];
+  assert.deepEqual(publicationsOf({ ports, endpoints }), [
+    { ...port, hostIp: "0.0.0.0", containerIp: "10.0.0.7" },
+    { ...port, hostIp: "::", containerIp: "fd00::2" },
+  ]);
+  assert.deepEqual(publicationsOf({ ports, endpoints: [endpoint("in", {}, { internal: true })] }), []);
+});
+
+function leader(...endpoints: readonly EndpointRecord[]): string | undefined {
+  return gatewayEndpoint(endpoints, 4)?.network.name;
+}
+
+function endpoint(name: string, more: Partial<EndpointRecord> = {}, network: Partial<Network> = {}): EndpointRecord {
+  const pools = [
+    { subnet: "10.0.0.0/24", gateway: "10.0.0.1", auxiliary: {} },
+    { subnet: "fd00::/64", gateway: "fd00::1", auxiliary: {} },
+  ];
+  return {
+    containerId: "c",
+    network: {
+      id: name,
+      name,
+      driver: "bridge",
+      createdNs: 0n,
+      ipv4: true,
+      ipv6: true,
+      internal: false,
+      attachable: false,
+      ipam: { driver: "default", options: {}, pools },
+      options: {},
+      labels: {},
+      ...network,
+    },
+    endpointId: "e",
+    ipv4: "10.0.0.2",
+    macAddress: "",
+    link: "l",
+    interface: "eth0",
+    linkLocal: [],
+    aliases: [],
+    links: {},
+    gatewayPriority: 0,
+    ...more,
+  };
+}
