@@ -14,11 +14,12 @@ test("watchFile: tells of a write, a rename over it and a change behind a symlin
   await writeFile(target, "one");
   await symlink(target, path);
   let calls = 0;
+  const seen = (): number => calls;
   const watch = watchFile(path, () => (calls += 1));
   const calledBy = async (work: () => Promise<void>): Promise<boolean> => {
     calls = 0;
     await work();
-    for (let tries = 0; tries < 100 && calls === 0; tries += 1) await sleep(20);
+    for (let tries = 0; tries < 100 && seen() === 0; tries += 1) await sleep(20);
     return calls > 0;
   };
   assert.ok(await calledBy(async () => await writeFile(target, "two")), "behind the symlink");

@@ -4,12 +4,12 @@ import { isIP } from "node:net";
 import { bridgeOption } from "./links/bridge-plan.ts";
 import { isLinkName } from "./links/link-name.ts";
 
-const booleans: readonly string[] = [
+const booleans: ReadonlySet<string> = new Set([
   bridgeOption.defaultBridge,
   bridgeOption.talk,
   bridgeOption.masquerade,
   bridgeOption.inhibitIpv4,
-];
+]);
 const gatewayModes = ["nat", "nat-unprotected", "routed", "isolated"];
 
 /** Checks the bridge driver's options. Fault `invalid`; answers a warning for each of Docker's options that does nothing here. */
@@ -22,7 +22,7 @@ export function checkBridgeOptions(options: Readonly<Record<string, string>>, in
 }
 
 function checkOption(key: string, value: string, internal: boolean): void {
-  if (booleans.includes(key) && parseGoBoolean(value) === undefined) {
+  if (booleans.has(key) && parseGoBoolean(value) === undefined) {
     throw new Fault("invalid", `invalid value ${JSON.stringify(value)} of ${key}: it is true or false`);
   }
   if (key === bridgeOption.name && !isLinkName(value)) {

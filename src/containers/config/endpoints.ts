@@ -2,8 +2,9 @@ import { isIPv4, isIPv6 } from "node:net";
 import { Fault } from "#core/fault";
 import type { EndpointRequest, Network } from "#networks";
 
-/** Checks what an endpoint asks for by itself. Fault `invalid`. */
+/** Checks what an endpoint asks for by itself. Fault `invalid` in Docker's words. */
 export function checkEndpointRequest(request: EndpointRequest): void {
+  if (["bridge", "default"].includes(request.network)) checkDefault(request);
   const { ipv4, ipv6, linkLocal, macAddress, aliases } = request;
   if (ipv4 !== undefined && !isIPv4(ipv4)) throw wrong(`invalid IPv4 address: ${quoted(ipv4)}`);
   if (ipv6 !== undefined && (!isIPv6(ipv6) || ipv6.includes("%"))) throw wrong(`invalid IPv6 address: ${quoted(ipv6)}`);
@@ -25,21 +26,22 @@ export function checkEndpointRequest(request: EndpointRequest): void {
 /** Checks what an endpoint asks of that network. Fault `invalid` in Docker's words. */
 export function checkEndpoint(request: EndpointRequest, network: Network): void {
   checkEndpointRequest(request);
-  const { ipv4, ipv6, aliases } = request;
-  const isDefault = network.name === "bridge";
-  if (isDefault && (ipv4 !== undefined || ipv6 !== undefined)) {
-    throw wrong(
-      "invalid config for network bridge: invalid endpoint settings:\nuser specified IP address is supported on user defined networks only",
-    );
-  }
-  if (isDefault && aliases.length > 0) {
-    throw wrong(
-      "invalid config for network bridge: invalid endpoint settings:\nnetwork-scoped aliases are only supported for user-defined networks",
-    );
-  }
+  const { ipv4, ipv6 } = request;
   const chosen = [ipv4, ipv6].filter((address) => address !== undefined);
   if (chosen.length > 0 && network.ipam.pools.length === 0) {
     throw wrong("user specified IP address is supported only when connecting to networks with user configured subnets");
+  }
+}
+
+function checkDefault({ ipv4, ipv6, aliases }: EndpointRequest): void {
+  const problems = [
+    ...(ipv4 === undefined && ipv6 === undefined
+      ? []
+      : ["user specified IP address is supported on user defined networks only"]),
+    ...(aliases.length === 0 ? [] : ["network-scoped aliases are only supported for user-defined networks"]),
+  ];
+  if (problems.length > 0) {
+    throw wrong(`invalid config for network bridge: invalid endpoint settings:\n${problems.join("\n")}`);
   }
 }
 

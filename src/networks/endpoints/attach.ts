@@ -1,4 +1,3 @@
-import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
 import type { MonitorSlot } from "#host";
 import type { Bridge } from "../links/bridge.ts";
@@ -7,6 +6,7 @@ import { plugIn } from "../links/plug.ts";
 import { reportEndpoint } from "../network-events.ts";
 import type { Attachment, AttachRequest, EndpointRequest, Network } from "../networks.ts";
 import type { PortHold } from "../ports/port-holds.ts";
+import { connectivityFault } from "../ports/connectivity-fault.ts";
 import { publish } from "../ports/publish.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import { discardEndpoint, onBridge, warmPlan } from "../slots/prepare-endpoints.ts";
@@ -173,11 +173,4 @@ async function holdPorts(
     wiring.held.delete(containerId);
   });
   return holds.flatMap((hold) => hold.ports);
-}
-
-/** Docker's words; its clients look for them. */
-export function connectivityFault(containerName: string, endpointId: string, cause: unknown): unknown {
-  if (!(cause instanceof Fault)) return cause;
-  const message = `driver failed programming external connectivity on endpoint ${containerName} (${endpointId}): ${cause.message}`;
-  return new Fault(cause.kind, message, { cause, ...(cause.remedy !== undefined && { remedy: cause.remedy }) });
 }

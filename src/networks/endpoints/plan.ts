@@ -8,7 +8,7 @@ import type { EndpointPlan } from "../links/link-commands.ts";
 import type { EndpointRequest, Network } from "../networks.ts";
 import type { EndpointRecord } from "../records.ts";
 import type { Wiring } from "../wiring.ts";
-import { endpointSettings } from "./endpoint-options.ts";
+import { checkEndpointOptions, endpointSettings } from "./endpoint-options.ts";
 
 /** An endpoint with its addresses taken, before anything is made for it. */
 export interface PlannedEndpoint {
@@ -32,6 +32,7 @@ export async function planEndpoint(
   taken: ReadonlySet<string>,
   undo: AsyncDisposableStack,
 ): Promise<PlannedEndpoint> {
+  checkEndpointOptions(request.options);
   const bridge = wiring.bridges.of(network);
   await bridge.ensure();
   const ipv4 = await addressFor(wiring, bridge, 4, request.ipv4);

@@ -1,7 +1,7 @@
 import type { Publication } from "../firewall/ruleset.ts";
 import type { Sandbox } from "../records.ts";
 import type { Wiring } from "../wiring.ts";
-import { connectivityFault } from "../endpoints/attach.ts";
+import { connectivityFault } from "./connectivity-fault.ts";
 import { publicationsOf } from "./publications.ts";
 
 /** Leads a container's published ports to it. The records have it already. */
