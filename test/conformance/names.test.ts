@@ -52,6 +52,7 @@ test("names: container, alias, short id, several with one alias, the network's o
   assert.deepEqual(await lookUp("web", "store"), ["10.217.1.10", "10.217.1.11"]);
   assert.deepEqual(await lookUp("web", "10.1.217.10.in-addr.arpa", "ptr"), ["db.town"]);
   assert.deepEqual(await lookUp("alone", "db"), []);
+  assert.deepEqual(await lookUp("web", "host.docker.internal"), ["10.217.1.1"]);
   assert.equal((await daemon.docker("exec", "web", "ping", "-c", "1", "-W", "1", "db")).code, 0);
 });
 

@@ -11,7 +11,7 @@ import { settleLimits, withDefaultSwap } from "../config/limits.ts";
 import { checkUserNamespace, joinById, takeUserMapping } from "./namespaces.ts";
 import { seccompOf } from "./seccomp.ts";
 import { generateName, parseName } from "../config/name.ts";
-import { parseNetworkMode } from "../config/network-mode.ts";
+import { endpointsOfMode, parseNetworkMode } from "../config/network-mode.ts";
 import { resolveProcess } from "../config/process.ts";
 import { parseSecurityOptions } from "../config/security-options.ts";
 import type { Room } from "../room.ts";
@@ -98,9 +98,12 @@ async function checkBindSources(spec: ContainerSpec): Promise<void> {
   }
 }
 
-/** In `container:` mode the other container's id is kept, so that a rename does not change whose network it is. */
+/** The mode's network is one of those that it is in. In `container:` mode the other container's id is kept, so that a rename does not change whose network it is. */
 function joinNetwork(room: Room, spec: ContainerSpec): ContainerSpec {
   const mode = parseNetworkMode(spec.networkMode);
+  if (mode.kind === "network" && spec.endpoints.length === 0) {
+    return { ...spec, endpoints: endpointsOfMode(spec.networkMode) };
+  }
   if (mode.kind !== "container") return spec;
   try {
     return { ...spec, networkMode: `container:${room.store.find(mode.containerId).id}` };

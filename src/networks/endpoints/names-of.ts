@@ -1,6 +1,7 @@
-import { gatewayMode } from "../links/bridge-plan.ts";
+import { gatewayMode, poolOf } from "../links/bridge-plan.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
-import type { ContainerNames } from "../resolver/container-names.ts";
+import type { ContainerNames, HostAddresses } from "../resolver/container-names.ts";
+import { gatewayEndpoint } from "./gateways.ts";
 
 /** All names that a container answers to in a network: its own, aliases, the short id, its hostname. */
 export function dnsNamesOf(
@@ -25,7 +26,19 @@ export function namesOf(sandbox: Sandbox): ContainerNames | undefined {
       ...(endpoint.ipv6 !== undefined && { ipv6: endpoint.ipv6 }),
     })),
     links: Object.assign({}, ...endpoints.map(({ links }) => links)) as Record<string, string>,
+    host: hostOf(endpoints),
     servers: sandbox.servers,
     external: endpoints.some(({ network }) => !network.internal && gatewayMode(network, 4) !== "isolated"),
   };
+}
+
+/** By the network that leads out, else by the first one: the bridge's own address there. */
+function hostOf(endpoints: readonly EndpointRecord[]): HostAddresses {
+  const gatewayIn = (family: 4 | 6): string | undefined => {
+    const endpoint = gatewayEndpoint(endpoints, family) ?? endpoints.find((each) => each[`ipv${family}`] !== undefined);
+    const isBare = endpoint === undefined || gatewayMode(endpoint.network, family) === "isolated";
+    return isBare ? undefined : poolOf(endpoint.network, family)?.gateway;
+  };
+  const [ipv4, ipv6] = [gatewayIn(4), gatewayIn(6)];
+  return { ...(ipv4 !== undefined && { ipv4 }), ...(ipv6 !== undefined && { ipv6 }) };
 }

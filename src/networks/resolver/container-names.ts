@@ -13,8 +13,16 @@ export interface ContainerNames {
   readonly servers: readonly string[];
   /** False: attached to internal networks alone; names of the outside are answered with SERVFAIL. */
   readonly external: boolean;
+  /** Where the container reaches its host: `host.docker.internal`. */
+  readonly host?: HostAddresses;
   /** Whether `ndots` of 1 or more was asked for: addresses of single labels that nobody has are then not asked outside, as in Docker. */
   readonly ndotsSet?: boolean;
+}
+
+/** Addresses that the host has in a container's network. */
+export interface HostAddresses {
+  readonly ipv4?: string;
+  readonly ipv6?: string;
 }
 
 /** A container's names and addresses in one network. */
@@ -42,21 +50,26 @@ export function readContainerNames(value: unknown): ContainerNames {
     links: readLinks(fields["links"]),
     servers: listOf(fields["servers"], "servers", maxServers).map((server) => textOf(server, "server")),
     external: flagOf(fields["external"], "external"),
+    ...(fields["host"] !== undefined && { host: readAddresses(recordOf(fields["host"], "host")) }),
     ndotsSet: fields["ndotsSet"] === undefined ? false : flagOf(fields["ndotsSet"], "ndotsSet"),
   };
 }
 
 function readEndpoint(value: unknown): EndpointNames {
-  const { network, networkName, names, ipv4, ipv6 } = recordOf(value, "endpoint");
-  if (ipv4 !== undefined && !(typeof ipv4 === "string" && isIPv4(ipv4))) throw refused("ipv4");
-  if (ipv6 !== undefined && !(typeof ipv6 === "string" && isIPv6(ipv6) && !ipv6.includes("%"))) throw refused("ipv6");
+  const fields = recordOf(value, "endpoint");
+  const { network, networkName, names } = fields;
   return {
     network: textOf(network, "network"),
     networkName: textOf(networkName, "networkName"),
     names: listOf(names, "names", maxNames).map((name) => textOf(name, "name")),
-    ...(ipv4 !== undefined && { ipv4 }),
-    ...(ipv6 !== undefined && { ipv6 }),
+    ...readAddresses(fields),
   };
+}
+
+function readAddresses({ ipv4, ipv6 }: Record<string, unknown>): HostAddresses {
+  if (ipv4 !== undefined && !(typeof ipv4 === "string" && isIPv4(ipv4))) throw refused("ipv4");
+  if (ipv6 !== undefined && !(typeof ipv6 === "string" && isIPv6(ipv6) && !ipv6.includes("%"))) throw refused("ipv6");
+  return { ...(ipv4 !== undefined && { ipv4 }), ...(ipv6 !== undefined && { ipv6 }) };
 }
 
 function readLinks(value: unknown): Record<string, string> {

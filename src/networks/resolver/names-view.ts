@@ -51,7 +51,7 @@ export class NamesPicture {
     const linked = this.#linked(asker, name);
     if (linked !== undefined) return linked;
     const found = asker.endpoints.flatMap((endpoint) => this.#inNetwork(endpoint, name));
-    if (found.length === 0) return undefined;
+    if (found.length === 0) return hostNames.has(name) ? hostAddresses(asker) : undefined;
     return { ipv4: firstWithSome(found, "ipv4"), ipv6: firstWithSome(found, "ipv6") };
   }
 
@@ -82,6 +82,15 @@ export class NamesPicture {
     const holders = bare.length > 0 || !name.endsWith(suffix) ? bare : names?.holdersOf(name.slice(0, -suffix.length));
     return holders === undefined || holders.length === 0 ? [] : [addressesIn(holders)];
   }
+}
+
+/** What Docker's desktop calls the host, and its gateway, in every container. */
+const hostNames: ReadonlySet<string> = new Set(["host.docker.internal", "gateway.docker.internal"]);
+
+function hostAddresses({ host }: ContainerNames): Addresses | undefined {
+  if (host === undefined) return undefined;
+  const { ipv4, ipv6 } = host;
+  return { ipv4: ipv4 === undefined ? [] : [ipv4], ipv6: ipv6 === undefined ? [] : [ipv6] };
 }
 
 /** The names and addresses in one network. */
