@@ -104,7 +104,13 @@ export class NetworkRecords {
     return networkOf(match);
   }
 
-  /** The attachment with its endpoints. */
+  /** Fault `notFound` when the network was removed. */
+  mustHave({ id, name }: Network): void {
+    const row = this.#database.get("SELECT 1 FROM network WHERE id = ?", id);
+    if (row === undefined) throw new Fault("notFound", `network ${name} not found`);
+  }
+
+  /** The attachment with its endpoints: all of it or none. */
   addSandbox(sandbox: Sandbox): void {
     this.transaction(() => {
       const { containerId, containerName, endpoints, ...rest } = sandbox;
@@ -118,8 +124,10 @@ export class NetworkRecords {
     });
   }
 
+  /** Fault `notFound` when the network was removed meanwhile. */
   addEndpoint(endpoint: EndpointRecord): void {
     const { containerId, network, endpointId, ipv4, ipv6, ...document } = endpoint;
+    this.mustHave(network);
     this.#database.run(
       "INSERT INTO network_endpoint (container_id, network_id, endpoint_id, ipv4, ipv6, document) VALUES (?, ?, ?, ?, ?, ?)",
       containerId,

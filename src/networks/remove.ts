@@ -21,10 +21,16 @@ export async function removeNetwork(wiring: Wiring, nameOrId: string): Promise<v
     );
   }
   const bridge = bridges.of(network);
-  // From here on nobody gets in. The record goes last: what is left half-way can be removed again.
-  bridges.drop(network);
-  await bridge.remove();
+  // At once, so that nobody gets in meanwhile. A bridge that is left over after a crash is a stray one.
   records.remove(id);
+  bridges.drop(network);
+  try {
+    await bridge.remove();
+  } catch (error) {
+    // So that it can be removed again.
+    records.add(network);
+    throw error;
+  }
   reportNetwork(events, "destroy", network);
   // The rules of a bridge that is gone do nothing: the next ones to be written are without them.
   await firewall.removeNetwork(networkRulesOf(network)).catch(() => firewall.forget());

@@ -50,7 +50,7 @@ async function attachMany(lab: Lab, prefix: string, ports: readonly PortRequest[
 
 async function addElement(lab: Lab, round: number): Promise<void> {
   const element = `{ udp . ${4000 + round} : 192.0.2.1 . 80 }`;
-  const input = `add element inet slipway-0a1b2c published ${element}\n`;
+  const input = `add element inet slipway-0a1b2c published4 ${element}\n`;
   const { code } = await lab.shim.runToEnd({ argv: ["nft", "-f", "-"], input });
   assert.equal(code, 0);
 }

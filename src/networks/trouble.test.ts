@@ -55,7 +55,7 @@ if (insideOwnNetns(import.meta.url)) {
     await assert.rejects(lab.networks.release("web"), /trouble/);
     lab.shim.trouble = () => undefined;
     const others = await Promise.all(["a", "b", "c", "d"].map(async (id) => await lab.attach(id)));
-    assert.ok(others.every((other) => ipv4Of(other) !== ipv4Of(web)));
+    assert.ok(others.every((one) => ipv4Of(one) !== ipv4Of(web)));
     await assert.rejects(lab.attach("e"), { kind: "exhausted" });
   });
 }

@@ -34,7 +34,6 @@ export class Bridge {
   #plan: BridgePlan;
   #pools: Readonly<Record<Family, AddressPool | undefined>>;
   #making: Promise<void> | undefined;
-  #dropped = false;
 
   constructor(workshop: BridgeWorkshop, network: Network) {
     this.#workshop = workshop;
@@ -78,14 +77,8 @@ export class Bridge {
     this.#pools[address.family]?.free(address);
   }
 
-  /** The network is being removed: `ensure` makes nothing any more. */
-  drop(): void {
-    this.#dropped = true;
-  }
-
-  /** Makes the bridge if it is not there, and the firewall. Fault `notFound` when the network is being removed. */
+  /** Makes the bridge if it is not there, and the firewall. Fault `notFound` when the network was removed. */
   async ensure(): Promise<void> {
-    if (this.#dropped) throw new Fault("notFound", `network ${this.#network.name} not found`);
     this.#making ??= this.#make().catch((error: unknown) => {
       this.#making = undefined;
       throw error;
@@ -101,6 +94,7 @@ export class Bridge {
 
   /** Removes the bridge if it is ours. */
   async remove(): Promise<void> {
+    await this.#making?.catch(() => undefined);
     this.#making = undefined;
     const { programs, aliasOf } = this.#workshop;
     const [link] = await programs.ipList("link", "show", "dev", this.name);
@@ -109,7 +103,8 @@ export class Bridge {
   }
 
   async #make(): Promise<void> {
-    const { programs, firewall, watch, making } = this.#workshop;
+    const { programs, firewall, watch, making, records } = this.#workshop;
+    records.mustHave(this.#network);
     const [link] = await programs.ipList("-details", "link", "show", "dev", this.name);
     if (link === undefined) {
       await making(this.#network, async (network) => {

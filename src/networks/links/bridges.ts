@@ -23,9 +23,8 @@ export class Bridges {
     return this.of(this.#workshop.records.find("bridge"));
   }
 
-  /** The network is being removed: who was about to use its bridge gets Fault `notFound`. */
+  /** The network is removed. */
   drop({ id }: Network): void {
-    this.#all.get(id)?.drop();
     this.#all.delete(id);
   }
 

@@ -47,17 +47,22 @@ test("slipway resolver: hang-up and Ctrl-C are not for it; SIGTERM ends it in or
   assert.ok(!readdirSync(bed.folder).some((name) => name.endsWith(".sock")));
 });
 
-test("slipway resolver: ends when unused for long enough, and not while a daemon or a monitor is there", async () => {
+test("slipway resolver: ends when no daemon comes, and when the last one leaves no names; stays while a container has one", async () => {
+  await using unused = resolverBed();
+  await unused.startReady("--idle-exit", "1");
+  assert.equal(await exitCode(unused, 0), 0);
   await using bed = resolverBed();
   await bed.startReady("--idle-exit", "1");
   const daemon = hand(bed);
   await daemon.resolver.state(web);
-  await sleep(1500);
-  const monitor = await connectMonitor(bed.queries, "web");
   daemon.resolver.close();
   await sleep(1500);
+  using monitor = await connectMonitor(bed.queries, "web");
   assert.deepEqual(readAnswer((await monitor.ask(queryOf("web"))).message).data, ["10.0.1.2"], "the daemon is away");
-  monitor[Symbol.dispose]();
+  const next = hand(bed);
+  await next.resolver.state(web);
+  await next.resolver.forget("web");
+  next.resolver.close();
   assert.equal(await exitCode(bed, 0), 0);
 });
 

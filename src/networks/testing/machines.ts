@@ -130,3 +130,20 @@ async function stop(child: ChildProcess): Promise<void> {
 function udpOf(address: string): "udp4" | "udp6" {
   return address.includes(":") ? "udp6" : "udp4";
 }
+
+/** The addresses of an interface in a namespace, with their prefix lengths, in the kernel's order. */
+export function addressesIn(pid: number, name: string): string[] {
+  const [link] = JSON.parse(inNetns(pid, "ip", "-json", "address", "show", "dev", name)) as {
+    addr_info: { local: string; prefixlen: number }[];
+  }[];
+  return (link?.addr_info ?? []).map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+}
+
+/** Gateway and interface of the default routes in a namespace, IPv4 first. */
+export function routesIn(pid: number): string[] {
+  return ["-4", "-6"].flatMap((family) => {
+    const text = inNetns(pid, "ip", "-json", family, "route", "show", "default").trim();
+    const routes = (text === "" ? [] : JSON.parse(text)) as { gateway: string; dev: string }[];
+    return routes.map(({ gateway, dev }) => `${gateway} ${dev}`);
+  });
+}
