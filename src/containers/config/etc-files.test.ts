@@ -32,7 +32,7 @@ test("resolvConfText: follows the host, without resolvers that only the host rea
 test("resolvConfText: our resolver is asked, whoever it asks in turn; domains and options stay", () => {
   const host = "nameserver 127.0.0.53\nsearch a.example\noptions edns0\n";
   const text = resolvConfText({ ...plain, host, servers: ["192.0.2.1"], hasResolver: true });
-  assert.equal(text, "nameserver 127.0.0.11\nsearch a.example\noptions edns0\n");
+  assert.equal(text, "nameserver 127.0.0.11\nsearch a.example\noptions edns0\n# ExtServers: [192.0.2.1]\n");
 });
 
 test("resolvConfText: public resolvers when none is left, except in the host's network", () => {

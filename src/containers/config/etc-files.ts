@@ -60,10 +60,13 @@ export function resolvConfText(inputs: ResolvConfInputs): string {
   const search = inputs.search.length > 0 ? inputs.search.filter((domain) => domain !== ".") : own.search;
   const options = inputs.options.length > 0 ? inputs.options : own.options;
   const asked = inputs.hasResolver ? [resolverAddress] : servers;
+  const behind = inputs.hasResolver && inputs.servers.length > 0 ? [`# ExtServers: [${inputs.servers.join(" ")}]`] : [];
   return [
     ...asked.map((server) => `nameserver ${server}`),
     ...(search.length > 0 ? [`search ${search.join(" ")}`] : []),
     ...(options.length > 0 ? [`options ${options.join(" ")}`] : []),
+    // As Docker writes it: whom our resolver asks in turn.
+    ...behind,
     "",
   ].join("\n");
 }
