@@ -70,7 +70,7 @@ export function insideSettings({ interface: name, ipv6, linkLocal }: EndpointPla
   // A neighbour's router advertisement would configure it.
   return ipv6 === undefined && !linkLocal.some(({ family }) => family === 6)
     ? { [key("disable_ipv6")]: "1" }
-    : { [key("disable_ipv6")]: "0", [key("accept_ra")]: "0", [key("autoconf")]: "0" };
+    : { [key("disable_ipv6")]: "0", [key("accept_dad")]: "0", [key("accept_ra")]: "0", [key("autoconf")]: "0" };
 }
 
 /** Lines for `ip -batch` inside: addresses, and the interface started. Default routes are `routeLines`. */
@@ -122,6 +122,8 @@ export function bridgeSettings({ name, ipv6 }: BridgePlan): Readonly<Record<stri
       ? { [`net/ipv6/conf/${name}/disable_ipv6`]: "1" }
       : {
           [`net/ipv6/conf/${name}/disable_ipv6`]: "0",
+          // Nobody has our addresses. While the kernel made sure of that for the link-local one, containers were not found.
+          [`net/ipv6/conf/${name}/accept_dad`]: "0",
           [`net/ipv6/conf/${name}/accept_ra`]: "0",
           [`net/ipv6/conf/${name}/autoconf`]: "0",
         }),
