@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
-import { assertSameSoon, hostState, openLab, port, ipv4Of } from "./testing/lab.ts";
+import { assertSameSoon, hostState, inNetwork, ipv4Of, ipv6Of, openLab, port } from "./testing/lab.ts";
 import { askTcp, askTcpFrom, askUdp, run, serve } from "./testing/machines.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
@@ -50,17 +50,79 @@ if (insideOwnNetns(import.meta.url)) {
     await lab.networks.reconcile(new Set());
     await assertSameSoon(before);
   });
+
+  for (const task of ["create", "attach"]) {
+    test(`reconcile: after kill -9 before any program of ${task}, nothing is over and nothing missing`, async () => {
+      const before = hostState();
+      let died = 0;
+      for (let step = 1, dead = true; dead; step += 1) {
+        const databasePath = join(folder, `${task}-${step}.db`);
+        const doomed = await startDoomed(databasePath, task, step);
+        dead = doomed.dead;
+        if (dead) died += 1;
+        await doomed.kill();
+        await using lab = await openLab({ databasePath, before });
+        await lab.networks.reconcile(new Set());
+        const shop = lab.networks.list().find(({ name }) => name === "shop");
+        const bridges = hostState().links.filter((name) => name.startsWith("br-"));
+        assert.deepEqual(bridges, shop === undefined ? [] : [`br-${shop.id.slice(0, 12)}`], `step ${step}`);
+        assert.equal(lab.networks.attachedOf("web"), undefined);
+        if (shop === undefined) await lab.network("shop", { ipv6: true });
+        const web = await lab.attach("web", [port("tcp", 8080, 80)], inNetwork("shop"), inNetwork("bridge"));
+        await using _server = await serve(web.slot.pid, 80);
+        assert.match(await askTcp("127.0.0.1", 8080), /^hello 172\.17\.0\.1$/, `step ${step}`);
+        await lab.networks.release("web");
+        await lab.networks.remove("shop");
+      }
+      assert.ok(died >= 5, `${died}`);
+    });
+  }
+
+  test("reconcile: user networks come back whole, with those that run in them", async () => {
+    const before = hostState();
+    const databasePath = join(folder, "three.db");
+    const doomed = await startDoomed(databasePath, "attach");
+    await using _server = await serve(doomed.webPid, 80);
+    await doomed.kill();
+    run("nft", "flush", "ruleset");
+    for (const name of hostState().links.filter((link) => /^(br-|slw-)/.test(link))) run("ip", "link", "delete", name);
+    await using lab = await openLab({ databasePath, before });
+    await lab.networks.reconcile(new Set(["web"]));
+    const attached = lab.networks.attachedOf("web");
+    assert.deepEqual(
+      attached?.endpoints.map(({ networkName }) => networkName),
+      ["shop", "bridge"],
+    );
+    assert.equal(await askTcp("127.0.0.1", 8080), "hello 172.17.0.1");
+    const client = await lab.attach("client", [], inNetwork("shop"));
+    const [shop] = attached?.endpoints ?? [];
+    assert.equal(askTcpFrom(client.slot.pid, shop?.ipv4?.address ?? "", 80), `hello ${ipv4Of(client)}`);
+    assert.equal(askTcpFrom(client.slot.pid, shop?.ipv6?.address ?? "", 80), `hello ${ipv6Of(client)}`);
+    await assert.rejects(lab.networks.remove("shop"), { kind: "forbidden" });
+  });
 }
 
-async function startDoomed(databasePath: string): Promise<{ readonly webPid: number; kill(): Promise<void> }> {
+interface Doomed {
+  readonly webPid: number;
+  /** Whether it died by its own hand. */
+  readonly dead: boolean;
+  kill(): Promise<void>;
+}
+
+async function startDoomed(databasePath: string, task = "attachTwo", dieBefore = 0): Promise<Doomed> {
   const script = fileURLToPath(import.meta.resolve("./testing/doomed.ts"));
-  const child = spawn(process.execPath, [script, databasePath], { stdio: ["ignore", "pipe", "inherit"] });
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const [webPid = 0] = JSON.parse(line.toString()) as number[];
+  const child = spawn(process.execPath, [script, databasePath, task, String(dieBefore)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const exited = once(child, "exit");
+  const line = await Promise.race([once(child.stdout, "data"), exited]);
+  const dead = child.signalCode !== null;
+  assert.equal(child.exitCode, null);
+  const [webPid = 0] = dead ? [] : (JSON.parse(String(line[0])) as number[]);
   return {
     webPid,
+    dead,
     kill: async () => {
-      const exited = once(child, "exit");
       child.kill("SIGKILL");
       await exited;
     },

@@ -7,8 +7,17 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openHost } from "#host";
 import { openNetworks } from "./open.ts";
-import { assertSameSoon, hostState, neverAborted, port, requestOf } from "./testing/lab.ts";
-import { askTcp, run, serve } from "./testing/machines.ts";
+import {
+  assertSameSoon,
+  hostState,
+  inNetwork,
+  ipv4Of,
+  networkOf,
+  neverAborted,
+  port,
+  requestOf,
+} from "./testing/lab.ts";
+import { addressesIn, askTcp, routesIn, run, serve } from "./testing/machines.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
 if (insideOwnNetns(import.meta.url)) {
@@ -24,6 +33,14 @@ if (insideOwnNetns(import.meta.url)) {
     }
     await slot[Symbol.asyncDispose]();
     await networks.release("web");
+    const { id } = await networks.create(networkOf("inner", { internal: true }));
+    const both = await networks.attach(requestOf("both", [], [inNetwork("inner"), inNetwork("bridge")]), neverAborted);
+    assert.deepEqual(routesIn(both.slot.pid), ["172.17.0.1 eth1"]);
+    assert.deepEqual(addressesIn(both.slot.pid, "eth0"), [`${ipv4Of(both)}/22`]);
+    await networks.disconnect("both", networks.find("bridge").id, both.slot.pid);
+    assert.deepEqual(routesIn(both.slot.pid), []);
+    await both[Symbol.asyncDispose]();
+    await networks.remove(id);
     const none = await networks.attach({ ...requestOf("none"), mode: "none" }, neverAborted);
     assert.ok(existsSync(`/proc/${none.slot.pid}/ns/net`));
     await none[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openLab, port, ipv4Of } from "./testing/lab.ts";
+import { inNetwork, ipv4Of, openLab, pools, port } from "./testing/lab.ts";
 import {
   askTcp,
   askTcpFrom,
@@ -80,6 +80,53 @@ if (insideOwnNetns(import.meta.url)) {
     inNetns(other.slot.pid, "ip", "route", "add", "127.0.0.0/8", "via", "172.17.0.1", "src", ipv4Of(other));
     assert.equal(askTcpFrom(other.slot.pid, "127.0.0.1", 7000), "ETIMEDOUT");
     assert.equal(askTcpFrom(other.slot.pid, "127.0.0.1", 8080), "ETIMEDOUT");
+  });
+
+  test("attach: ports of an IPv6 network answer on both families, on one address alone, and to a neighbour with its source", async () => {
+    await using neighbour = await openNeighbour();
+    await using lab = await openLab();
+    await lab.network("six", { ipv6: true, ipam: pools("10.90.0.0/24", "fd90::/64") });
+    const ports = [port("tcp", 8080, 80), port("udp", 8080, 80), port("tcp", 8081, 80, "2001:db8::1")];
+    const web = await lab.attach("web", ports, inNetwork("six"));
+    const [near, far] = [await lab.attach("near", [], inNetwork("six")), await lab.attach("far")];
+    await using _server = await serve(web.slot.pid, 80);
+    assert.deepEqual(
+      web.attached.ports.map(({ protocol, hostIp, hostPort }) => `${protocol} ${hostIp} ${hostPort}`),
+      ["tcp 0.0.0.0 8080", "tcp :: 8080", "udp 0.0.0.0 8080", "udp :: 8080", "tcp 2001:db8::1 8081"],
+    );
+    for (const ask of [askTcp, askUdp]) {
+      assert.equal(await ask("127.0.0.1", 8080), "hello 10.90.0.1");
+      assert.equal(await ask("2001:db8::1", 8080), "hello 2001:db8::1");
+    }
+    for (const ask of [askTcpFrom, askUdpFrom]) {
+      assert.equal(ask(neighbour.pid, "198.51.100.1", 8080), "hello 198.51.100.2");
+      assert.equal(ask(neighbour.pid, "2001:db8::1", 8080), "hello 2001:db8::2");
+      for (const { slot } of [web, near]) assert.equal(ask(slot.pid, "2001:db8::1", 8080), "hello fd90::1");
+    }
+    assert.equal(askTcpFrom(far.slot.pid, "172.17.0.1", 8080), "hello 10.90.0.1");
+    assert.equal(askTcpFrom(neighbour.pid, "2001:db8::1", 8081), "hello 2001:db8::2");
+    assert.equal(askTcpFrom(neighbour.pid, "198.51.100.1", 8081), "ECONNREFUSED");
+    await lab.networks.release("web");
+    assert.equal(askTcpFrom(neighbour.pid, "2001:db8::1", 8080), "ECONNREFUSED");
+  });
+
+  test("attach: a host binding of the network is where its ports are", async () => {
+    await using neighbour = await openNeighbour();
+    await using lab = await openLab();
+    await lab.network("mine", { options: { "com.docker.network.bridge.host_binding_ipv4": "127.0.0.1" } });
+    const { slot, attached } = await lab.attach("web", [port("tcp", 8080, 80)], inNetwork("mine"));
+    await using _server = await serve(slot.pid, 80);
+    assert.equal(await askTcp("127.0.0.1", 8080), `hello ${attached.endpoints[0]?.ipv4?.gateway}`);
+    assert.equal(askTcpFrom(neighbour.pid, "198.51.100.1", 8080), "ECONNREFUSED");
+  });
+
+  test("attach: the host's services are reached by the gateway's address", async () => {
+    await using lab = await openLab();
+    await lab.network("shop", { ipv6: true, ipam: pools("10.90.0.0/24", "fd90::/64") });
+    const { slot } = await lab.attach("web", [], inNetwork("shop"));
+    await using _host = await serve(process.pid, 7000);
+    assert.equal(askTcpFrom(slot.pid, "10.90.0.1", 7000), "hello 10.90.0.2");
+    assert.equal(askTcpFrom(slot.pid, "fd90::1", 7000), "hello fd90::2");
   });
 
   test("attach: a client that has been sending UDP all along reaches the port from its publication on", async () => {

@@ -1,10 +1,40 @@
-/** A daemon's networks in a process of their own, to be killed: attaches two containers, says their slots' pids, and waits. */
-import { openLab, port } from "./lab.ts";
+/**
+ * A daemon's networks in a process of their own, to be killed with SIGKILL. Arguments: the database, what to do, and before
+ * which program to die by one's own hand (counted from there; 0: never). Says the slots' pids when all is done, and waits.
+ */
+import { inNetwork, openLab, port } from "./lab.ts";
 
-const lab = await openLab({ databasePath: process.argv[2] ?? "" });
-const web = await lab.attach("web", [port("tcp", 8080, 80), port("udp", 8080, 80)]);
-web.keep();
-const ended = await lab.attach("ended", [port("tcp", 8081, 80)]);
-ended.keep();
-process.stdout.write(`${JSON.stringify([web.slot.pid, ended.slot.pid])}\n`);
+const [databasePath = "", task = "", dieBefore = "0"] = process.argv.slice(2);
+const lab = await openLab({ databasePath, warmSlots: 0 });
+const pids: number[] = [];
+
+const tasks: Readonly<Record<string, () => Promise<void>>> = {
+  attachTwo: async () => {
+    for (const [id, request] of [
+      ["web", [port("tcp", 8080, 80), port("udp", 8080, 80)]],
+      ["ended", [port("tcp", 8081, 80)]],
+    ] as const) {
+      const attachment = await lab.attach(id, request);
+      attachment.keep();
+      pids.push(attachment.slot.pid);
+    }
+  },
+  create: async () => {
+    await lab.network("shop", { ipv6: true });
+  },
+  attach: async () => {
+    const web = await lab.attach("web", [port("tcp", 8080, 80)], inNetwork("shop"), inNetwork("bridge"));
+    web.keep();
+    pids.push(web.slot.pid);
+  },
+};
+
+if (task === "attach") await lab.network("shop", { ipv6: true });
+const last = lab.shim.programs.length + Number(dieBefore);
+lab.shim.trouble = () => {
+  if (dieBefore !== "0" && lab.shim.programs.length === last) process.kill(process.pid, "SIGKILL");
+  return undefined;
+};
+await tasks[task]?.();
+process.stdout.write(`${JSON.stringify(pids)}\n`);
 setInterval(() => undefined, 1000);
