@@ -35,7 +35,7 @@ if (insideOwnNetns(import.meta.url)) {
         ["-4", "10.81.0.0/24", "10.81.0.1"],
         ["-6", "fd81::/64", "fd81::1"],
       ] as const) {
-        inNetns(far.slot.pid, "ip", family, "route", "add", `${gateway}`, "dev", "eth0");
+        inNetns(far.slot.pid, "ip", family, "route", "add", gateway, "dev", "eth0");
         inNetns(far.slot.pid, "ip", family, "route", "add", subnet, "via", gateway, "dev", "eth0");
       }
       mustNotReach(far, web);
