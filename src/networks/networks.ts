@@ -149,7 +149,7 @@ export interface AttachRequest {
 export interface Attachment extends AsyncDisposable {
   /** The slot whose monitor will run the container. With `host` it has the host's network. */
   readonly slot: MonitorSlot;
-  /** Nothing for `none` and `host`. */
+  /** For `none` and `host` one endpoint without addresses. */
   readonly attached: Attached;
   /** The socket to which its monitor passes questions for names; absent for `none` and `host`. */
   readonly resolver?: string;

@@ -268,6 +268,38 @@ class Suite(unittest.TestCase):
         self.assertEqual(len(self.client.containers.prune()["ContainersDeleted"]), 1)
         self.assertEqual(self.client.containers.list(all=True), [kept])
 
+    def test_networks(self):
+        pool = docker.types.IPAMPool(subnet="10.218.1.0/24", gateway="10.218.1.254")
+        ipam = docker.types.IPAMConfig(pool_configs=[pool])
+        network = self.client.networks.create("py", driver="bridge", ipam=ipam, labels={"suite": "py"})
+        self.addCleanup(lambda: self.client.networks.get("py").remove())
+        self.assertEqual([one.id for one in self.client.networks.list(filters={"label": "suite=py"})], [network.id])
+        self.assertEqual(network.attrs["IPAM"]["Config"], [{"Subnet": "10.218.1.0/24", "Gateway": "10.218.1.254"}])
+        with self.assertRaises(APIError) as failure:
+            self.client.networks.create("py", check_duplicate=True)
+        self.assertEqual(failure.exception.status_code, 409)
+        first = self.client.containers.run("busybox", "sleep 60", detach=True, name="first", network="py")
+        second = self.client.containers.run("busybox", "sleep 60", detach=True)
+        network.connect(second, aliases=["other"], ipv4_address="10.218.1.77")
+        code, output = first.exec_run("ping -c 1 -W 2 other")
+        self.assertEqual(code, 0, output)
+        network.reload()
+        self.assertEqual({one.id for one in network.containers}, {first.id, second.id})
+        second.reload()
+        self.assertEqual(second.attrs["NetworkSettings"]["Networks"]["py"]["IPAddress"], "10.218.1.77")
+        network.disconnect(second)
+        self.assertNotEqual(first.exec_run("ping -c 1 -W 1 10.218.1.77")[0], 0)
+        with self.assertRaises(APIError) as failure:
+            network.remove()
+        self.assertEqual(failure.exception.status_code, 403)
+        for container in [first, second]:
+            container.remove(force=True)
+        idle = self.client.networks.create("idle")
+        self.assertEqual(self.client.networks.prune(filters={"until": "0s"})["NetworksDeleted"].count("idle"), 1)
+        with self.assertRaises(docker.errors.NotFound):
+            idle.reload()
+        self.client.networks.create("py")  # for the cleanup: the prune took it too
+
     def test_rights(self):
         options = {"security_opt": ["no-new-privileges:true"], "cap_add": ["NET_ADMIN"], "cap_drop": ["CHOWN"]}
         script = "ip link set lo down && grep NoNewPrivs /proc/self/status; chown 1 /tmp || hostname; readlink /proc/1/ns/uts"

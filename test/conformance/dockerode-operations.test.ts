@@ -165,3 +165,43 @@ test("dockerode diff and prune: what changed, and what prune takes away", async 
     [kept.id],
   );
 });
+
+test("dockerode networks: create, inspect, connect with settings, disconnect, remove", async () => {
+  const network = await docker.createNetwork({
+    Name: "rode",
+    IPAM: { Driver: "default", Config: [{ Subnet: "10.219.1.0/24", IPRange: "10.219.1.128/25" }] },
+    Labels: { suite: "rode" },
+  });
+  const one = await running({ name: "one", HostConfig: { NetworkMode: "rode" } });
+  const two = await running({ name: "two" });
+  await network.connect({
+    Container: two.id,
+    EndpointConfig: { Aliases: ["second"], IPAMConfig: { IPv4Address: "10.219.1.200" } },
+  });
+  const facts = await one.inspect();
+  assert.equal(facts.NetworkSettings.Networks["rode"]?.IPAddress, "10.219.1.128");
+  assert.equal(facts.NetworkSettings.Networks["rode"]?.Gateway, "10.219.1.1");
+  assert.equal(
+    (facts.NetworkSettings as { IPAddress?: string }).IPAddress,
+    "",
+    "the flat fields are the default bridge's",
+  );
+  const shown = (await network.inspect()) as Docker.NetworkInspectInfo;
+  assert.deepEqual(
+    Object.values(shown.Containers ?? {})
+      .map(({ Name, IPv4Address }) => `${Name} ${IPv4Address}`)
+      .sort(),
+    ["one 10.219.1.128/24", "two 10.219.1.200/24"],
+  );
+  assert.match(await execOutput(one, { Cmd: ["nslookup", "-type=a", "second"] }), /Address: 10\.219\.1\.200/);
+  await assert.rejects(network.remove(), { statusCode: 403 });
+  await network.disconnect({ Container: two.id });
+  assert.equal((await two.inspect()).NetworkSettings.Networks["rode"], undefined);
+  await one.remove({ force: true });
+  const listed = await docker.listNetworks({ filters: { label: ["suite=rode"] } });
+  assert.deepEqual(
+    listed.map(({ Id }) => Id),
+    [network.id],
+  );
+  await network.remove();
+});

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { refused, said } from "#fixtures/expect";
+import { runProgram } from "#fixtures/program";
 import { freePort } from "#fixtures/registry";
 
 let daemon: TestDaemon;
@@ -191,6 +193,29 @@ test("icc off separates neighbours; prune takes networks that nobody is in", asy
   assert.equal(await docker("network", "ls", "--filter", "type=custom", "--format", "{{.Name}}"), "apart");
   await docker("rm", "-f", "a1", "a2");
   await docker("network", "rm", "apart");
+});
+
+test("somebody flushes the firewall: it is there again within seconds, and the daemon says so", async () => {
+  const port = await freePort();
+  const script = "mkdir /w; echo here > /w/index.html; exec httpd -f -p 80 -h /w";
+  await docker("run", "-d", "--name", "shown", "-p", `${port}:80`, "busybox", "sh", "-c", script);
+  const table = async (): Promise<string> =>
+    (await runProgram("nft", ["list", "table", "inet", daemon.instance])).stdout.replaceAll(
+      /(?:packets|bytes) \d+/g,
+      "",
+    );
+  const whole = await table();
+  assert.match(whole, /published4/);
+  for (const damage of ["delete table", "flush table"]) {
+    assert.equal((await runProgram("nft", [...damage.split(" "), "inet", daemon.instance])).code, 0);
+    assert.notEqual(await table(), whole, damage);
+    for (let tries = 0; tries < 100 && (await table()) !== whole; tries += 1) await sleep(50);
+    assert.equal(await table(), whole, damage);
+  }
+  const answer = await fetch(`http://127.0.0.1:${port}/index.html`, { signal: AbortSignal.timeout(3000) });
+  assert.equal((await answer.text()).trim(), "here");
+  assert.match(await daemon.log(), /somebody removed parts of the firewall; it was written anew/);
+  await docker("rm", "-f", "shown");
 });
 
 test("a killed daemon: networks, containers in them and what reaches them are there with the next one", async () => {

@@ -47,7 +47,8 @@ export async function planEndpoint(
   const plan = {
     link,
     interface: name,
-    macAddress: request.macAddress ?? (ipv4 === undefined ? randomMac() : macOf(ipv4)),
+    macAddress:
+      request.macAddress?.replaceAll("-", ":").toLowerCase() ?? (ipv4 === undefined ? randomMac() : macOf(ipv4)),
     ...(ipv4 !== undefined && { ipv4 }),
     ...(ipv6 !== undefined && { ipv6 }),
     linkLocal: request.linkLocal.flatMap((text) => parseAddress(text) ?? []),
