@@ -51,6 +51,8 @@ export interface ContainerSpec {
   readonly networkMode: string;
   /** The networks that it is to be in, also while it does not run; none without a network of its own. */
   readonly endpoints: readonly EndpointRequest[];
+  /** It is in none, whatever its mode says. */
+  readonly networkDisabled?: true;
   readonly dns: readonly string[];
   readonly dnsOptions: readonly string[];
   readonly dnsSearch: readonly string[];

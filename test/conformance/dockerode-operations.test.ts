@@ -186,7 +186,7 @@ test("dockerode networks: create, inspect, connect with settings, disconnect, re
     "",
     "the flat fields are the default bridge's",
   );
-  const shown = (await network.inspect()) as Docker.NetworkInspectInfo;
+  const shown = await network.inspect();
   assert.deepEqual(
     Object.values(shown.Containers ?? {})
       .map(({ Name, IPv4Address }) => `${Name} ${IPv4Address}`)

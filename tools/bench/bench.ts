@@ -12,6 +12,8 @@ import { growth } from "./growth.ts";
 import { logs } from "./logs.ts";
 import { health } from "./health.ts";
 import { monitors } from "./monitors.ts";
+import { names } from "./names.ts";
+import { networks } from "./networks.ts";
 import { output } from "./output.ts";
 import { stats } from "./stats.ts";
 import { warmRun } from "./warm-run.ts";
@@ -26,6 +28,8 @@ const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => 
   logs,
   stats,
   health,
+  names,
+  networks,
   growth,
 };
 

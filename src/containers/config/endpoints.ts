@@ -1,10 +1,11 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { Fault } from "#core/fault";
 import type { EndpointRequest, Network } from "#networks";
+import { isDefaultBridge } from "./network-mode.ts";
 
 /** Checks what an endpoint asks for by itself. Fault `invalid` in Docker's words. */
 export function checkEndpointRequest(request: EndpointRequest): void {
-  if (["bridge", "default"].includes(request.network)) checkDefault(request);
+  if (isDefaultBridge(request.network)) checkDefault(request);
   const { ipv4, ipv6, linkLocal, macAddress, aliases } = request;
   if (ipv4 !== undefined && !isIPv4(ipv4)) throw wrong(`invalid IPv4 address: ${quoted(ipv4)}`);
   if (ipv6 !== undefined && (!isIPv6(ipv6) || ipv6.includes("%"))) throw wrong(`invalid IPv6 address: ${quoted(ipv6)}`);

@@ -39,3 +39,8 @@ export function checkNetworkChange(networkMode: string, network: string): void {
     "container sharing network namespace with another container or host cannot be connected to any other network",
   );
 }
+
+/** Whether that is how the network `bridge` is called in a request. */
+export function isDefaultBridge(network: string): boolean {
+  return network === "bridge" || network === "default";
+}

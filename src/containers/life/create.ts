@@ -11,7 +11,7 @@ import { settleLimits, withDefaultSwap } from "../config/limits.ts";
 import { checkUserNamespace, joinById, takeUserMapping } from "./namespaces.ts";
 import { seccompOf } from "./seccomp.ts";
 import { generateName, parseName } from "../config/name.ts";
-import { endpointsOfMode, parseNetworkMode } from "../config/network-mode.ts";
+import { endpointsOfMode, isDefaultBridge, parseNetworkMode } from "../config/network-mode.ts";
 import { resolveProcess } from "../config/process.ts";
 import { parseSecurityOptions } from "../config/security-options.ts";
 import type { Room } from "../room.ts";
@@ -98,10 +98,24 @@ async function checkBindSources(spec: ContainerSpec): Promise<void> {
   }
 }
 
+/** Who is linked to on the default bridge must be there. */
+function mustKnow(room: Room, links: readonly string[]): void {
+  for (const link of links) {
+    const [name = ""] = link.split(":");
+    try {
+      room.store.find(name);
+    } catch (error) {
+      if (!isFault(error, "notFound")) throw error;
+      throw new Fault("notFound", `could not get container for ${name}: ${error.message}`, { cause: error });
+    }
+  }
+}
+
 /** The mode's network is one of those that it is in. In `container:` mode the other container's id is kept, so that a rename does not change whose network it is. */
 function joinNetwork(room: Room, spec: ContainerSpec): ContainerSpec {
   const mode = parseNetworkMode(spec.networkMode);
-  if (mode.kind === "network" && spec.endpoints.length === 0) {
+  for (const { network, links } of spec.endpoints) if (isDefaultBridge(network)) mustKnow(room, links);
+  if (mode.kind === "network" && spec.endpoints.length === 0 && spec.networkDisabled !== true) {
     return { ...spec, endpoints: endpointsOfMode(spec.networkMode) };
   }
   if (mode.kind !== "container") return spec;

@@ -2,6 +2,7 @@ import { Fault } from "#core/fault";
 import { shortId } from "#core/ids";
 import type { Attached, PortProtocol } from "#networks";
 import type { Room } from "../room.ts";
+import { isDefaultBridge } from "../config/network-mode.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 
@@ -21,7 +22,7 @@ export interface LinkedContainer {
 export function linkedContainers(room: Room, record: ContainerRecord, { endpoints }: Attached): LinkedContainer[] {
   const ours = endpoints.find(({ networkName }) => networkName === "bridge");
   if (ours === undefined) return [];
-  const links = record.spec.endpoints.flatMap((endpoint) => (isDefault(endpoint.network) ? endpoint.links : []));
+  const links = record.spec.endpoints.flatMap((endpoint) => (isDefaultBridge(endpoint.network) ? endpoint.links : []));
   return links.map((link) => {
     const [name = "", alias = name] = link.split(":");
     const other = room.store.find(name);
@@ -74,8 +75,4 @@ function portVariables(prefix: string, address: string, { port, protocol }: Port
     `${name}_PORT=${port}`,
     `${name}_PROTO=${protocol}`,
   ];
-}
-
-function isDefault(network: string): boolean {
-  return network === "bridge" || network === "default";
 }

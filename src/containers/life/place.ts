@@ -1,8 +1,8 @@
 import type { MonitorSlot } from "#host";
 import type { Attached, EndpointRequest, PortProtocol } from "#networks";
-import { Fault } from "#core/fault";
+import { Fault, isFault } from "#core/fault";
 import type { Isolation } from "./namespaces.ts";
-import { parseNetworkMode } from "../config/network-mode.ts";
+import { isDefaultBridge, parseNetworkMode } from "../config/network-mode.ts";
 import type { Room } from "../room.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -53,11 +53,16 @@ export async function takePlace(
 
 const attachTimeMs = 30_000;
 
-/** The containers that it links to, by their ids. Fault `notFound`. */
+/** The containers that it links to, by their ids; in a network of its own such a link is a name, and one to nobody is no name. Fault `notFound`. */
 export function linkedEndpoint(room: Room, endpoint: EndpointRequest): EndpointRequest {
-  const links = endpoint.links.map((link) => {
+  const links = endpoint.links.flatMap((link) => {
     const [container = "", alias = container] = link.split(":");
-    return `${room.store.find(container).id}:${alias}`;
+    try {
+      return [`${room.store.find(container).id}:${alias}`];
+    } catch (error) {
+      if (isFault(error, "notFound") && !isDefaultBridge(endpoint.network)) return [];
+      throw error;
+    }
   });
   return { ...endpoint, links };
 }

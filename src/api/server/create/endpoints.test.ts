@@ -122,11 +122,12 @@ test("readNetworks: the mode and the endpoints of a request", () => {
     ["none with its own entry", { ...mode("none"), ...networking({ none: {} }) }, "none", []],
     ["another container's", mode("container:web"), "container:web", []],
     ["another program's", mode("ns:/run/netns/x"), "ns:/run/netns/x", []],
-    ["switched off", { ...mode("front"), NetworkDisabled: true }, "none", []],
   ];
   for (const [what, body, networkMode, endpoints] of rows) {
     assert.deepEqual(read(body), { networkMode, endpoints }, what);
   }
+  const off = read({ ...mode("front"), NetworkDisabled: true });
+  assert.deepEqual(off, { networkMode: "front", endpoints: [], networkDisabled: true });
 });
 
 test("readNetworks: what cannot be is refused in Docker's words", () => {

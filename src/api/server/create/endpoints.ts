@@ -12,10 +12,10 @@ type Endpoints = Readonly<Record<string, Partial<EndpointSettings> | null>>;
 export function readNetworks(
   request: ContainerCreateRequest,
   nameOf: (typed: string) => string = (typed) => typed,
-): Pick<ContainerSpec, "networkMode" | "endpoints"> {
+): Pick<ContainerSpec, "networkMode" | "endpoints" | "networkDisabled"> {
   const named = request.NetworkingConfig?.EndpointsConfig ?? {};
-  if (request.NetworkDisabled === true) return { networkMode: "none", endpoints: [] };
   const networkMode = modeOf(request, named);
+  if (request.NetworkDisabled === true) return { networkMode, endpoints: [], networkDisabled: true };
   if (!isOwnNetwork(networkMode)) {
     refuseOthers(request, networkMode, named);
     return { networkMode, endpoints: [] };
