@@ -98,7 +98,7 @@ async function checkBindSources(spec: ContainerSpec): Promise<void> {
   }
 }
 
-/** Who is linked to on the default bridge must be there. */
+/** Who is linked to on the default bridge must be there. Invalid, not unknown: clients take that for a missing image. */
 function mustKnow(room: Room, links: readonly string[]): void {
   for (const link of links) {
     const [name = ""] = link.split(":");
@@ -106,7 +106,7 @@ function mustKnow(room: Room, links: readonly string[]): void {
       room.store.find(name);
     } catch (error) {
       if (!isFault(error, "notFound")) throw error;
-      throw new Fault("notFound", `could not get container for ${name}: ${error.message}`, { cause: error });
+      throw new Fault("invalid", `could not get container for ${name}: ${error.message}`, { cause: error });
     }
   }
 }
