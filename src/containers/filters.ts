@@ -1,3 +1,4 @@
+import { hasLabel } from "#core/label";
 import { Fault } from "#core/fault";
 import type { Digest } from "#core/digest";
 import type { ContainerFilters, Health } from "./containers.ts";
@@ -52,8 +53,8 @@ export function selectPrunable(
     (record) =>
       ["created", "exited", "dead"].includes(record.state.status) &&
       until.every((limitNs) => record.createdNs < limitNs) &&
-      (filters["label"] ?? []).every((label) => hasLabel(record, label)) &&
-      !(filters["label!"] ?? []).some((label) => hasLabel(record, label)),
+      (filters["label"] ?? []).every((label) => hasLabel(record.process.labels, label)) &&
+      !(filters["label!"] ?? []).some((label) => hasLabel(record.process.labels, label)),
   );
 }
 
@@ -74,7 +75,7 @@ function testOf(key: string, values: readonly string[], facts: FilterFacts): Tes
       return (record) => patterns.some((pattern) => pattern.test(record.name) || pattern.test(`/${record.name}`));
     }
     case "label":
-      return (record) => values.every((label) => hasLabel(record, label));
+      return (record) => values.every((label) => hasLabel(record.process.labels, label));
     case "status":
       checkAmong("status", values, statuses);
       return any((record, value) => shownStatus(record) === value);
@@ -147,12 +148,6 @@ function inPortFilter(filter: string, port: number, protocol: string): boolean {
   if (first === undefined || last === undefined)
     throw new Fault("invalid", `invalid port filter: ${filter.slice(0, 60)}`);
   return wanted === protocol && port >= Number(first) && port <= Number(last);
-}
-
-function hasLabel({ process }: ContainerRecord, label: string): boolean {
-  const [, name = "", value] = /^([^=]*)(?:=(.*))?$/s.exec(label) ?? [];
-  const own = Object.hasOwn(process.labels, name) ? process.labels[name] : undefined;
-  return own !== undefined && (value === undefined || own === value);
 }
 
 /** Go's and JavaScript's regular expressions agree on what people write for names; a length bound keeps the rest harmless. */

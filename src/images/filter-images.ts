@@ -1,3 +1,4 @@
+import { hasLabel } from "#core/label";
 import type { Clock } from "#core/clock";
 import { Fault } from "#core/fault";
 import type { Image, ImageFilters } from "./images.ts";
@@ -26,23 +27,20 @@ export function filterImages(
     .filter((image) => dangling.every((wanted) => wanted === (image.repoTags.length === 0)))
     .filter((image) => [...before, ...until].every((timeNs) => image.createdNs < timeNs))
     .filter((image) => since.every((timeNs) => image.createdNs > timeNs))
-    .filter((image) => values("label").every((wanted) => hasLabel(image, wanted)))
-    .filter((image) => !values("label!").some((unwanted) => hasLabel(image, unwanted)))
+    .filter((image) => values("label").every((wanted) => hasLabel(labelsOf(image), wanted)))
+    .filter((image) => !values("label!").some((unwanted) => hasLabel(labelsOf(image), unwanted)))
     .map((image) => (references.length === 0 ? image : withMatching(image, references)))
     .filter((image) => references.length === 0 || image.repoTags.length + image.repoDigests.length > 0);
-}
-
-function hasLabel(image: Image, wanted: string): boolean {
-  const equals = wanted.indexOf("=");
-  const key = equals < 0 ? wanted : wanted.slice(0, equals);
-  const labels = image.config.config?.Labels ?? {};
-  return Object.hasOwn(labels, key) && (equals < 0 || labels[key] === wanted.slice(equals + 1));
 }
 
 function withMatching(image: Image, patterns: readonly string[]): Image {
   const matching = (names: readonly string[]): string[] =>
     names.filter((name) => patterns.some((pattern) => matchesReference(pattern, name)));
   return { ...image, repoTags: matching(image.repoTags), repoDigests: matching(image.repoDigests) };
+}
+
+function labelsOf(image: Image): Readonly<Record<string, string>> {
+  return image.config.config?.Labels ?? {};
 }
 
 function parseBoolean(text: string): boolean {

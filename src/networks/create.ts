@@ -10,7 +10,7 @@ import { checkBridgeOptions } from "./create-options.ts";
 import { bridgeNameOf, bridgeOption, networkRulesOf, poolOf } from "./links/bridge-plan.ts";
 import { reportNetwork } from "./network-events.ts";
 import type { IpamPool, Network, NetworkRequest } from "./networks.ts";
-import { isPredefined } from "./remove.ts";
+import { isPredefined } from "./which-network.ts";
 import type { Wiring } from "./wiring.ts";
 
 /** Makes a network, its bridge and its part of the firewall: all of it or none. */

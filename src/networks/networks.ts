@@ -228,3 +228,4 @@ export interface AddressPoolSetting {
 }
 
 export { openNetworks } from "./open.ts";
+export { isNamed, isPredefined } from "./which-network.ts";

@@ -1,3 +1,4 @@
+import { isPredefined } from "./which-network.ts";
 import { Fault } from "#core/fault";
 import { networkRulesOf } from "./links/bridge-plan.ts";
 import { reportNetwork } from "./network-events.ts";
@@ -34,8 +35,4 @@ export async function removeNetwork(wiring: Wiring, nameOrId: string): Promise<v
   reportNetwork(events, "destroy", network);
   // The rules of a bridge that is gone do nothing: the next ones to be written are without them.
   await firewall.removeNetwork(networkRulesOf(network)).catch(() => firewall.forget());
-}
-
-export function isPredefined(name: string): boolean {
-  return ["bridge", "host", "none", "default"].includes(name);
 }

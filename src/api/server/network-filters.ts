@@ -1,7 +1,7 @@
+import { hasLabel } from "#core/label";
 import { booleanFilter, type Filters, parseTime } from "#api/wire";
 import { Fault } from "#core/fault";
-import type { Network } from "#networks";
-import { isPredefined } from "./answers/network-answer.ts";
+import { isPredefined, type Network } from "#networks";
 
 /** The filters of `GET /networks`. */
 export const networkListFilters: readonly string[] = ["dangling", "driver", "id", "label", "name", "scope", "type"];
@@ -28,7 +28,7 @@ export function selectNetworks(
       any("scope", (value) => value === "local") &&
       any("type", (value) => (value === "builtin") === isPredefined(network.name)) &&
       (dangling === undefined || dangling === (!isPredefined(network.name) && !isUsed(network))) &&
-      (filters["label"] ?? []).every((label) => hasLabel(network, label))
+      (filters["label"] ?? []).every((label) => hasLabel(network.labels, label))
     );
   });
 }
@@ -41,8 +41,8 @@ export function prunableBy(filters: Filters, nowNs: bigint): (network: Network) 
   return (network) =>
     !isPredefined(network.name) &&
     (limitNs === undefined || network.createdNs <= limitNs) &&
-    (filters["label"] ?? []).every((label) => hasLabel(network, label)) &&
-    !(filters["label!"] ?? []).some((label) => hasLabel(network, label));
+    (filters["label"] ?? []).every((label) => hasLabel(network.labels, label)) &&
+    !(filters["label!"] ?? []).some((label) => hasLabel(network.labels, label));
 }
 
 /** A part of the text; `^` and `$` tie it to its ends, which is all that people use of Docker's patterns here. */
@@ -53,9 +53,4 @@ function matches(text: string, value: string): boolean {
   if (fromStart && toEnd) return text === part;
   if (fromStart) return text.startsWith(part);
   return toEnd ? text.endsWith(part) : text.includes(part);
-}
-
-function hasLabel({ labels }: Network, wanted: string): boolean {
-  const [key = "", ...value] = wanted.split("=");
-  return Object.hasOwn(labels, key) && (!wanted.includes("=") || labels[key] === value.join("="));
 }

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { pairsOf } from "./env.ts";
 import type { NetworkCreateRequest, NetworkIpamPool } from "#api/client";
 
 /** What `network create` is asked for, by its flags' names. */
@@ -34,14 +35,14 @@ export function networkCreateRequest(
     Scope: flags.scope,
     ...(changed.has("ipv4") && { EnableIPv4: flags.ipv4 }),
     ...(changed.has("ipv6") && { EnableIPv6: flags.ipv6 }),
-    IPAM: { Driver: flags["ipam-driver"], Options: pairs(flags["ipam-opt"]), Config: pools(flags) },
+    IPAM: { Driver: flags["ipam-driver"], Options: pairsOf(flags["ipam-opt"]), Config: pools(flags) },
     Internal: flags.internal,
     Attachable: flags.attachable,
     Ingress: flags.ingress,
     ConfigOnly: flags["config-only"],
     ...(flags["config-from"] !== "" && { ConfigFrom: { Network: flags["config-from"] } }),
-    Options: pairs(flags.opt),
-    Labels: pairs(flags.label),
+    Options: pairsOf(flags.opt),
+    Labels: pairsOf(flags.label),
   };
 }
 
@@ -83,7 +84,7 @@ function pools(flags: NetworkCreateFlags): readonly NetworkIpamPool[] {
     }
     draft.Gateway = gateway;
   }
-  for (const [name, address] of Object.entries(pairs(flags["aux-address"]))) {
+  for (const [name, address] of Object.entries(pairsOf(flags["aux-address"]))) {
     const draft = draftFor(drafts, address, "aux-address");
     draft.AuxiliaryAddresses = { ...draft.AuxiliaryAddresses, [name]: address };
   }
@@ -114,14 +115,4 @@ function parsePrefix(text: string): { address: string; family: number; prefix: n
     throw new Error(`invalid subnet: invalid CIDR address: ${text}`);
   }
   return { address, family, prefix };
-}
-
-/** `name=value`, or a name alone. */
-export function pairs(items: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    items.map((item) => {
-      const [name = "", value = ""] = item.split(/=(.*)/s, 2);
-      return [name, value];
-    }),
-  );
 }

@@ -1,3 +1,4 @@
+import { parseLink } from "#core/container-link";
 import { stat } from "node:fs/promises";
 import { Fault, isFault } from "#core/fault";
 import { newId, shortId } from "#core/ids";
@@ -101,12 +102,12 @@ async function checkBindSources(spec: ContainerSpec): Promise<void> {
 /** Who is linked to on the default bridge must be there. Invalid, not unknown: clients take that for a missing image. */
 function mustKnow(room: Room, links: readonly string[]): void {
   for (const link of links) {
-    const [name = ""] = link.split(":");
+    const { container } = parseLink(link);
     try {
-      room.store.find(name);
+      room.store.find(container);
     } catch (error) {
       if (!isFault(error, "notFound")) throw error;
-      throw new Fault("invalid", `could not get container for ${name}: ${error.message}`, { cause: error });
+      throw new Fault("invalid", `could not get container for ${container}: ${error.message}`, { cause: error });
     }
   }
 }

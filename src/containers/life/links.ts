@@ -1,3 +1,4 @@
+import { parseLink } from "#core/container-link";
 import { Fault } from "#core/fault";
 import { shortId } from "#core/ids";
 import type { Attached, PortProtocol } from "#networks";
@@ -24,8 +25,8 @@ export function linkedContainers(room: Room, record: ContainerRecord, { endpoint
   if (ours === undefined) return [];
   const links = record.spec.endpoints.flatMap((endpoint) => (isDefaultBridge(endpoint.network) ? endpoint.links : []));
   return links.map((link) => {
-    const [name = "", alias = name] = link.split(":");
-    const other = room.store.find(name);
+    const { container, alias } = parseLink(link);
+    const other = room.store.find(container);
     const place = room.networks.attachedOf(other.id)?.endpoints.find(({ networkId }) => networkId === ours.networkId);
     if (!isRunning(other.state) || place?.ipv4 === undefined) {
       throw new Fault(

@@ -1,5 +1,5 @@
 import { Fault } from "#core/fault";
-import type { EndpointRequest, Network } from "#networks";
+import { type EndpointRequest, isNamed } from "#networks";
 import { checkEndpoint } from "../config/endpoints.ts";
 import { checkNetworkChange } from "../config/network-mode.ts";
 import type { Room } from "../room.ts";
@@ -17,7 +17,7 @@ export async function connectNetwork(room: Room, nameOrId: string, wanted: Endpo
   checkNetworkChange(record.spec.networkMode, network.name);
   const request = { ...wanted, network: network.name };
   checkEndpoint(request, network);
-  const before = record.spec.endpoints.filter((endpoint) => !names(endpoint, network));
+  const before = record.spec.endpoints.filter((endpoint) => !isNamed(endpoint.network, network));
   if (isRunning(record.state)) {
     await room.networks.connect(id, linkedEndpoint(room, request), record.state.pid);
   } else if (before.length < record.spec.endpoints.length) {
@@ -35,17 +35,13 @@ export async function disconnectNetwork(room: Room, nameOrId: string, networkNam
   const network = room.networks.find(networkName);
   const { endpoints, networkMode } = record.spec;
   checkNetworkChange(networkMode, network.name);
-  const left = endpoints.filter((endpoint) => !names(endpoint, network));
+  const left = endpoints.filter((endpoint) => !isNamed(endpoint.network, network));
   const isAttached = room.networks.attachedOf(id)?.endpoints.some(({ networkId }) => networkId === network.id) === true;
   if (left.length === endpoints.length && !isAttached) {
     throw new Fault("forbidden", `container ${id} is not connected to network ${network.name}`);
   }
   if (isRunning(record.state)) await room.networks.disconnect(id, network.id, record.state.pid);
   room.store.respecify(id, { ...record.spec, endpoints: left });
-}
-
-function names({ network }: EndpointRequest, { id, name }: Network): boolean {
-  return network === name || network === id || (network.length >= 12 && id.startsWith(network));
 }
 
 function mustStay({ id, state }: ContainerRecord): void {

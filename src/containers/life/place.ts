@@ -1,3 +1,4 @@
+import { parseLink } from "#core/container-link";
 import type { MonitorSlot } from "#host";
 import type { Attached, EndpointRequest, PortProtocol } from "#networks";
 import { Fault, isFault } from "#core/fault";
@@ -56,7 +57,7 @@ const attachTimeMs = 30_000;
 /** The containers that it links to, by their ids; in a network of its own such a link is a name, and one to nobody is no name. Fault `notFound`. */
 export function linkedEndpoint(room: Room, endpoint: EndpointRequest): EndpointRequest {
   const links = endpoint.links.flatMap((link) => {
-    const [container = "", alias = container] = link.split(":");
+    const { container, alias } = parseLink(link);
     try {
       return [`${room.store.find(container).id}:${alias}`];
     } catch (error) {

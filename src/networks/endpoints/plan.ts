@@ -1,3 +1,4 @@
+import { parseLink } from "#core/container-link";
 import { randomBytes } from "node:crypto";
 import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
@@ -130,7 +131,7 @@ function interfaceName({ options }: Network, request: EndpointRequest, taken: Re
 function linksOf({ links }: EndpointRequest): Record<string, string> {
   return Object.fromEntries(
     links.map((link) => {
-      const [container = "", alias = container] = link.split(":");
+      const { container, alias } = parseLink(link);
       return [alias, container];
     }),
   );

@@ -1,7 +1,8 @@
 import { apiVersion, type ApiVersion, type EndpointSettings } from "#api/wire";
 import type { Container } from "#containers";
 import { shortId } from "#core/ids";
-import type { Endpoint, EndpointRequest, Network } from "#networks";
+import { type Endpoint, type EndpointRequest, isNamed, type Network } from "#networks";
+import { endpointRequest } from "../create/endpoints.ts";
 
 /** What networks there are, and for which client it is told. */
 export interface NetworkFacts {
@@ -18,14 +19,16 @@ export function networkMap(
   const rows = new Map<string, EndpointSettings>();
   const seen = new Set<EndpointRequest>();
   for (const endpoint of attached?.endpoints ?? []) {
-    const asked = spec.endpoints.find(({ network }) => isNamed(network, endpoint.networkName, endpoint.networkId));
+    const asked = spec.endpoints.find(({ network }) =>
+      isNamed(network, { id: endpoint.networkId, name: endpoint.networkName }),
+    );
     if (asked !== undefined) seen.add(asked);
     const network = networks.find(({ id }) => id === endpoint.networkId);
     rows.set(endpoint.networkName, endpointAnswer({ container, asked, endpoint, network, version }));
   }
   for (const asked of wantedEndpoints(container)) {
     if (seen.has(asked)) continue;
-    const network = networks.find(({ id, name }) => isNamed(asked.network, name, id));
+    const network = networks.find((each) => isNamed(asked.network, each));
     rows.set(network?.name ?? asked.network, endpointAnswer({ container, asked, network, version }));
   }
   return Object.fromEntries([...rows].toSorted(([one], [other]) => (one < other ? -1 : 1)));
@@ -63,7 +66,7 @@ function endpointAnswer({ container, asked, endpoint, network, version }: Endpoi
     IPv6Gateway: leadsOut ? (ipv6?.gateway ?? "") : "",
     GlobalIPv6Address: ipv6?.address ?? "",
     GlobalIPv6PrefixLen: ipv6?.prefixLength ?? 0,
-    // Nobody resolves names on the default bridge.
+    // Docker resolves no names on the default bridge, and its clients expect none there.
     ...(version >= apiVersion("1.44") && { DNSNames: isDefault ? null : orNull(names) }),
   };
 }
@@ -83,11 +86,7 @@ function aliasesFor(
 /** `host` and `none` are shown as networks too; a container in another one's network has none of its own. */
 function wantedEndpoints({ spec }: Container): readonly EndpointRequest[] {
   const isPlace = spec.networkMode === "host" || spec.networkMode === "none";
-  if (!isPlace) return spec.endpoints;
-  return [
-    { network: spec.networkMode, linkLocal: [], aliases: [], links: [], options: {}, gatewayPriority: 0 },
-    ...spec.endpoints,
-  ];
+  return isPlace ? [endpointRequest(spec.networkMode), ...spec.endpoints] : spec.endpoints;
 }
 
 function ipamAnswer(asked: EndpointRequest | undefined): EndpointSettings["IPAMConfig"] {
@@ -99,11 +98,6 @@ function ipamAnswer(asked: EndpointRequest | undefined): EndpointSettings["IPAMC
     ...(ipv6 !== undefined && { IPv6Address: ipv6 }),
     ...(linkLocal.length > 0 && { LinkLocalIPs: linkLocal }),
   };
-}
-
-/** Whether a name as it was typed means the network of that name and id. */
-export function isNamed(typed: string, name: string, id: string): boolean {
-  return typed === name || typed === id || (typed.length >= 12 && id.startsWith(typed));
 }
 
 function orNull(items: readonly string[]): readonly string[] | null {

@@ -1,3 +1,4 @@
+import { parseLink } from "#core/container-link";
 import type {
   ApiVersion,
   DeviceRequest,
@@ -120,7 +121,7 @@ function resources(spec: ContainerSpec): Resources {
 function defaultBridgeLinks({ endpoints }: ContainerSpec, ownName: string): string[] {
   const links = endpoints.find(({ network }) => network === "bridge")?.links ?? [];
   return links.map((link) => {
-    const [container = "", alias = container] = link.replace(/^\//, "").split(":");
+    const { container, alias } = parseLink(link.replace(/^\//, ""));
     return `/${container}:/${ownName}/${alias}`;
   });
 }

@@ -6,7 +6,7 @@ import {
   type NetworkIpamPool,
 } from "#api/wire";
 import { rfc3339Nano } from "#core/clock";
-import type { EndpointAddress, IpamPool, Member, Network } from "#networks";
+import { type EndpointAddress, type IpamPool, isPredefined, type Member, type Network } from "#networks";
 
 /** `GET /networks/{id}` with those who are in the network; without them it is an entry of `GET /networks`. */
 export function networkInspect(network: Network, version: ApiVersion, members: readonly Member[] = []): NetworkInspect {
@@ -38,11 +38,6 @@ function ipamAnswer({ ipam, name }: Network): NetworkInspect["IPAM"] {
     Options: isPlain ? null : ipam.options,
     Config: ipam.pools.length === 0 ? null : ipam.pools.map(poolAnswer),
   };
-}
-
-/** Whether the engine makes the network itself, and nobody can. */
-export function isPredefined(name: string): boolean {
-  return ["bridge", "host", "none", "default"].includes(name);
 }
 
 function poolAnswer({ subnet, range, gateway, auxiliary }: IpamPool): NetworkIpamPool {
