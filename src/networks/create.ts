@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
-import { type Family, type Subnet, formatAddress, formatSubnet, hostRange, subnetFrom } from "./addresses/address.ts";
+import { type Family, type Subnet, firstHostOf, formatAddress, formatSubnet, subnetFrom } from "./addresses/address.ts";
 import { checkIpam } from "./addresses/check-ipam.ts";
 import { occupiedNow } from "./addresses/occupied.ts";
 import { type Occupied, type SubnetSource, chooseSubnet, clashOf } from "./addresses/subnet-choice.ts";
@@ -10,6 +10,7 @@ import { checkBridgeOptions } from "./create-options.ts";
 import { bridgeNameOf, bridgeOption, networkRulesOf, poolOf } from "./links/bridge-plan.ts";
 import { reportNetwork } from "./network-events.ts";
 import type { IpamPool, Network, NetworkRequest } from "./networks.ts";
+import { unknownPlugin } from "./unknown-plugin.ts";
 import { isPredefined } from "./which-network.ts";
 import type { Wiring } from "./wiring.ts";
 
@@ -90,9 +91,7 @@ function checkDriver({ driver, scope }: NetworkRequest): void {
     throw new Fault("unsupported", `the driver ${driver} is not supported yet`, { remedy: "Use the driver bridge." });
   }
   if (!["", "bridge", "default"].includes(driver)) {
-    throw new Fault("notFound", `could not find plugin ${driver} in v1 plugin registry: plugin "${driver}" not found`, {
-      remedy: "Slipway has the drivers bridge, host and none.",
-    });
+    throw unknownPlugin(driver, "Slipway has the drivers bridge, host and none.");
   }
 }
 
@@ -119,7 +118,7 @@ async function choosePools(wiring: Wiring, request: NetworkRequest): Promise<Ipa
     pools.push({
       ...asked,
       subnet: formatSubnet(subnet),
-      gateway: asked?.gateway ?? gatewayIn(subnet),
+      gateway: asked?.gateway ?? formatAddress(firstHostOf(subnet)),
       auxiliary: asked?.auxiliary ?? {},
     });
   }
@@ -151,8 +150,4 @@ function mustNotClash(subnet: Subnet, occupied: readonly Occupied[]): Subnet {
   throw new Fault("forbidden", "invalid pool request: Pool overlaps with other one on this address space", {
     remedy: `${formatSubnet(subnet)} clashes with ${clash.by}: choose another subnet.`,
   });
-}
-
-function gatewayIn(subnet: Subnet): string {
-  return formatAddress({ family: subnet.family, value: hostRange(subnet).first });
 }

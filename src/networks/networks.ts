@@ -42,18 +42,10 @@ export interface IpamPool {
 }
 
 /** What `network create` asks for. */
-export interface NetworkRequest {
-  readonly name: string;
+export interface NetworkRequest extends Omit<Network, "id" | "driver" | "createdNs"> {
   /** Empty: `bridge`. */
   readonly driver: string;
   readonly scope: string;
-  readonly ipv4: boolean;
-  readonly ipv6: boolean;
-  readonly internal: boolean;
-  readonly attachable: boolean;
-  readonly ipam: Ipam;
-  readonly options: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** What the create request's `HostConfig.NetworkMode` means. */

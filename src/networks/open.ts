@@ -10,10 +10,12 @@ import { namesOf as containerNamesOf } from "./endpoints/names-of.ts";
 import { release } from "./endpoints/release.ts";
 import { Firewall } from "./firewall/firewall.ts";
 import { FirewallWatch } from "./firewall/watch.ts";
-import { networkRulesOf } from "./links/bridge-plan.ts";
+import { bridgeNameOf, networkRulesOf } from "./links/bridge-plan.ts";
 import { Bridges } from "./links/bridges.ts";
 import { defineDefaultBridge, moveIfClashing } from "./links/default-bridge.ts";
 import { Departures } from "./links/departures.ts";
+import { bridgesBeside, listLinks } from "./links/host-links.ts";
+import { removalLine } from "./links/link-commands.ts";
 import { type InstanceNames, namesOf } from "./names.ts";
 import type { Network, Networks, NetworksOptions } from "./networks.ts";
 import { PortHolds } from "./ports/port-holds.ts";
@@ -61,7 +63,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
 }
 
 async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wiring> {
-  const { shim, events, machine, mtu, clock, warmSlots, mapsUsers = false, log } = options;
+  const { shim, events, machine, mtu, clock, warmSlots, mapsUsers = false } = options;
   const programs = new NetworkPrograms(shim);
   const records = new NetworkRecords(options.database);
   defineFixedNetworks(records, clock.now());
@@ -79,17 +81,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     networks: records.list().filter(isBridge).map(networkRulesOf),
     publications: records.sandboxes().flatMap(publicationsOf),
   }));
-  const watch = new FirewallWatch({
-    shim,
-    table: names.table,
-    isWhole: async () => await firewall.isWhole(),
-    repair: async () => {
-      await firewall.replace();
-      log?.warn("somebody removed parts of the firewall; it was written anew", { table: names.table });
-      events.emit({ type: "daemon", action: "firewall", actorId: names.table, attributes: { message: "restored" } });
-    },
-    onTrouble: (error) => log?.warn("the firewall is not watched", { error: String(error) }),
-  });
+  const watch = watchOf(firewall, names.table, options);
   const bridges = new Bridges({
     records,
     programs,
@@ -105,8 +97,6 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
         ? await withSubnetLock(async () => await make(await moveIfClashing(defaultBridge, network)))
         : await make(network),
   });
-  const folder = join(options.paths.execRoot, "names");
-  const { startDetached } = options;
   const departures = new Departures(programs);
   const workshop = { shim, programs, bridges, departures, names };
   return {
@@ -117,8 +107,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     now: () => clock.now(),
     events,
     bridges,
-    resolver: startDetached === undefined ? noResolver : resolverOf(records, folder, startDetached, log),
-    resolverSocket: startDetached === undefined ? undefined : join(folder, "queries.sock"),
+    ...resolverOf(records, options),
     firewall,
     watch,
     departures,
@@ -129,18 +118,33 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
   };
 }
 
+function watchOf(firewall: Firewall, table: string, { shim, events, log }: NetworksOptions): FirewallWatch {
+  return new FirewallWatch({
+    shim,
+    table,
+    isWhole: async () => await firewall.isWhole(),
+    repair: async () => {
+      await firewall.replace();
+      log?.warn("somebody removed parts of the firewall; it was written anew", { table });
+      events.emit({ type: "daemon", action: "firewall", actorId: table, attributes: { message: "restored" } });
+    },
+    onTrouble: (error) => log?.warn("the firewall is not watched", { error: String(error) }),
+  });
+}
+
 function resolverOf(
   records: NetworkRecords,
-  folder: string,
-  startDetached: NonNullable<NetworksOptions["startDetached"]>,
-  log: NetworksOptions["log"],
-): Resolver {
-  return openResolver({
+  { startDetached, paths, log }: NetworksOptions,
+): Pick<Wiring, "resolver" | "resolverSocket"> {
+  if (startDetached === undefined) return { resolver: noResolver, resolverSocket: undefined };
+  const folder = join(paths.execRoot, "names");
+  const resolver = openResolver({
     folder,
     start: async () => await startDetached(resolverProgram(folder)),
     picture: () => records.sandboxes().flatMap((sandbox) => containerNamesOf(sandbox) ?? []),
     onTrouble: (fault) => log?.warn("names are not answered", { error: fault.message }),
   });
+  return { resolver, resolverSocket: join(folder, "queries.sock") };
 }
 
 const noResolver: Resolver = { state: async () => {}, forget: async () => {}, close: () => {} };
@@ -168,16 +172,17 @@ function isBridge({ driver }: Network): boolean {
   return driver === "bridge";
 }
 
-/** Networks stay when containers run in any; else nothing of ours is left on the host until the next start. */
-async function close({ slots, departures, held, records, bridges, firewall, watch, resolver }: Wiring): Promise<void> {
+/** What containers run in stays; of the rest nothing of ours is left on the host until the next start. */
+async function close(wiring: Wiring): Promise<void> {
+  const { slots, departures, held, records, programs, names, firewall, watch, resolver } = wiring;
   resolver.close();
   await watch.close();
   await slots.close();
   await departures.close();
   for (const holds of held.values()) await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));
   held.clear();
-  const networks = records.list().filter(isBridge);
-  const idle = networks.filter(({ id }) => !records.isUsed(id));
-  for (const network of idle) await bridges.of(network).remove();
-  if (idle.length === networks.length) await firewall.remove();
+  const used = records.list().filter((network) => isBridge(network) && records.isUsed(network.id));
+  const idle = bridgesBeside(new Set(used.map(bridgeNameOf)), await listLinks(programs), names);
+  await programs.ipEach(idle.map(removalLine));
+  if (used.length === 0) await firewall.remove();
 }

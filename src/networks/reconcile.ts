@@ -1,7 +1,8 @@
-import { linkNames } from "./links/departures.ts";
 import { bridgeNameOf } from "./links/bridge-plan.ts";
-import { bridgeAddressLines, bridgeLines, bridgeSettings, rejoinLines } from "./links/link-commands.ts";
+import { bridgeAddressLines, bridgeLines, bridgeSettings, rejoinLines, removalLine } from "./links/link-commands.ts";
+import { bridgesBeside, listLinks } from "./links/host-links.ts";
 import { forwardPackets } from "./links/forwarding.ts";
+import type { Network } from "./networks.ts";
 import type { EndpointRecord } from "./records.ts";
 import type { Wiring } from "./wiring.ts";
 
@@ -17,41 +18,48 @@ export async function reconcile(wiring: Wiring, running: ReadonlySet<string>): P
     records.removeSandbox(containerId);
     await resolver.forget(containerId);
   }
-  await removeStrayLinks(wiring);
-  await makeBridges(wiring);
-  await repairLinks(wiring);
+  wiring.bridges.forget();
+  const wanted = wantedNetworks(wiring);
+  const present = await removeStrayLinks(wiring, wanted);
+  await makeBridges(wiring, wanted, present);
+  await repairLinks(wiring, present);
   await holdPorts(wiring);
 }
 
-async function removeStrayLinks({ records, slots, departures, programs, names }: Wiring): Promise<void> {
-  const needed = new Set([...endpoints({ records }).map(({ link }) => link), ...slots.readyLinks]);
-  const strays = [...(await linkNames(programs))].filter(
-    (link) => names.isOwnLink(link) && !needed.has(link) && !departures.has(link),
-  );
-  const known = new Set(records.list().map(bridgeNameOf));
-  const bridges = (await programs.ipList("link", "show", "type", "bridge")) as { ifname?: string; ifalias?: string }[];
-  const left = bridges.flatMap(({ ifname, ifalias }) =>
-    ifname !== undefined && !known.has(ifname) && names.isOwnAlias(ifalias ?? "") ? [ifname] : [],
-  );
-  // The kernel may be about to remove some of them by itself.
-  await programs.ipEach([...strays, ...left].map((link) => `link delete dev ${link}`));
-}
-
 /** Networks that were made are there, as after a reboot; the default one only when somebody is on it. */
-async function makeBridges({ records, programs, bridges, firewall, watch, machine, events }: Wiring): Promise<void> {
-  const wanted = records
+function wantedNetworks({ records }: Wiring): Network[] {
+  return records
     .list()
     .filter(({ id, name, driver }) => driver === "bridge" && (name !== "bridge" || records.isUsed(id)));
-  bridges.forget();
-  const fallow = records.find("bridge");
-  if (!records.isUsed(fallow.id)) await bridges.of(fallow).remove();
+}
+
+/** Answers the names of all links that are left. */
+async function removeStrayLinks(
+  { records, slots, departures, programs, names }: Wiring,
+  wanted: readonly Network[],
+): Promise<ReadonlySet<string>> {
+  const links = await listLinks(programs);
+  const needed = new Set([...endpoints({ records }).map(({ link }) => link), ...slots.readyLinks]);
+  const strays = new Set([
+    ...links
+      .map(({ name }) => name)
+      .filter((link) => names.isOwnLink(link) && !needed.has(link) && !departures.has(link)),
+    ...bridgesBeside(new Set(wanted.map(bridgeNameOf)), links, names),
+  ]);
+  // The kernel may be about to remove some of them by itself.
+  await programs.ipEach([...strays].map(removalLine));
+  return new Set(links.map(({ name }) => name)).difference(strays);
+}
+
+async function makeBridges(
+  { programs, bridges, firewall, watch, machine, events }: Wiring,
+  wanted: readonly Network[],
+  present: ReadonlySet<string>,
+): Promise<void> {
   if (wanted.length === 0) {
     await firewall.remove();
     return;
   }
-  const present = new Set(
-    ((await programs.ipList("link", "show", "type", "bridge")) as { ifname?: string }[]).map(({ ifname }) => ifname),
-  );
   const plans = wanted.map((network) => bridges.of(network).plan);
   const missing = plans.filter(({ name }) => !present.has(name));
   if (missing.length > 0) await programs.ip(missing.flatMap(bridgeLines));
@@ -67,8 +75,7 @@ async function makeBridges({ records, programs, bridges, firewall, watch, machin
 }
 
 /** A bridge that was removed meanwhile has lost its ports. */
-async function repairLinks({ records, programs, bridges }: Wiring): Promise<void> {
-  const present = await linkNames(programs);
+async function repairLinks({ records, programs, bridges }: Wiring, present: ReadonlySet<string>): Promise<void> {
   const lines = endpoints({ records })
     .filter(({ link }) => present.has(link))
     .flatMap(({ link, network }) => rejoinLines(link, bridges.of(network).plan));

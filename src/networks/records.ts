@@ -43,11 +43,6 @@ export class NetworkRecords {
     database.migrate("networks", migrations);
   }
 
-  /** All of it or none. */
-  transaction<Result>(work: () => Result): Result {
-    return this.#database.transaction(work);
-  }
-
   /** Makes the network of that name unless it exists, else brings it up to date; its id and time of birth stay. */
   define(network: Omit<Network, "id">): Network {
     const known = this.named(network.name);
@@ -112,7 +107,7 @@ export class NetworkRecords {
 
   /** The attachment with its endpoints: all of it or none. */
   addSandbox(sandbox: Sandbox): void {
-    this.transaction(() => {
+    this.#database.transaction(() => {
       const { containerId, containerName, endpoints, ...rest } = sandbox;
       this.#database.run(
         "INSERT INTO network_sandbox (container_id, container_name, document) VALUES (?, ?, ?)",

@@ -1,4 +1,5 @@
 import type { EventSink } from "#core/event";
+import type { Machine } from "#host";
 import type { HostView } from "./addresses/occupied.ts";
 import type { SubnetSource } from "./addresses/subnet-choice.ts";
 import type { Firewall } from "./firewall/firewall.ts";
@@ -12,6 +13,7 @@ import type { WarmSlots } from "./slots/warm-slots.ts";
 
 /** The parts of the open room; `openNetworks` puts them together. */
 export interface Wiring extends HostView {
+  readonly machine: Pick<Machine, "resolvConf" | "ipv4Forwarding">;
   readonly names: InstanceNames;
   readonly now: () => bigint;
   readonly events: EventSink;

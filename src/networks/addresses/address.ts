@@ -97,9 +97,17 @@ export function hostRange(subnet: Subnet): { readonly first: bigint; readonly la
 
 /** The MAC address of an endpoint. It follows from the IPv4 address, so that neighbours' ARP entries stay right when an address is used again. */
 export function macOf({ value }: Address): string {
-  return [0x02, 0x42, ...octetsOf(value & 0xffff_ffffn, 4)]
-    .map((octet) => octet.toString(16).padStart(2, "0"))
-    .join(":");
+  return formatMac([0x02, 0x42, ...octetsOf(value & 0xffff_ffffn, 4)]);
+}
+
+/** Six octets, as the kernel writes them. */
+export function formatMac(octets: Iterable<number>): string {
+  return Array.from(octets, (octet) => octet.toString(16).padStart(2, "0")).join(":");
+}
+
+/** The first address that an interface may have, which is the gateway's unless somebody says otherwise. */
+export function firstHostOf(subnet: Subnet): Address {
+  return { family: subnet.family, value: hostRange(subnet).first };
 }
 
 export function bitsOf(family: Family): number {

@@ -1,17 +1,12 @@
 import { Fault } from "#core/fault";
 import type { IpamPool, NetworkRequest } from "../networks.ts";
+import { unknownPlugin } from "../unknown-plugin.ts";
 import { type Subnet, contains, firstOf, formatSubnet, hostRange, lastOf, parseAddress, parseCidr } from "./address.ts";
 
 /** Checks subnets, ranges, gateways and auxiliary addresses, and that they fit. Fault `invalid` with all that is wrong, in Docker's words. */
 export function checkIpam({ ipam, ipv4, ipv6 }: Pick<NetworkRequest, "ipam" | "ipv4" | "ipv6">): void {
   if (!["", "default"].includes(ipam.driver)) {
-    throw new Fault(
-      "notFound",
-      `could not find plugin ${ipam.driver} in v1 plugin registry: plugin "${ipam.driver}" not found`,
-      {
-        remedy: "Slipway has the IPAM driver default.",
-      },
-    );
+    throw unknownPlugin(ipam.driver, "Slipway has the IPAM driver default.");
   }
   if (!ipv4 && !ipv6) throw new Fault("invalid", "IPv4 or IPv6 must be enabled");
   const problems = ipam.pools.flatMap(problemsOf);

@@ -9,7 +9,7 @@ import { type Occupied, occupiedBy } from "./subnet-choice.ts";
 export interface HostView {
   readonly records: NetworkRecords;
   readonly programs: NetworkPrograms;
-  readonly machine: Pick<Machine, "resolvConf" | "ipv4Forwarding">;
+  readonly machine: Pick<Machine, "resolvConf">;
 }
 
 /** The networks of a family that the host or other networks of ours use at this moment; `ownId` is left out. */

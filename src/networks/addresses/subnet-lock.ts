@@ -1,6 +1,5 @@
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { holdServer } from "../held-server.ts";
 
 /**
  * One at a time chooses a network and puts it on its bridge. The other daemons of this host are held off by an abstract
@@ -25,17 +24,8 @@ let last: Promise<void> = Promise.resolve();
 
 async function takeLock(): Promise<AsyncDisposable> {
   for (let waitedMs = 0; waitedMs < longestWaitMs; waitedMs += pauseMs) {
-    const server = createServer((connection) => connection.destroy());
     try {
-      server.listen("\0slipway-subnet-choice");
-      await once(server, "listening");
-      server.unref();
-      return {
-        [Symbol.asyncDispose]: async () => {
-          server.close();
-          await once(server, "close");
-        },
-      };
+      return await holdServer({ path: "\0slipway-subnet-choice" });
     } catch {
       await sleep(pauseMs);
     }

@@ -2,7 +2,8 @@ import { newId } from "#core/ids";
 import type { MonitorSlot } from "#host";
 import type { Bridge } from "../links/bridge.ts";
 import { bridgeOption } from "../links/bridge-plan.ts";
-import { plugIn } from "../links/plug.ts";
+import { removalLine } from "../links/link-commands.ts";
+import { type Plug, plugIn } from "../links/plug.ts";
 import { reportEndpoint } from "../network-events.ts";
 import type { Attachment, AttachRequest, EndpointRequest, Network } from "../networks.ts";
 import type { PortHold } from "../ports/port-holds.ts";
@@ -113,18 +114,14 @@ async function plugAll(wiring: Wiring, pid: number, planned: readonly PlannedEnd
 }
 
 /** Puts one endpoint's link into its bridge and its namespace. */
-export async function plugOne(
-  wiring: Wiring,
-  bridge: Bridge,
-  plug: Parameters<typeof plugIn>[1][number],
-): Promise<void> {
+export async function plugOne(wiring: Wiring, bridge: Bridge, plug: Plug): Promise<void> {
   const { programs } = wiring;
   await onBridge(bridge, async () => {
     try {
       await plugIn(programs, [plug]);
     } catch (error) {
       // What was made of it would be in the way of the next try.
-      await programs.ipEach([`link delete dev ${plug.plan.link}`]);
+      await programs.ipEach([removalLine(plug.plan.link)]);
       throw error;
     }
   });

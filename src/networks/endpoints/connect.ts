@@ -1,4 +1,5 @@
 import { Fault } from "#core/fault";
+import { removalLine } from "../links/link-commands.ts";
 import { netnsOf, routeLine } from "../links/plug.ts";
 import { reportEndpoint } from "../network-events.ts";
 import type { Endpoint, EndpointRequest, Network } from "../networks.ts";
@@ -72,7 +73,7 @@ export async function tellNames({ resolver }: Wiring, sandbox: Sandbox): Promise
 
 /** Takes the link away from the running container, and leads its routes by the networks that it stays in. */
 async function unplug(wiring: Wiring, { link }: EndpointRecord, left: Sandbox, pid: number): Promise<void> {
-  await wiring.programs.ipEach([`link delete dev ${link}`]);
+  await wiring.programs.ipEach([removalLine(link)]);
   await routeBy(wiring, left.endpoints, pid);
 }
 

@@ -12,10 +12,15 @@ export function dnsNamesOf(
   return [...new Set(names.filter((name) => name !== ""))];
 }
 
-/** What the resolver must know of a container; undefined for one without names (`none`, `host`). */
+/** Whether others find the container by its names; not in `none` and `host`. */
+export function hasNames({ endpoints }: Pick<Sandbox, "endpoints">): boolean {
+  return endpoints.some(({ link }) => link !== "");
+}
+
+/** What the resolver must know of a container; undefined for one without names. */
 export function namesOf(sandbox: Sandbox): ContainerNames | undefined {
+  if (!hasNames(sandbox)) return undefined;
   const endpoints = sandbox.endpoints.filter(({ link }) => link !== "");
-  if (endpoints.length === 0) return undefined;
   return {
     id: sandbox.containerId,
     endpoints: endpoints.map((endpoint) => ({

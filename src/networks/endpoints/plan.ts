@@ -2,7 +2,7 @@ import { parseLink } from "#core/container-link";
 import { randomBytes } from "node:crypto";
 import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
-import { type Address, formatAddress, macOf, parseAddress } from "../addresses/address.ts";
+import { type Address, formatAddress, formatMac, macOf, parseAddress } from "../addresses/address.ts";
 import { type Bridge, noAddressLeft } from "../links/bridge.ts";
 import { bridgeOption } from "../links/bridge-plan.ts";
 import type { EndpointPlan } from "../links/link-commands.ts";
@@ -138,5 +138,5 @@ function linksOf({ links }: EndpointRequest): Record<string, string> {
 }
 
 function randomMac(): string {
-  return ["02", "42", ...Array.from(randomBytes(4), (octet) => octet.toString(16).padStart(2, "0"))].join(":");
+  return formatMac([0x02, 0x42, ...randomBytes(4)]);
 }

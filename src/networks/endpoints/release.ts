@@ -3,7 +3,7 @@ import { reportEndpoint } from "../network-events.ts";
 import { forgetAnswers, withdraw } from "../ports/publish.ts";
 import type { EndpointRecord } from "../records.ts";
 import type { Wiring } from "../wiring.ts";
-import { namesOf } from "./names-of.ts";
+import { hasNames } from "./names-of.ts";
 import { freeAll } from "./plan.ts";
 
 /**
@@ -23,7 +23,7 @@ export async function release(wiring: Wiring, containerId: string): Promise<void
     await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));
     for (const endpoint of sandbox.endpoints) reportEndpoint(events, "disconnect", endpoint);
   }
-  if (namesOf(sandbox) !== undefined) await wiring.resolver.forget(containerId);
+  if (hasNames(sandbox)) await wiring.resolver.forget(containerId);
   await forgetAnswers(wiring, sandbox);
   for (const endpoint of sandbox.endpoints) depart(wiring, endpoint);
 }

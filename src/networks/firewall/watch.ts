@@ -18,6 +18,7 @@ export interface FirewallWatchOptions {
  */
 export class FirewallWatch {
   readonly #options: FirewallWatchOptions;
+  #following: Promise<void> | undefined;
   #monitor: RunningProgram | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -28,14 +29,21 @@ export class FirewallWatch {
 
   /** Begins to watch, once. */
   start(): void {
-    if (this.#monitor !== undefined || this.#closed) return;
-    this.#follow().catch((error: unknown) => this.#options.onTrouble(error));
+    if (this.#closed) return;
+    this.#following ??= this.#follow()
+      .catch((error: unknown) => {
+        if (!this.#closed) this.#options.onTrouble(error);
+      })
+      .finally(() => {
+        this.#following = undefined;
+      });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
     await this.#monitor?.[Symbol.asyncDispose]();
+    await this.#following;
   }
 
   async #follow(): Promise<void> {
@@ -52,7 +60,6 @@ export class FirewallWatch {
       if (lines.some((line) => removal.test(line))) this.#lookSoon();
     }
     await monitor.ended;
-    this.#monitor = undefined;
     if (!this.#closed) this.#again();
   }
 

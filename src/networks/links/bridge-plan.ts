@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { parseGoBoolean } from "#core/go-boolean";
-import { addressFrom, subnetFrom } from "../addresses/address.ts";
+import { addressFrom, formatMac, subnetFrom } from "../addresses/address.ts";
 import type { NetworkRules } from "../firewall/ruleset.ts";
 import type { Ipam, IpamPool, Network } from "../networks.ts";
 import type { BridgePlan, Place } from "./link-commands.ts";
@@ -73,9 +73,9 @@ export function poolOf(
 }
 
 /** A fixed MAC address: a bridge would else take its lowest port's and change it with every container. */
-export function macFrom(seed: string): string {
+function macFrom(seed: string): string {
   const digest = createHash("sha256").update(seed).digest();
-  return ["02", ...Array.from(digest.subarray(0, 5), (octet) => octet.toString(16).padStart(2, "0"))].join(":");
+  return formatMac([0x02, ...digest.subarray(0, 5)]);
 }
 
 function placeOf(network: Network, family: 4 | 6): Place | undefined {

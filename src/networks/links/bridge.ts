@@ -10,7 +10,7 @@ import type { NetworkPrograms } from "../programs.ts";
 import type { NetworkRecords } from "../records.ts";
 import { bridgePlanOf, poolOf } from "./bridge-plan.ts";
 import { forwardPackets } from "./forwarding.ts";
-import { type BridgePlan, bridgeAddressLines, bridgeLines, bridgeSettings } from "./link-commands.ts";
+import { type BridgePlan, bridgeAddressLines, bridgeLines, bridgeSettings, removalLine } from "./link-commands.ts";
 
 /** What bridges need. */
 export interface BridgeWorkshop {
@@ -99,7 +99,7 @@ export class Bridge {
     const { programs, aliasOf } = this.#workshop;
     const [link] = await programs.ipList("link", "show", "dev", this.name);
     if ((link as { ifalias?: unknown } | undefined)?.ifalias !== aliasOf(this.#network)) return;
-    await programs.ip([`link delete dev ${this.name}`]);
+    await programs.ip([removalLine(this.name)]);
   }
 
   async #make(): Promise<void> {

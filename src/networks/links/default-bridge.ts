@@ -3,6 +3,7 @@ import {
   type Subnet,
   addressFrom,
   contains,
+  firstHostOf,
   formatAddress,
   formatSubnet,
   hostRange,
@@ -53,7 +54,7 @@ interface DefaultPlace {
 async function freePlace(options: DefaultBridgeOptions, ownId?: string): Promise<DefaultPlace> {
   const occupied = await occupiedNow(options, 4, ownId);
   const subnet = chooseSubnet(defaultBridgeSources, occupied, "Choose a free network with --bip");
-  return { subnet, gateway: formatAddress({ family: 4, value: hostRange(subnet).first }) };
+  return { subnet, gateway: formatAddress(firstHostOf(subnet)) };
 }
 
 function record({ records, bridgeName, mtu, createdNs }: DefaultBridgeOptions, place: DefaultPlace): Network {

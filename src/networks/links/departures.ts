@@ -1,4 +1,5 @@
 import { clearTimeout, setTimeout } from "node:timers";
+import { removalLine } from "./link-commands.ts";
 import type { NetworkPrograms } from "../programs.ts";
 
 /**
@@ -57,7 +58,7 @@ export class Departures {
     if (leaving.length === 0) return;
     const present = await linkNames(this.#programs);
     const stayed = leaving.filter((link) => present.has(link));
-    await this.#programs.ipEach(stayed.map((link) => `link delete dev ${link}`));
+    await this.#programs.ipEach(stayed.map(removalLine));
     const left = stayed.length === 0 ? present : await linkNames(this.#programs);
     for (const link of leaving) {
       const free = this.#leaving.get(link);
@@ -69,7 +70,7 @@ export class Departures {
 }
 
 /** Names of all veth links in the host's namespace. */
-export async function linkNames(programs: NetworkPrograms): Promise<ReadonlySet<string>> {
+async function linkNames(programs: NetworkPrograms): Promise<ReadonlySet<string>> {
   const rows = await programs.ipList("link", "show", "type", "veth");
   return new Set(rows.map((row) => String((row as { ifname?: unknown }).ifname)));
 }

@@ -42,6 +42,11 @@ export function hostLines(plan: EndpointPlan, bridge: BridgePlan, pid: number): 
   ];
 }
 
+/** The line that removes a link, and with a veth pair its other end. */
+export function removalLine(link: string): string {
+  return `link delete dev ${link}`;
+}
+
 /** Lines that bring a container's link back to a bridge that was made anew. */
 export function rejoinLines(link: string, bridge: BridgePlan): string[] {
   return [`link set dev ${link} master ${bridge.name} up`, portLine(link, bridge)];

@@ -1,8 +1,9 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { createServer, isIPv6 } from "node:net";
+import { isIPv6 } from "node:net";
 import { Fault } from "#core/fault";
 import { parseAddress } from "../addresses/address.ts";
+import { holdServer, noHarm } from "../held-server.ts";
 import type { PortRequest, PublishedPort } from "../networks.ts";
 
 /** A port of the host that is ours until it is disposed; of the same number on each of its addresses. */
@@ -171,16 +172,7 @@ async function bind(port: PublishedPort): Promise<AsyncDisposable> {
 
 /** The kernel gives a TCP port to nobody else only while it listens; the ruleset leads all connections away from here. */
 async function bindTcp({ hostIp, hostPort }: PublishedPort): Promise<AsyncDisposable> {
-  const server = createServer((connection) => connection.destroy()).on("error", noHarm);
-  server.listen({ host: hostIp, port: hostPort, backlog: 1, exclusive: true, ipv6Only: isIPv6(hostIp) });
-  await once(server, "listening");
-  server.unref();
-  return {
-    [Symbol.asyncDispose]: async () => {
-      server.close();
-      await once(server, "close");
-    },
-  };
+  return await holdServer({ host: hostIp, port: hostPort, backlog: 1, exclusive: true, ipv6Only: isIPv6(hostIp) });
 }
 
 async function bindUdp({ hostIp, hostPort }: PublishedPort): Promise<AsyncDisposable> {
@@ -195,9 +187,6 @@ async function bindUdp({ hostIp, hostPort }: PublishedPort): Promise<AsyncDispos
     },
   };
 }
-
-/** A failure of the first bind rejects `once`; what comes later (too many files, an ICMP answer) concerns nobody. */
-function noHarm(): void {}
 
 function bindFault(error: unknown, mapping: string): Fault {
   const message = `failed to bind host port for ${mapping}`;

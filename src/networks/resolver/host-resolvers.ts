@@ -1,5 +1,5 @@
-import { readFileSync, realpathSync, statSync, watch, type FSWatcher } from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { watchFile } from "#watch-file";
 import { parseResolvConf, type Upstreams } from "./resolv-conf.ts";
 
 /** The servers that the host itself asks, always those of now. */
@@ -25,15 +25,13 @@ export function openHostResolvers(path: string): HostResolvers {
     seen = mark ?? "";
     upstreams = parseResolvConf(text);
   };
-  const watchers = foldersOf(path).map((folder) => watchFolder(folder, () => (lookedMs = -Infinity)));
+  const watch = watchFile(path, () => (lookedMs = -Infinity));
   return {
     now() {
       if (performance.now() - lookedMs >= lookAgainMs) look();
       return upstreams;
     },
-    [Symbol.dispose]() {
-      for (const watcher of watchers) watcher?.close();
-    },
+    [Symbol.dispose]: () => watch[Symbol.dispose](),
   };
 }
 
@@ -50,26 +48,6 @@ function markOf(path: string): string | undefined {
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8").slice(0, maxFileBytes);
-  } catch {
-    return undefined;
-  }
-}
-
-/** The file's folder, and that of the file that it is a link to: editors and network managers replace it by renaming another. */
-function foldersOf(path: string): string[] {
-  try {
-    return [...new Set([dirname(path), dirname(realpathSync(path))])];
-  } catch {
-    return [dirname(path)];
-  }
-}
-
-/** Without a watch (none left, no such folder) the look once a second remains. */
-function watchFolder(folder: string, onChange: () => void): FSWatcher | undefined {
-  try {
-    const watcher = watch(folder, { persistent: false }, onChange);
-    watcher.on("error", () => watcher.close());
-    return watcher;
   } catch {
     return undefined;
   }
