@@ -179,7 +179,11 @@ test("IPv6: addresses of its own choice and unique local ones, between container
   await docker("run", "-d", "--name", "web6", "--network", "dual", "-p", `${port}:80`, "busybox", "sh", "-c", script);
   const ports = (await docker("port", "web6")).split("\n");
   assert.deepEqual(ports, [`80/tcp -> 0.0.0.0:${port}`, `80/tcp -> [::]:${port}`]);
-  await docker("rm", "-f", "d1", "d2", "s1", "web6");
+  await docker("run", "-d", "--name", "free6", "--network", "dual", "-p", "80", "busybox", "sleep", "600");
+  const numbers = (await docker("port", "free6", "80")).split("\n").map((line) => line.split(":").at(-1));
+  assert.equal(numbers.length, 2);
+  assert.equal(numbers[0], numbers[1], "one ephemeral number for both families");
+  await docker("rm", "-f", "d1", "d2", "s1", "web6", "free6");
   await docker("network", "rm", "dual", "six");
 });
 
