@@ -142,6 +142,11 @@ test("readNetworks: what cannot be is refused in Docker's words", () => {
       /^the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty$/,
     ],
     [{ ...mode("container:web"), MacAddress: mac }, /^conflicting options: mac-address and the network mode$/],
+    [mode("none", { Links: ["a"] }), /^conflicting options: none type networking can't be used with links\./],
+    [
+      { ...mode("front", { Links: ["a"] }), NetworkDisabled: true },
+      /^conflicting options: none type networking can't be used with links\./,
+    ],
     [mode("host", { Links: ["a"] }), /^conflicting options: host type networking can't be used with links\./],
     [
       mode("container:web", { Links: ["a"] }),

@@ -15,7 +15,10 @@ export function readNetworks(
 ): Pick<ContainerSpec, "networkMode" | "endpoints" | "networkDisabled"> {
   const named = request.NetworkingConfig?.EndpointsConfig ?? {};
   const networkMode = modeOf(request, named);
-  if (request.NetworkDisabled === true) return { networkMode, endpoints: [], networkDisabled: true };
+  if (request.NetworkDisabled === true) {
+    refuseLinks(request.HostConfig, "none type networking");
+    return { networkMode, endpoints: [], networkDisabled: true };
+  }
   if (!isOwnNetwork(networkMode)) {
     refuseOthers(request, networkMode, named);
     return { networkMode, endpoints: [] };
@@ -66,17 +69,21 @@ function refuseOthers({ HostConfig: host, MacAddress: mac }: ContainerCreateRequ
         : "container sharing network namespace with another container or host cannot be connected to any other network",
     );
   }
-  if ((host?.Links ?? []).length > 0 && mode !== "none") {
-    throw new Fault(
-      "invalid",
-      isContainer
-        ? "conflicting options: container type network can't be used with links. This would result in undefined behavior"
-        : "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
-    );
-  }
+  refuseLinks(
+    host,
+    isContainer ? "container type network" : mode === "none" ? "none type networking" : "host type networking",
+  );
   if (isFilled(mac) && isContainer) {
     throw new Fault("invalid", "conflicting options: mac-address and the network mode");
   }
+}
+
+/** Where a container is in no network of its own there is nobody to link to; Docker takes them with `none`, and forgets them. */
+function refuseLinks(host: ContainerCreateRequest["HostConfig"], where: string): void {
+  if ((host?.Links ?? []).length === 0) return;
+  throw new Fault("invalid", `conflicting options: ${where} can't be used with links.`, {
+    remedy: "Give the container a network of its own, or leave the links out.",
+  });
 }
 
 /** The mode's network, by whichever of its names it has settings, then the others. */
