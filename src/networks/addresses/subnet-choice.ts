@@ -74,8 +74,10 @@ export function occupiedBy(
   const occupied: Occupied[] = [];
   for (const route of routes) {
     const { dst, dev, gateway } = route as { dst?: unknown; dev?: unknown; gateway?: unknown };
+    // Each network of ours has some of them.
+    if (typeof dev === "string" && isOwn(dev)) continue;
     const subnet = typeof dst === "string" ? parseCidr(dst)?.subnet : undefined;
-    if (subnet === undefined || isWide(subnet) || (typeof dev === "string" && isOwn(dev))) continue;
+    if (subnet === undefined || isWide(subnet)) continue;
     occupied.push({
       subnet,
       isRouted: gateway !== undefined,
