@@ -10,14 +10,13 @@
 
 #include "fail.h"
 
-builtin_program builtin_find(const char *name, bool in_tree) {
+builtin_program builtin_find(const char *name) {
   static const struct {
     const char *name;
     builtin_program program;
-    bool in_tree;
-  } all[] = {{"look", builtin_look, true}, {"read", builtin_read, true}, {"apply", builtin_apply, true}, {"link", builtin_link, false}};
+  } all[] = {{"look", builtin_look}, {"read", builtin_read}, {"apply", builtin_apply}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (strcmp(all[i].name, name) == 0 && all[i].in_tree == in_tree) return all[i].program;
+    if (strcmp(all[i].name, name) == 0) return all[i].program;
   return NULL;
 }
 

@@ -1,14 +1,12 @@
-/* Small programs of the shim's own: run in a forked process without an exec, in a tree as their root or in a network namespace. */
+/* Small programs of the shim's own: run in a forked process without an exec, with a tree as their root. */
 #pragma once
-
-#include <stdbool.h>
 
 struct failure;
 
 typedef int (*builtin_program)(char **argv);
 
-/* The program of that name, for a process that is confined to a tree or for one that is not; or NULL. */
-builtin_program builtin_find(const char *name, bool in_tree);
+/* The program of that name, or NULL. */
+builtin_program builtin_find(const char *name);
 /* Keeps the rights that handling anybody's files takes, and gives up all others for good. */
 int builtin_drop_rights(struct failure *failure);
 
@@ -22,5 +20,3 @@ int builtin_look(char **argv);
 int builtin_read(char **argv);
 /* apply KEEP FOLDER: carries out what standard input says (apply.c has the format); FOLDER is for messages. */
 int builtin_apply(char **argv);
-/* link NAME ADDRESS MASK BROADCAST GATEWAY: IPv4 of an interface in this network namespace (link.c). */
-int builtin_link(char **argv);

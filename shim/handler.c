@@ -47,6 +47,8 @@ int handle_connection(int client, pid_t zygote) {
       return run_program(client, &request);
     case FRAME_MONITOR:
       return become_monitor(client, &request);
+    case FRAME_LINKS:
+      return serve_links(client, &request);
     default:
       fail(&failure, "request", EBADMSG, "unknown request %d", type);
       return send_failure(client, &failure, -1) < 0 ? 1 : 2;

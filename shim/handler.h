@@ -12,3 +12,5 @@ int handle_connection(int client, pid_t zygote);
 int run_program(int client, const struct request *request);
 /* FRAME_MONITOR: becomes a monitor. In slot.c. */
 int become_monitor(int client, const struct request *request);
+/* FRAME_LINKS: changes network links, for as long as the client asks. In links.c. */
+int serve_links(int client, const struct request *first);

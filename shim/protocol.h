@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#define PROTOCOL_VERSION 3
+#define PROTOCOL_VERSION 4
 
 #define FRAME_HEAD 5u
 #define FRAME_TIMED_HEAD 13u
@@ -22,6 +22,7 @@ enum frame_type {
   FRAME_SHUTDOWN = 2,
   FRAME_RUN = 3,
   FRAME_MONITOR = 4,
+  FRAME_LINKS = 10, /* and more of its kind behind it, each answered */
   /* to a monitor, on the connection that asked for it */
   FRAME_START = 5,
   FRAME_GO = 6,
@@ -109,4 +110,6 @@ enum field_tag {
   FIELD_GIVES_SHIM = 59, /* EXEC: the program gets this one as descriptor 3, and the null device as 4 */
   FIELD_BUILTIN = 60, /* RUN: one of the shim's own programs, see builtin.h; ARGV are its arguments */
   FIELD_NAMES = 61,   /* START: path of the resolver's socket; the container's DNS queries go there, see names.h */
+  FIELD_LINE = 70,    /* LINKS: one change, see links.c */
+  FIELD_EACH = 71,    /* LINKS: all of the lines, whatever fails */
 };

@@ -243,7 +243,7 @@ static int start(struct run *run, const struct request *request, struct failure 
   if (argv == NULL || env == NULL || argv[0] == NULL) return fail(failure, "request", EINVAL, "no program");
   const char *builtin = request_text(request, FIELD_BUILTIN);
   struct spawn what = {.argv = argv, .env = env, .in = in, .out = out, .err = err, .dies_with_us = true,
-                       .builtin = builtin == NULL ? NULL : builtin_find(builtin, request_has(request, FIELD_TREE)),
+                       .builtin = builtin == NULL || !request_has(request, FIELD_TREE) ? NULL : builtin_find(builtin),
                        .prepare = prepare_program, .context = (void *)request};
   if (builtin != NULL && what.builtin == NULL) {
     free(argv);

@@ -39,6 +39,8 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     get ipv4Forwarding() {
       return readIfThere("/proc/sys/net/ipv4/ip_forward")?.trim() === "1";
     },
+    // Unlike /sys, /proc/sys/net is that of the network namespace of the one who asks.
+    hasLink: (name) => existsSync(`/proc/sys/net/ipv4/conf/${name}`),
     resolvConf: async () => await readResolvConf(),
     watchResolvConf: (onChange) => watchFile("/etc/resolv.conf", onChange),
     time: () => parseMachineTime(readFileSync("/proc/stat", "latin1")),

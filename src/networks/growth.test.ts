@@ -22,7 +22,7 @@ if (insideOwnNetns(import.meta.url)) {
     const removed = await costOf(lab, async () => await lab.networks.remove(named(299)));
     assert.deepEqual(
       removed.programs.map((program) => program.split(" ")[0]),
-      ["ip", "ip", "nft"],
+      ["ip", "links", "nft"],
     );
     assert.ok(
       removed.inputBytes.every((bytes) => bytes < 1000),

@@ -161,8 +161,8 @@ if (insideOwnNetns(import.meta.url)) {
     const ids = Array.from({ length: 24 }, (_, index) => `c${index}`);
     const attachments = await Promise.all(ids.map(async (id) => await lab.attach(id)));
     assert.equal(new Set(attachments.map((one) => ipv4Of(one))).size, 24);
-    const onHost = lab.shim.programs.filter((program) => program === "ip -batch -").length;
-    assert.ok(onHost <= 1 + 24 / 4, `${onHost} runs of ip on the host`);
+    const onHost = lab.shim.programs.filter((program) => program === "links").length;
+    assert.ok(onHost <= 1 + 24 / 4, `${onHost} changes of links`);
     await Promise.all(ids.map(async (id) => await lab.networks.release(id)));
   });
 

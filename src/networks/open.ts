@@ -97,7 +97,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
         ? await withSubnetLock(async () => await make(await moveIfClashing(defaultBridge, network)))
         : await make(network),
   });
-  const departures = new Departures(programs);
+  const departures = new Departures(programs, machine);
   const workshop = { shim, programs, bridges, departures, names };
   return {
     records,
@@ -183,6 +183,6 @@ async function close(wiring: Wiring): Promise<void> {
   held.clear();
   const used = records.list().filter((network) => isBridge(network) && records.isUsed(network.id));
   const idle = bridgesBeside(new Set(used.map(bridgeNameOf)), await listLinks(programs), names);
-  await programs.ipEach(idle.map(removalLine));
+  await programs.linksEach(idle.map(removalLine));
   if (used.length === 0) await firewall.remove();
 }

@@ -1,34 +1,23 @@
 import { Fault, isFault } from "#core/fault";
 import type { Program, Shim } from "#host";
 
-/** The foreign programs that set up networks, run by the shim; a program that fails is a Fault `internal` with its own words. */
+/** What sets up networks, by the shim: its own changes of links, and foreign programs; one that fails is a Fault `internal` with its own words. */
 export class NetworkPrograms {
-  readonly #shim: Pick<Shim, "runToEnd">;
+  readonly #shim: Pick<Shim, "runToEnd" | "changeLinks">;
   #conntrackMissing = false;
 
-  constructor(shim: Pick<Shim, "runToEnd">) {
+  constructor(shim: Pick<Shim, "runToEnd" | "changeLinks">) {
     this.#shim = shim;
   }
 
-  /** Runs the lines as one `ip -batch`, stopping at the first that fails. */
-  async ip(lines: readonly string[]): Promise<void> {
-    await this.#run({ argv: ["ip", "-batch", "-"] }, lines.join("\n"));
+  /** Changes links by the lines, in the order of `Shim.changeLinks`, stopping at the first that fails. */
+  async links(lines: readonly string[]): Promise<void> {
+    if (lines.length > 0) await this.#shim.changeLinks(lines);
   }
 
-  /** Runs all of the lines, whatever fails: for removals, where being gone already is fine. */
-  async ipEach(lines: readonly string[]): Promise<void> {
-    if (lines.length === 0) return;
-    await this.#shim.runToEnd({ argv: ["ip", "-force", "-batch", "-"], input: lines.join("\n"), timeLimitMs });
-  }
-
-  /** Runs the lines as one `ip -batch` in a network namespace. */
-  async ipInside(netns: string, lines: readonly string[]): Promise<void> {
-    await this.#run({ argv: ["ip", "-batch", "-"], netns }, lines.join("\n"));
-  }
-
-  /** The shim's own `link` in a network namespace: an interface with IPv4 alone gets its place and is started. */
-  async linkInside(netns: string, words: readonly string[]): Promise<void> {
-    await this.#run({ argv: words, builtin: "link", netns });
+  /** Changes links by all of the lines, whatever fails: for removals, where being gone already is fine. */
+  async linksEach(lines: readonly string[]): Promise<void> {
+    if (lines.length > 0) await this.#shim.changeLinks(lines, "each");
   }
 
   /** What `ip -json …` lists; empty when the asked for link does not exist. */
@@ -53,14 +42,6 @@ export class NetworkPrograms {
   async nftShape(table: string): Promise<string | undefined> {
     const end = await this.#start({ argv: ["nft", "-t", "list", "table", "inet", table] });
     return end.code === 0 ? new TextDecoder().decode(end.stdout) : undefined;
-  }
-
-  /** Sets kernel settings; those that this kernel does not know (no IPv6) are passed over. */
-  async setKernel(settings: Readonly<Record<string, string>>, netns?: string): Promise<void> {
-    await this.#run({
-      argv: ["sysctl", "-e", "-q", "-w", ...Object.entries(settings).map(([key, value]) => `${key}=${value}`)],
-      ...(netns !== undefined && { netns }),
-    });
   }
 
   /** The value of one kernel setting. */

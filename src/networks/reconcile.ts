@@ -1,5 +1,5 @@
 import { bridgeNameOf } from "./links/bridge-plan.ts";
-import { bridgeAddressLines, bridgeLines, bridgeSettings, rejoinLines, removalLine } from "./links/link-commands.ts";
+import { bridgeLines, bridgeStartLines, rejoinLines, removalLine } from "./links/link-commands.ts";
 import { bridgesBeside, listLinks } from "./links/host-links.ts";
 import { forwardPackets } from "./links/forwarding.ts";
 import type { Network } from "./networks.ts";
@@ -47,7 +47,7 @@ async function removeStrayLinks(
     ...bridgesBeside(new Set(wanted.map(bridgeNameOf)), links, names),
   ]);
   // The kernel may be about to remove some of them by itself.
-  await programs.ipEach([...strays].map(removalLine));
+  await programs.linksEach([...strays].map(removalLine));
   return new Set(links.map(({ name }) => name)).difference(strays);
 }
 
@@ -62,9 +62,7 @@ async function makeBridges(
   }
   const plans = wanted.map((network) => bridges.of(network).plan);
   const missing = plans.filter(({ name }) => !present.has(name));
-  if (missing.length > 0) await programs.ip(missing.flatMap(bridgeLines));
-  await programs.setKernel(Object.assign({}, ...plans.map(bridgeSettings)) as Record<string, string>);
-  await programs.ip(plans.flatMap(bridgeAddressLines));
+  await programs.links([...missing.flatMap(bridgeLines), ...plans.flatMap(bridgeStartLines)]);
   // The settings are the host's: one network of each kind will do.
   const forwarding = [wanted.find(({ ipv4 }) => ipv4), wanted.find(({ ipv6, internal }) => ipv6 && !internal)];
   for (const network of new Set(forwarding)) {
@@ -79,7 +77,7 @@ async function repairLinks({ records, programs, bridges }: Wiring, present: Read
   const lines = endpoints({ records })
     .filter(({ link }) => present.has(link))
     .flatMap(({ link, network }) => rejoinLines(link, bridges.of(network).plan));
-  if (lines.length > 0) await programs.ip(lines);
+  await programs.links(lines);
 }
 
 async function holdPorts({ records, ports, held }: Wiring): Promise<void> {

@@ -13,7 +13,7 @@ import type { WarmSlots } from "./slots/warm-slots.ts";
 
 /** The parts of the open room; `openNetworks` puts them together. */
 export interface Wiring extends HostView {
-  readonly machine: Pick<Machine, "resolvConf" | "ipv4Forwarding">;
+  readonly machine: Pick<Machine, "resolvConf" | "ipv4Forwarding" | "hasLink">;
   readonly names: InstanceNames;
   readonly now: () => bigint;
   readonly events: EventSink;

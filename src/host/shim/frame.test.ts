@@ -35,6 +35,7 @@ const frames: Readonly<Record<string, Uint8Array>> = {
   }),
   names: encodeRequest(frameType.start, { names: "/run/slipway/names.sock" }),
   monitor: encodeRequest(frameType.monitor, { newNetns: true }),
+  links: encodeRequest(frameType.links, { line: ["link set dev a up", "netns /proc/7/ns/net"], each: true }),
   stdin: encodeFrame(frameType.stdin, Buffer.from("in\n")),
   stdinEof: encodeFrame(frameType.stdinEof, Uint8Array.of(1)),
   attach: encodeRequest(frameType.attach, {

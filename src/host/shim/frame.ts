@@ -6,6 +6,7 @@ export const frameType = {
   shutdown: 2,
   run: 3,
   monitor: 4,
+  links: 10,
   start: 5,
   go: 6,
   stdin: 7,
@@ -90,6 +91,8 @@ export const fieldTag = {
   givesShim: 59,
   builtin: 60,
   names: 61,
+  line: 70,
+  each: 71,
 } as const;
 
 /** The name of a field. */
@@ -105,7 +108,7 @@ export interface Frame {
 }
 
 /** Version of the protocol that this client speaks. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 /** Longest frame that either side accepts, without its length. */
 export const maxFrameBytes = 1 << 20;
 /** Most stdin bytes that go into one frame. */

@@ -58,8 +58,8 @@ export interface Program {
   readonly mounts?: readonly MountOp[];
   /** Confines the program: chrooted into a scratch root where the host's programs are read-only and this folder is `/tree` (also its working folder). */
   readonly tree?: string;
-  /** One of the shim's own programs (shim/builtin.h) in place of a foreign one; the tree, if there is one, is its root. */
-  readonly builtin?: "look" | "read" | "apply" | "link";
+  /** One of the shim's own programs (shim/builtin.h) in place of a foreign one; the tree, which it must have, is its root. */
+  readonly builtin?: "look" | "read" | "apply";
   /** A path inside the tree to start in, resolved so that no symlink leaves the tree. */
   readonly treeFolder?: string;
   /** Enters this network namespace (a path such as `/proc/123/ns/net`). */
@@ -288,6 +288,12 @@ export interface Shim extends AsyncDisposable {
     program: Program & { readonly input?: string | Uint8Array },
     signal?: AbortSignal,
   ): Promise<ProgramEnd & { readonly stdout: Uint8Array; readonly stderr: string }>;
+  /**
+   * Changes network links without starting `ip`: lines of its batch language as far as shim/linkwords.h knows it, and
+   * `netns PATH` and `sysctl KEY=VALUE` (shim/links.c). The first line that fails ends it: Fault `exhausted` for a bridge
+   * without a free port, else `internal`; with `each` all lines have their turn, and it is quiet.
+   */
+  changeLinks(lines: readonly string[], mode?: "each"): Promise<void>;
   prepareMonitor(namespaces: SlotNamespaces): Promise<MonitorSlot>;
   /** The monitor of a container that an earlier daemon started; undefined when none listens in that folder. */
   openMonitor(dir: string): Promise<Monitor | undefined>;

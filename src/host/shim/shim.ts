@@ -6,6 +6,7 @@ import { Fault } from "#core/fault";
 import { readExitRecord } from "./exit-record.ts";
 import { encodeRequest, Fields, frameType, protocolVersion } from "./frame.ts";
 import { connectFrames, type FrameSocket } from "./frame-socket.ts";
+import { LinkChanges } from "./link-changes.ts";
 import { openMonitor } from "./monitor.ts";
 import { startProgram } from "./running-program.ts";
 import type { Shim } from "./shim-types.ts";
@@ -49,8 +50,10 @@ function openShim(options: ShimOptions): Shim {
     return again;
   };
   const run: Shim["run"] = async (program, signal) => startProgram(await connect(), program, signal);
+  const links = new LinkChanges(connect);
   return {
     run,
+    changeLinks: async (lines, mode) => await links.apply(lines, mode === "each"),
     async runToEnd(program, signal) {
       const running = await run(program, signal);
       await using _ = running;
@@ -63,7 +66,8 @@ function openShim(options: ShimOptions): Shim {
     openMonitor,
     readExitRecord,
     async [Symbol.asyncDispose]() {
-      // Nothing is kept open here: every operation has its own connection, and the zygote outlives us.
+      // Every other operation has its own connection, and the zygote outlives us.
+      links.close();
     },
   };
 }

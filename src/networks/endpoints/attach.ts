@@ -121,7 +121,7 @@ export async function plugOne(wiring: Wiring, bridge: Bridge, plug: Plug): Promi
       await plugIn(programs, [plug]);
     } catch (error) {
       // What was made of it would be in the way of the next try.
-      await programs.ipEach([removalLine(plug.plan.link)]);
+      await programs.linksEach([removalLine(plug.plan.link)]);
       throw error;
     }
   });

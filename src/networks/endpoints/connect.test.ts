@@ -102,7 +102,7 @@ if (insideOwnNetns(import.meta.url)) {
       return connected instanceof Fault;
     };
     // Programs that keep failing.
-    for (const broken of [/^nft -f/, /^eth1/, /^ip -batch/]) {
+    for (const broken of [/^nft -f/, /^links/]) {
       lab.shim.trouble = (program) => (broken.test(program) ? "fails" : undefined);
       assert.ok(await attempt(), String(broken));
     }

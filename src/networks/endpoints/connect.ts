@@ -1,6 +1,5 @@
 import { Fault } from "#core/fault";
-import { removalLine } from "../links/link-commands.ts";
-import { netnsOf, routeLine } from "../links/plug.ts";
+import { netnsLine, removalLine, routeLine } from "../links/link-commands.ts";
 import { reportEndpoint } from "../network-events.ts";
 import type { Endpoint, EndpointRequest, Network } from "../networks.ts";
 import { republish } from "../ports/publish.ts";
@@ -73,7 +72,7 @@ export async function tellNames({ resolver }: Wiring, sandbox: Sandbox): Promise
 
 /** Takes the link away from the running container, and leads its routes by the networks that it stays in. */
 async function unplug(wiring: Wiring, { link }: EndpointRecord, left: Sandbox, pid: number): Promise<void> {
-  await wiring.programs.ipEach([removalLine(link)]);
+  await wiring.programs.linksEach([removalLine(link)]);
   await routeBy(wiring, left.endpoints, pid);
 }
 
@@ -84,7 +83,7 @@ async function routeBy({ programs }: Wiring, endpoints: readonly EndpointRecord[
     const gateway = way === undefined ? undefined : gatewayOf(way, family);
     return way === undefined || gateway === undefined ? [] : [routeLine(gateway, way.interface)];
   });
-  if (lines.length > 0) await programs.ipInside(netnsOf(pid), lines);
+  if (lines.length > 0) await programs.links([netnsLine(pid), ...lines]);
 }
 
 /** The namespace of `host` is the host's own, and `none` means none. */

@@ -10,13 +10,13 @@ import type { NetworkPrograms } from "../programs.ts";
 import type { NetworkRecords } from "../records.ts";
 import { bridgePlanOf, poolOf } from "./bridge-plan.ts";
 import { forwardPackets } from "./forwarding.ts";
-import { type BridgePlan, bridgeAddressLines, bridgeLines, bridgeSettings, removalLine } from "./link-commands.ts";
+import { type BridgePlan, bridgeLines, bridgeStartLines, removalLine } from "./link-commands.ts";
 
 /** What bridges need. */
 export interface BridgeWorkshop {
   readonly records: NetworkRecords;
   readonly programs: NetworkPrograms;
-  readonly machine: Pick<Machine, "ipv4Forwarding">;
+  readonly machine: Pick<Machine, "ipv4Forwarding" | "hasLink">;
   readonly firewall: Firewall;
   readonly watch: FirewallWatch;
   readonly events: EventSink;
@@ -99,38 +99,32 @@ export class Bridge {
     const { programs, aliasOf } = this.#workshop;
     const [link] = await programs.ipList("link", "show", "dev", this.name);
     if ((link as { ifalias?: unknown } | undefined)?.ifalias !== aliasOf(this.#network)) return;
-    await programs.ip([removalLine(this.name)]);
+    await programs.links([removalLine(this.name)]);
   }
 
   async #make(): Promise<void> {
-    const { programs, firewall, watch, making, records } = this.#workshop;
+    const { programs, machine, firewall, watch, making, records } = this.#workshop;
     records.mustHave(this.#network);
-    const [link] = await programs.ipList("-details", "link", "show", "dev", this.name);
-    if (link === undefined) {
+    if (!machine.hasLink(this.name)) {
       await making(this.#network, async (network) => {
         this.#move(network);
-        await this.#setUp(bridgeLines(this.#plan));
+        await programs.links([...bridgeLines(this.#plan), ...bridgeStartLines(this.#plan)]);
       });
-    } else if (kindOf(link) === "bridge") {
-      await this.#setUp([]);
     } else {
-      throw new Fault("conflict", `the link ${this.name} of this host is no bridge`, {
-        remedy: "Choose another name for the bridge, or remove that link.",
-      });
+      await this.#mustBeBridge();
+      await programs.links(bridgeStartLines(this.#plan));
     }
     await forwardPackets(this.#workshop, this.#network);
     await firewall.ensure();
     watch.start();
   }
 
-  /** Settings come before an IPv6 address, which a host that has IPv6 off for new links would else refuse. */
-  async #setUp(lines: readonly string[]): Promise<void> {
-    const { programs } = this.#workshop;
-    const addresses = bridgeAddressLines(this.#plan);
-    const early = this.#plan.ipv6 === undefined ? [...lines, ...addresses] : lines;
-    if (early.length > 0) await programs.ip(early);
-    await programs.setKernel(bridgeSettings(this.#plan));
-    if (this.#plan.ipv6 !== undefined) await programs.ip(addresses);
+  async #mustBeBridge(): Promise<void> {
+    const [link] = await this.#workshop.programs.ipList("-details", "link", "show", "dev", this.name);
+    if (kindOf(link) === "bridge") return;
+    throw new Fault("conflict", `the link ${this.name} of this host is no bridge`, {
+      remedy: "Choose another name for the bridge, or remove that link.",
+    });
   }
 
   #move(network: Network): void {
@@ -171,7 +165,7 @@ function newPool(network: Network, family: Family, taken: readonly string[]): Ad
 }
 
 function kindOf(link: unknown): unknown {
-  return (link as { linkinfo?: { info_kind?: unknown } }).linkinfo?.info_kind;
+  return (link as { linkinfo?: { info_kind?: unknown } } | undefined)?.linkinfo?.info_kind;
 }
 
 /** Fault `exhausted`, in Docker's words. */

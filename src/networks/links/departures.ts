@@ -1,5 +1,6 @@
 import { clearTimeout, setTimeout } from "node:timers";
 import { removalLine } from "./link-commands.ts";
+import type { Machine } from "#host";
 import type { NetworkPrograms } from "../programs.ts";
 
 /**
@@ -9,14 +10,16 @@ import type { NetworkPrograms } from "../programs.ts";
  */
 export class Departures {
   readonly #programs: NetworkPrograms;
+  readonly #machine: Pick<Machine, "hasLink">;
   /** What to do when the link of that name is gone. */
   readonly #leaving = new Map<string, () => void>();
   #timer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> = Promise.resolve();
   #closed = false;
 
-  constructor(programs: NetworkPrograms) {
+  constructor(programs: NetworkPrograms, machine: Pick<Machine, "hasLink">) {
     this.#programs = programs;
+    this.#machine = machine;
   }
 
   /**
@@ -56,23 +59,15 @@ export class Departures {
   async #sweepOnce(): Promise<void> {
     const leaving = [...this.#leaving.keys()];
     if (leaving.length === 0) return;
-    const present = await linkNames(this.#programs);
-    const stayed = leaving.filter((link) => present.has(link));
-    await this.#programs.ipEach(stayed.map(removalLine));
-    const left = stayed.length === 0 ? present : await linkNames(this.#programs);
+    const stayed = leaving.filter((link) => this.#machine.hasLink(link));
+    await this.#programs.linksEach(stayed.map(removalLine));
     for (const link of leaving) {
       const free = this.#leaving.get(link);
-      if (left.has(link) || free === undefined) continue;
+      if (free === undefined || this.#machine.hasLink(link)) continue;
       this.#leaving.delete(link);
       free();
     }
   }
-}
-
-/** Names of all veth links in the host's namespace. */
-async function linkNames(programs: NetworkPrograms): Promise<ReadonlySet<string>> {
-  const rows = await programs.ipList("link", "show", "type", "veth");
-  return new Set(rows.map((row) => String((row as { ifname?: unknown }).ifname)));
 }
 
 /** The kernel takes some tens of milliseconds; asking later costs nothing but the address's wait. */

@@ -1,4 +1,4 @@
-import { type Address, type Subnet, formatAddress, lastOf, maskOf } from "../addresses/address.ts";
+import { type Address, type Subnet, formatAddress, lastOf } from "../addresses/address.ts";
 
 /** A subnet with the address that its gateway has there; undefined where the network has none. */
 export interface Place {
@@ -30,7 +30,7 @@ export interface BridgePlan {
   readonly separates: boolean;
 }
 
-/** Lines for `ip -batch` on the host: the veth pair, one end in the bridge, the other in the namespace of a process. */
+/** Lines for `changeLinks` on the host: the veth pair, one end in the bridge, the other in the namespace of a process. */
 export function hostLines(plan: EndpointPlan, bridge: BridgePlan, pid: number): string[] {
   const { link, macAddress } = plan;
   const peer = `peer name ${plan.interface} mtu ${bridge.mtu} address ${macAddress} netns ${pid}`;
@@ -57,18 +57,6 @@ function portLine(link: string, { separates }: BridgePlan): string {
   return `link set dev ${link} type bridge_slave hairpin on${separates ? " isolated on" : ""}`;
 }
 
-/** Arguments of the shim's own `link`, which serves interfaces with IPv4 alone; the gateway is empty where the default route goes elsewhere. */
-export function linkArguments(
-  plan: EndpointPlan,
-  { subnet }: Place,
-  gateway: Address | undefined,
-): string[] | undefined {
-  const { ipv4, ipv6, linkLocal } = plan;
-  if (ipv4 === undefined || ipv6 !== undefined || linkLocal.length > 0) return undefined;
-  const addresses = [ipv4, maskOf(subnet), lastOf(subnet)].map(formatAddress);
-  return [plan.interface, ...addresses, gateway === undefined ? "" : formatAddress(gateway)];
-}
-
 /** Kernel settings of an interface inside, before it is started. */
 export function insideSettings({ interface: name, ipv6, linkLocal }: EndpointPlan): Readonly<Record<string, string>> {
   const key = (setting: string): string => `net/ipv6/conf/${name}/${setting}`;
@@ -78,7 +66,22 @@ export function insideSettings({ interface: name, ipv6, linkLocal }: EndpointPla
     : { [key("disable_ipv6")]: "0", [key("accept_dad")]: "0", [key("accept_ra")]: "0", [key("autoconf")]: "0" };
 }
 
-/** Lines for `ip -batch` inside: addresses, and the interface started. Default routes are `routeLines`. */
+/** The line that leads all lines behind it to the network namespace of a process. */
+export function netnsLine(pid: number): string {
+  return `netns /proc/${pid}/ns/net`;
+}
+
+/** Lines that set kernel settings of the network; those that this kernel does not know (no IPv6) are passed over. */
+export function settingLines(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).map(([key, value]) => `sysctl ${key}=${value}`);
+}
+
+/** The line that leads everything by a gateway. */
+export function routeLine(gateway: Address, link: string): string {
+  return `route replace default via ${formatAddress(gateway)} dev ${link}`;
+}
+
+/** Lines inside: addresses, and the interface started. Default routes are `routeLine`. */
 export function insideLines(plan: EndpointPlan, bridge: BridgePlan): string[] {
   const { ipv4, ipv6, linkLocal } = plan;
   const device = `dev ${plan.interface}`;
@@ -95,7 +98,7 @@ function addressLine(address: Address, { subnet }: Place, device: string): strin
   return `address add ${formatAddress(address)}/${subnet.prefixLength}${broadcast} ${device}`;
 }
 
-/** Lines that make a new bridge; `bridgeAddressLines` come after them. */
+/** Lines that make a new bridge; `bridgeStartLines` come after them. */
 export function bridgeLines({ name, mac, alias, mtu, ipv6 }: BridgePlan): string[] {
   return [
     `link add name ${name} address ${mac} type bridge`,
@@ -104,21 +107,26 @@ export function bridgeLines({ name, mac, alias, mtu, ipv6 }: BridgePlan): string
   ];
 }
 
-/** Lines that give a bridge its addresses and start it; harmless when it has them already. */
-export function bridgeAddressLines({ name, ipv4, ipv6 }: BridgePlan): string[] {
+/**
+ * Lines that give a bridge its settings and addresses, and start it; harmless when it has them already. Settings come
+ * before an IPv6 address, which a host that has IPv6 off for new links would else refuse.
+ */
+export function bridgeStartLines(plan: BridgePlan): string[] {
+  const { name, ipv4, ipv6 } = plan;
   const line = (place: Place | undefined, more: string): string[] =>
     place?.gateway === undefined
       ? []
       : [`address replace ${formatAddress(place.gateway)}/${place.subnet.prefixLength}${more} dev ${name}`];
   return [
+    ...settingLines(bridgeSettings(plan)),
     ...line(ipv4, ipv4 === undefined ? "" : ` broadcast ${formatAddress(lastOf(ipv4.subnet))}`),
     ...line(ipv6, "").map((text) => `${text} nodad`),
     `link set dev ${name} up`,
   ];
 }
 
-/** Kernel settings of a bridge; the key form with slashes, as names may have dots. */
-export function bridgeSettings({ name, ipv6 }: BridgePlan): Readonly<Record<string, string>> {
+/** The key form with slashes, as names may have dots. */
+function bridgeSettings({ name, ipv6 }: BridgePlan): Readonly<Record<string, string>> {
   return {
     // Lets the host reach published ports through 127.0.0.1; the ruleset keeps containers away from the host's loopback.
     [`net/ipv4/conf/${name}/route_localnet`]: "1",

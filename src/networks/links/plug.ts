@@ -1,4 +1,5 @@
-import { type Address, formatAddress } from "../addresses/address.ts";
+import { Fault, isFault } from "#core/fault";
+import type { Address } from "../addresses/address.ts";
 import type { NetworkPrograms } from "../programs.ts";
 import {
   type BridgePlan,
@@ -6,7 +7,9 @@ import {
   hostLines,
   insideLines,
   insideSettings,
-  linkArguments,
+  netnsLine,
+  routeLine,
+  settingLines,
 } from "./link-commands.ts";
 
 /** An endpoint that is to be made, and in whose namespace. */
@@ -22,32 +25,33 @@ export interface Plug {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** Makes the links of all plugs by one `ip` on the host, then gives each its place inside. Leaves to the caller what it made when it fails. */
+/**
+ * Makes the links of all plugs, and gives each its place inside. Leaves to the caller what it made when it fails. Fault
+ * `exhausted` when a bridge has no port left.
+ */
 export async function plugIn(programs: NetworkPrograms, plugs: readonly Plug[]): Promise<void> {
-  await programs.ip(plugs.flatMap(({ plan, bridge, pid }) => hostLines(plan, bridge, pid)));
-  await Promise.all(plugs.map(async (plug) => await configure(programs, plug)));
+  const onHost = plugs.flatMap(({ plan, bridge, pid }) => hostLines(plan, bridge, pid));
+  try {
+    await programs.links([...onHost, ...plugs.flatMap(linesInside)]);
+  } catch (error) {
+    if (!isFault(error, "exhausted")) throw error;
+    const names = new Set(plugs.map(({ bridge }) => bridge.name));
+    const message = `the bridge ${[...names].join(" or ")} has no port left: a bridge of this kernel takes 1023 containers`;
+    throw new Fault("exhausted", message, {
+      cause: error,
+      remedy: "Stop containers that are not needed, or run some in other networks.",
+    });
+  }
 }
 
-async function configure(programs: NetworkPrograms, plug: Plug): Promise<void> {
-  const { plan, bridge, gateway4, gateway6, settings = {} } = plug;
-  const netns = netnsOf(plug.pid);
-  const words = bridge.ipv4 === undefined ? undefined : linkArguments(plan, bridge.ipv4, gateway4);
-  if (words !== undefined && Object.keys(settings).length === 0) {
-    await programs.linkInside(netns, words);
-    return;
-  }
-  await programs.setKernel({ ...insideSettings(plan), ...settings }, netns);
+function linesInside({ plan, bridge, pid, gateway4, gateway6, settings = {} }: Plug): string[] {
   const routes = [gateway4, gateway6].flatMap((gateway) =>
     gateway === undefined ? [] : routeLine(gateway, plan.interface),
   );
-  await programs.ipInside(netns, [...insideLines(plan, bridge), ...routes]);
-}
-
-/** The line of `ip -batch` that leads everything by a gateway. */
-export function routeLine(gateway: Address, link: string): string {
-  return `route replace default via ${formatAddress(gateway)} dev ${link}`;
-}
-
-export function netnsOf(pid: number): string {
-  return `/proc/${pid}/ns/net`;
+  return [
+    netnsLine(pid),
+    ...settingLines({ ...insideSettings(plan), ...settings }),
+    ...insideLines(plan, bridge),
+    ...routes,
+  ];
 }

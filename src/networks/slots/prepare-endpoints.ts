@@ -39,13 +39,12 @@ export async function prepareEndpoints(workshop: EndpointWorkshop, count: number
   return await onBridge(bridge, async () => await prepareOn(workshop, bridge, count));
 }
 
-/** Runs what puts links on a bridge; once more when the bridge had gone. Fault `exhausted` when it has no port left. */
+/** Runs what puts links on a bridge; once more when the bridge had gone. */
 export async function onBridge<Result>(bridge: Bridge, work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof Fault && error.kind !== "internal") throw error;
-    if (error instanceof Fault && error.message.includes("Exchange full")) throw fullBridge(bridge, error);
     // Perhaps somebody removed the bridge.
     bridge.forget();
     await bridge.ensure();
@@ -110,11 +109,4 @@ function takeUpTo(bridge: Bridge, count: number): Address[] {
     addresses.push(address);
   }
   return addresses;
-}
-
-function fullBridge({ name }: Bridge, cause: Fault): Fault {
-  return new Fault("exhausted", `the bridge ${name} has no port left: a bridge of this kernel takes 1023 containers`, {
-    cause,
-    remedy: "Stop containers that are not needed, or run some in other networks.",
-  });
 }

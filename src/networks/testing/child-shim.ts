@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { Fault } from "#core/fault";
 import type { MonitorSlot, Program, ProgramEnd, Shim } from "#host";
 
 /** The part of the shim that networks use, by child processes of the test; counts the programs that it ran and what they were given. */
-export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
+export class ChildShim implements Pick<Shim, "runToEnd" | "changeLinks" | "prepareMonitor"> {
   readonly programs: string[] = [];
   /** Bytes of standard input, for each of `programs`. */
   readonly inputBytes: number[] = [];
@@ -22,7 +22,7 @@ export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
     if (trouble === "fails")
       return { code: 1, signal: null, timedOut: false, stdout: new Uint8Array(), stderr: "trouble" };
     const inside = program.netns === undefined ? [] : ["nsenter", `--net=${program.netns}`];
-    const [command = "", ...args] = [...inside, ...(program.builtin === "link" ? linkScript : []), ...program.argv];
+    const [command = "", ...args] = [...inside, ...program.argv];
     const child = spawn(command, args, { stdio: "pipe" });
     const stdout: Buffer[] = [];
     let stderr = "";
@@ -34,6 +34,20 @@ export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
       return { code, signal: null, timedOut: false, stdout: Buffer.concat(stdout), stderr };
     } catch (error) {
       throw new Fault("notFound", `${command}: not found`, { cause: error });
+    }
+  }
+
+  /** By the programs whose words the lines are; counted as one program called `links`. */
+  async changeLinks(lines: readonly string[], mode?: "each"): Promise<void> {
+    this.programs.push("links");
+    this.inputBytes.push(Buffer.byteLength(lines.join("\n")));
+    if (this.trouble("links") === "fails") throw new Fault("internal", "trouble");
+    for (const { inside, program, input } of programsFor(lines, mode)) {
+      const [command = "", ...args] = [...inside, ...program];
+      const { status, stderr } = spawnSync(command, args, { input });
+      const text = stderr.toString().trim();
+      if (status === 0 || mode === "each") continue;
+      throw new Fault(text.includes("Exchange full") ? "exhausted" : "internal", `ip failed: ${text}`);
     }
   }
 
@@ -65,9 +79,29 @@ export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
   }
 }
 
-/** What the shim's builtin of that name does, by `ip`. */
-const linkScript = [
-  "sh",
-  "-c",
-  'echo 1 > "/proc/sys/net/ipv6/conf/$0/disable_ipv6"; ip address add "$1/$2" broadcast "$3" dev "$0" && ip link set dev "$0" up && { [ -z "$4" ] || ip route add default via "$4"; }',
-];
+interface Step {
+  readonly inside: readonly string[];
+  readonly program: readonly string[];
+  readonly input: string;
+}
+
+/** Lines of one kind behind each other are one program's. */
+function programsFor(lines: readonly string[], mode: "each" | undefined): Step[] {
+  const steps: Step[] = [];
+  let inside: readonly string[] = [];
+  let waiting: string[] = [];
+  const flush = (): void => {
+    const force = mode === "each" ? ["-force"] : [];
+    if (waiting.length > 0) steps.push({ inside, program: ["ip", ...force, "-batch", "-"], input: waiting.join("\n") });
+    waiting = [];
+  };
+  for (const line of lines) {
+    const [, word, rest = ""] = /^(netns|sysctl) (.*)$/.exec(line) ?? [];
+    if (word === undefined) waiting.push(line);
+    else flush();
+    if (word === "netns") inside = ["nsenter", `--net=${rest}`];
+    if (word === "sysctl") steps.push({ inside, program: ["sysctl", "-e", "-q", "-w", rest], input: "" });
+  }
+  flush();
+  return steps;
+}

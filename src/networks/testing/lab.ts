@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "#core/clock";
 import type { Event } from "#core/event";
@@ -169,7 +169,8 @@ export async function assertSameSoon(before: ReturnType<typeof hostState>): Prom
 }
 
 function fakeMachine(): Machine {
-  const facts: Pick<Machine, "ipv4Forwarding" | "resolvConf"> = {
+  const facts: Pick<Machine, "ipv4Forwarding" | "resolvConf" | "hasLink"> = {
+    hasLink: (name) => existsSync(`/proc/sys/net/ipv4/conf/${name}`),
     get ipv4Forwarding() {
       return readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim() === "1";
     },

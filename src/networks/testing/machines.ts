@@ -8,14 +8,20 @@ export function run(program: string, ...args: readonly string[]): string {
   return execFileSync(program, args, { encoding: "utf8" });
 }
 
+/** A network namespace with nothing but its loopback, for as long as it is not disposed. */
+export async function openNamespace(): Promise<{ readonly pid: number } & AsyncDisposable> {
+  const child = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up; echo; exec cat"], { stdio: "pipe" });
+  await once(child.stdout, "data");
+  return { pid: child.pid ?? 0, [Symbol.asyncDispose]: async () => await stop(child) };
+}
+
 /**
  * Another machine beside this one: a namespace joined by a link; here 198.51.100.1 and
  * 2001:db8::1, there 198.51.100.2 and 2001:db8::2 on `out0`.
  */
 export async function openNeighbour(): Promise<{ readonly pid: number } & AsyncDisposable> {
-  const child = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up; echo; exec cat"], { stdio: "pipe" });
-  await once(child.stdout, "data");
-  const pid = child.pid ?? 0;
+  const namespace = await openNamespace();
+  const { pid } = namespace;
   run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns", String(pid));
   run("ip", "address", "add", "198.51.100.1/24", "dev", "up0");
   run("ip", "address", "add", "2001:db8::1/64", "dev", "up0", "nodad");
@@ -27,7 +33,7 @@ export async function openNeighbour(): Promise<{ readonly pid: number } & AsyncD
     pid,
     [Symbol.asyncDispose]: async () => {
       run("ip", "link", "delete", "up0");
-      await stop(child);
+      await namespace[Symbol.asyncDispose]();
     },
   };
 }

@@ -1,0 +1,70 @@
+import { Fault } from "#core/fault";
+import { encodeRequest, Fields, type Frame, frameType, maxFrameBytes } from "./frame.ts";
+import type { FrameSocket } from "./frame-socket.ts";
+
+const bridgeIsFull = 54; // EXFULL
+/** Room for the frame's head and the fields' own. */
+const maxLinesBytes = maxFrameBytes / 2;
+
+/**
+ * Changes of network links, by one process of the zygote's that stays for as long as the daemon does: one batch after the
+ * other, as the kernel itself does one at a time.
+ */
+export class LinkChanges {
+  readonly #connect: () => Promise<FrameSocket>;
+  #socket: FrameSocket | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(connect: () => Promise<FrameSocket>) {
+    this.#connect = connect;
+  }
+
+  /** Applies the lines; with `each` all of them, whatever fails. */
+  async apply(lines: readonly string[], each: boolean): Promise<void> {
+    const turn = this.#last.then(async () => {
+      for (const batch of batchesOf(lines)) await this.#applyBatch(batch, each);
+    });
+    this.#last = turn.catch(() => undefined);
+    await turn;
+  }
+
+  close(): void {
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  async #applyBatch(lines: readonly string[], each: boolean): Promise<void> {
+    const answer = await this.#ask(encodeRequest(frameType.links, { line: lines, each }));
+    if (answer.type === frameType.failed) throw linkFault(new Fields(answer.payload));
+  }
+
+  async #ask(request: Uint8Array): Promise<Frame> {
+    if (this.#socket?.closed === true) this.close(); // somebody killed it while nothing was asked
+    const socket = (this.#socket ??= await this.#connect());
+    await socket.send(request);
+    const answer = await socket.receive();
+    if (answer !== undefined) return answer;
+    this.close();
+    throw new Fault("unavailable", "the shim's process for links went away");
+  }
+}
+
+function linkFault(fields: Fields): Fault {
+  const message = `ip failed: ${fields.text("text")}`;
+  return new Fault(fields.number("errno") === bridgeIsFull ? "exhausted" : "internal", message);
+}
+
+/** What one frame can hold. A batch that enters a network namespace is for a few containers and stays whole. */
+function batchesOf(lines: readonly string[]): string[][] {
+  const batches: string[][] = [];
+  let bytes = maxLinesBytes;
+  for (const line of lines) {
+    bytes += line.length + 5;
+    if (bytes > maxLinesBytes) {
+      batches.push([]);
+      bytes = line.length + 5;
+    }
+    batches.at(-1)?.push(line);
+  }
+  return batches;
+}
