@@ -3,8 +3,8 @@ import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
 import { type Family, type Subnet, firstHostOf, formatAddress, formatSubnet, subnetFrom } from "./addresses/address.ts";
 import { checkIpam } from "./addresses/check-ipam.ts";
-import { occupiedNow } from "./addresses/occupied.ts";
-import { type Occupied, type SubnetSource, chooseSubnet, clashOf } from "./addresses/subnet-choice.ts";
+import { clashesWith, freeSubnet } from "./addresses/occupied.ts";
+import type { SubnetSource } from "./addresses/subnet-choice.ts";
 import { withSubnetLock } from "./addresses/subnet-lock.ts";
 import { checkBridgeOptions } from "./create-options.ts";
 import { bridgeNameOf, bridgeOption, networkRulesOf, poolOf } from "./links/bridge-plan.ts";
@@ -111,10 +111,9 @@ async function choosePools(wiring: Wiring, request: NetworkRequest): Promise<Ipa
   const pools: IpamPool[] = [];
   for (const family of [4, 6] as const) {
     if (!(family === 4 ? request.ipv4 : request.ipv6)) continue;
-    const occupied = await occupiedNow(wiring, family);
     const asked = poolOf(request, family);
     const subnet =
-      asked === undefined ? freeSubnet(wiring, family, occupied) : mustNotClash(subnetFrom(asked.subnet), occupied);
+      asked === undefined ? await freePoolSubnet(wiring, family) : await mustNotClash(wiring, subnetFrom(asked.subnet));
     pools.push({
       ...asked,
       subnet: formatSubnet(subnet),
@@ -125,12 +124,12 @@ async function choosePools(wiring: Wiring, request: NetworkRequest): Promise<Ipa
   return pools;
 }
 
-function freeSubnet({ sources, names }: Wiring, family: Family, occupied: readonly Occupied[]): Subnet {
-  const ofFamily = sources.filter(({ base }) => base.family === family);
-  const from = ofFamily.length === 0 && family === 6 ? [localSource(names.table)] : ofFamily;
-  return chooseSubnet(
-    from,
-    occupied,
+async function freePoolSubnet(wiring: Wiring, family: Family): Promise<Subnet> {
+  const ofFamily = wiring.sources.filter(({ base }) => base.family === family);
+  return await freeSubnet(
+    wiring,
+    ofFamily.length === 0 && family === 6 ? [localSource(wiring.names.table)] : ofFamily,
+    family,
     "Choose a free subnet with --subnet, or give the daemon other pools with --default-address-pool",
   );
 }
@@ -141,11 +140,9 @@ function localSource(instance: string): SubnetSource {
   return { base: subnetFrom(`fd${digits.slice(0, 2)}:${digits.slice(2, 6)}:${digits.slice(6)}::/48`), size: 64 };
 }
 
-function mustNotClash(subnet: Subnet, occupied: readonly Occupied[]): Subnet {
-  const inTheWay = occupied.filter(
-    (other) => other.isRouted !== true || other.subnet.prefixLength >= subnet.prefixLength,
-  );
-  const clash = clashOf(subnet, inTheWay);
+async function mustNotClash(wiring: Wiring, subnet: Subnet): Promise<Subnet> {
+  const clashes = await clashesWith(wiring, subnet);
+  const clash = clashes.find((other) => other.isRouted !== true || other.subnet.prefixLength >= subnet.prefixLength);
   if (clash === undefined) return subnet;
   throw new Fault("forbidden", "invalid pool request: Pool overlaps with other one on this address space", {
     remedy: `${formatSubnet(subnet)} clashes with ${clash.by}: choose another subnet.`,

@@ -27,10 +27,13 @@ export class NetworkPrograms {
       if (/does not exist|Cannot find device/.test(end.stderr)) return [];
       throw failure("ip", end.stderr);
     }
-    const text = new TextDecoder().decode(end.stdout).trim();
-    const rows: unknown = text === "" ? [] : JSON.parse(text);
-    // `ip` prints [{},{…}] for rows that a filter hides.
-    return Array.isArray(rows) ? rows.filter((row: object): row is object => Object.keys(row).length > 0) : [];
+    return listsIn(new TextDecoder().decode(end.stdout));
+  }
+
+  /** The family's routes of all tables; with a selection (`root SUBNET`, `match SUBNET`) those of any of them. */
+  async routes(family: 4 | 6, selections: readonly string[] = [""]): Promise<unknown[]> {
+    const lines = selections.map((selection) => `route show table all ${selection}`);
+    return listsIn(await this.#run({ argv: ["ip", "-json", `-${family}`, "-batch", "-"] }, lines.join("\n")));
   }
 
   /** Applies the text as one nftables transaction: all of it or nothing. */
@@ -88,6 +91,14 @@ export class NetworkPrograms {
       });
     }
   }
+}
+
+/** The rows of all lists that `ip -json` printed, each on a line of its own; nothing, or `[{},{…}]`, for rows that a filter hides. */
+function listsIn(text: string): object[] {
+  return text
+    .split("\n")
+    .flatMap((line) => (line.trim() === "" ? [] : (JSON.parse(line) as object[])))
+    .filter((row) => Object.keys(row).length > 0);
 }
 
 const timeLimitMs = 30_000;

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
 import type { Database } from "#host";
@@ -34,13 +35,17 @@ export interface EndpointRecord {
   readonly gatewayPriority: number;
 }
 
-/** The durable records of networks and endpoints. */
+/** The durable records of networks and endpoints. Networks are also kept in memory, as thousands of them are looked through for each new one. */
 export class NetworkRecords {
   readonly #database: Database;
+  /** By id, as they were made. */
+  readonly #networks: Map<string, Network>;
 
   constructor(database: Database) {
     this.#database = database;
     database.migrate("networks", migrations);
+    const rows = database.all<NetworkRow>("SELECT id, name, driver, created_ns, document FROM network ORDER BY rowid");
+    this.#networks = new Map(rows.map((row) => [row.id, networkOf(row)]));
   }
 
   /** Makes the network of that name unless it exists, else brings it up to date; its id and time of birth stay. */
@@ -49,6 +54,7 @@ export class NetworkRecords {
     const whole = { ...network, id: known?.id ?? newId(), createdNs: known?.createdNs ?? network.createdNs };
     if (known === undefined) return this.add(whole);
     this.#database.run("UPDATE network SET document = ? WHERE id = ?", documentOf(whole), whole.id);
+    this.#networks.set(whole.id, whole);
     return whole;
   }
 
@@ -63,31 +69,34 @@ export class NetworkRecords {
       createdNs,
       documentOf(network),
     );
+    this.#networks.set(id, network);
     return network;
   }
 
   remove(networkId: string): void {
     this.#database.run("DELETE FROM network WHERE id = ?", networkId);
+    this.#networks.delete(networkId);
   }
 
   /** All networks, by name. */
   list(): Network[] {
-    return this.#database.all<NetworkRow>(`SELECT ${networkColumns} FROM network ORDER BY name`).map(networkOf);
+    return [...this.all()].toSorted((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  /** All networks, as they were made. */
+  all(): IteratorObject<Network> {
+    return this.#networks.values();
   }
 
   named(name: string): Network | undefined {
-    const row = this.#database.get<NetworkRow>(`SELECT ${networkColumns} FROM network WHERE name = ?`, name);
-    return row === undefined ? undefined : networkOf(row);
+    return this.all().find((network) => network.name === name);
   }
 
   /** By name, else by id, else by the only id that begins so. Fault `notFound`; `invalid` when several ids begin so. */
   find(nameOrId: string): Network {
-    const exact = `SELECT ${networkColumns} FROM network WHERE name = ?1 OR id = ?1 ORDER BY name = ?1 DESC LIMIT 1`;
-    const row = this.#database.get<NetworkRow>(exact, nameOrId);
-    if (row !== undefined) return networkOf(row);
-    // A range instead of LIKE: the text may have any characters.
-    const begins = `SELECT ${networkColumns} FROM network WHERE id >= ?1 AND id < ?1 || 'g'`;
-    const matches = nameOrId === "" ? [] : this.#database.all<NetworkRow>(begins, nameOrId);
+    const exact = this.named(nameOrId) ?? this.#networks.get(nameOrId);
+    if (exact !== undefined) return exact;
+    const matches = nameOrId === "" ? [] : [...this.all().filter(({ id }) => id.startsWith(nameOrId))];
     if (matches.length > 1) {
       throw new Fault(
         "invalid",
@@ -96,13 +105,12 @@ export class NetworkRecords {
     }
     const [match] = matches;
     if (match === undefined) throw new Fault("notFound", `network ${nameOrId} not found`);
-    return networkOf(match);
+    return match;
   }
 
   /** Fault `notFound` when the network was removed. */
   mustHave({ id, name }: Network): void {
-    const row = this.#database.get("SELECT 1 FROM network WHERE id = ?", id);
-    if (row === undefined) throw new Fault("notFound", `network ${name} not found`);
+    if (!this.#networks.has(id)) throw new Fault("notFound", `network ${name} not found`);
   }
 
   /** The attachment with its endpoints: all of it or none. */
@@ -166,7 +174,11 @@ export class NetworkRecords {
   members(networkId: string): (Pick<Sandbox, "containerName" | "hostname"> & { readonly endpoint: EndpointRecord })[] {
     return this.#database
       .all<EndpointRow>(`${selectEndpoints} WHERE network_id = ? ORDER BY network_endpoint.rowid`, networkId)
-      .map((row) => ({ containerName: row.container_name, hostname: row.hostname, endpoint: endpointOf(row) }));
+      .map((row) => ({
+        containerName: row.container_name,
+        hostname: row.hostname,
+        endpoint: this.#endpointOf(row),
+      }));
   }
 
   /** Whether any container is in the network. */
@@ -181,24 +193,33 @@ export class NetworkRecords {
   #endpoints(condition: string, value: string | number): EndpointRecord[] {
     return this.#database
       .all<EndpointRow>(`${selectEndpoints} WHERE ${condition} ORDER BY network_endpoint.rowid`, value)
-      .map(endpointOf);
+      .map((row) => this.#endpointOf(row));
+  }
+
+  #endpointOf(row: EndpointRow): EndpointRecord {
+    const network = this.#networks.get(row.network_id);
+    assert(network !== undefined);
+    return {
+      containerId: row.container_id,
+      network,
+      endpointId: row.endpoint_id,
+      ...(row.ipv4 !== null && { ipv4: row.ipv4 }),
+      ...(row.ipv6 !== null && { ipv6: row.ipv6 }),
+      ...(JSON.parse(row.document) as EndpointDocument),
+    };
   }
 }
 
-const networkColumns = "id AS network_id, name, driver, created_ns, document AS network_document";
-
-const selectEndpoints = `SELECT network_endpoint.container_id AS container_id, endpoint_id, ipv4, ipv6,
-  network_endpoint.document AS document, container_name, network_sandbox.document ->> 'hostname' AS hostname, network.id AS network_id, name, driver, created_ns,
-  network.document AS network_document
-  FROM network_endpoint JOIN network ON network.id = network_id
-  JOIN network_sandbox ON network_sandbox.container_id = network_endpoint.container_id`;
+const selectEndpoints = `SELECT network_endpoint.container_id AS container_id, network_id, endpoint_id, ipv4, ipv6,
+  network_endpoint.document AS document, container_name, network_sandbox.document ->> 'hostname' AS hostname
+  FROM network_endpoint JOIN network_sandbox ON network_sandbox.container_id = network_endpoint.container_id`;
 
 interface NetworkRow {
-  readonly network_id: string;
+  readonly id: string;
   readonly name: string;
   readonly driver: string;
   readonly created_ns: number | bigint;
-  readonly network_document: string;
+  readonly document: string;
 }
 
 interface SandboxRow {
@@ -207,7 +228,8 @@ interface SandboxRow {
   readonly document: string;
 }
 
-interface EndpointRow extends NetworkRow, SandboxRow {
+interface EndpointRow extends SandboxRow {
+  readonly network_id: string;
   readonly endpoint_id: string;
   readonly hostname: string;
   readonly ipv4: string | null;
@@ -216,36 +238,23 @@ interface EndpointRow extends NetworkRow, SandboxRow {
 
 type NetworkDocument = Omit<Network, "id" | "name" | "driver" | "createdNs">;
 
+type EndpointDocument = Omit<EndpointRecord, "containerId" | "network" | "endpointId" | "ipv4" | "ipv6">;
+
 function documentOf({ ipv4, ipv6, internal, attachable, ipam, options, labels }: NetworkDocument): string {
   return JSON.stringify({ ipv4, ipv6, internal, attachable, ipam, options, labels } satisfies NetworkDocument);
 }
 
 function networkOf(row: NetworkRow): Network {
   return {
-    id: row.network_id,
+    id: row.id,
     name: row.name,
     driver: row.driver as Network["driver"],
     createdNs: BigInt(row.created_ns),
-    ...(JSON.parse(row.network_document) as NetworkDocument),
+    ...(JSON.parse(row.document) as NetworkDocument),
   };
 }
 
 function sandboxFrom(row: SandboxRow, endpoints: readonly EndpointRecord[]): Sandbox {
   const document = JSON.parse(row.document) as Omit<Sandbox, "containerId" | "containerName" | "endpoints">;
   return { containerId: row.container_id, containerName: row.container_name, ...document, endpoints };
-}
-
-function endpointOf(row: EndpointRow): EndpointRecord {
-  const document = JSON.parse(row.document) as Omit<
-    EndpointRecord,
-    "containerId" | "network" | "endpointId" | "ipv4" | "ipv6"
-  >;
-  return {
-    containerId: row.container_id,
-    network: networkOf(row),
-    endpointId: row.endpoint_id,
-    ...(row.ipv4 !== null && { ipv4: row.ipv4 }),
-    ...(row.ipv6 !== null && { ipv6: row.ipv6 }),
-    ...document,
-  };
 }

@@ -1,9 +1,10 @@
 import type { Machine } from "#host";
 import { bridgeNameOf, poolOf } from "../links/bridge-plan.ts";
+import type { Network } from "../networks.ts";
 import type { NetworkPrograms } from "../programs.ts";
 import type { NetworkRecords } from "../records.ts";
-import { type Family, subnetFrom } from "./address.ts";
-import { type Occupied, occupiedBy } from "./subnet-choice.ts";
+import { type Family, type Subnet, formatSubnet, overlaps, subnetFrom } from "./address.ts";
+import { type Occupied, type SubnetSource, chooseSubnet, occupiedBy } from "./subnet-choice.ts";
 
 /** What tells which addresses are in use. */
 export interface HostView {
@@ -12,19 +13,58 @@ export interface HostView {
   readonly machine: Pick<Machine, "resolvConf">;
 }
 
-/** The networks of a family that the host or other networks of ours use at this moment; `ownId` is left out. */
-export async function occupiedNow(
-  { records, programs, machine }: HostView,
-  family: Family,
-  ownId?: string,
-): Promise<Occupied[]> {
-  const networks = records.list().filter(({ driver }) => driver === "bridge");
-  const bridges = new Set(networks.map(bridgeNameOf));
-  const routes = await programs.ipList(`-${family}`, "route", "show", "table", "all");
-  const ofHost = occupiedBy(routes, await machine.resolvConf(), (link) => bridges.has(link));
-  const ours = networks.flatMap((network) => {
-    const pool = network.id === ownId ? undefined : poolOf(network, family);
-    return pool === undefined ? [] : [{ subnet: subnetFrom(pool.subnet), by: `the network ${network.name}` }];
-  });
-  return [...ours, ...ofHost];
+/** What uses addresses of the subnet at this moment: the host, or networks of ours but that of `ownId`. */
+export async function clashesWith(view: HostView, subnet: Subnet, ownId?: string): Promise<Occupied[]> {
+  const { family } = subnet;
+  const around = formatSubnet(subnet);
+  const routes = await view.programs.routes(family, [`root ${around}`, `match ${around}`]);
+  const used = [...ofNetworks(view, family, ownId), ...(await ofHost(view, routes))];
+  return used.filter((other) => overlaps(subnet, other.subnet));
 }
+
+/**
+ * A subnet of the sources that nothing uses at this moment. The host's routes, of which there may be thousands, are asked for
+ * the one subnet that our own networks leave free; all of them only when it clashes. Fault `exhausted`, with the remedy.
+ */
+export async function freeSubnet(
+  view: HostView,
+  sources: readonly SubnetSource[],
+  family: Family,
+  remedy: string,
+  ownId?: string,
+): Promise<Subnet> {
+  const ours = ofNetworks(view, family, ownId);
+  const first = chooseSubnet(sources, ours, remedy);
+  if ((await clashesWith(view, first, ownId)).length === 0) return first;
+  const routes = await view.programs.routes(family);
+  return chooseSubnet(sources, [...ours, ...(await ofHost(view, routes))], remedy);
+}
+
+async function ofHost({ records, machine }: HostView, routes: readonly unknown[]): Promise<Occupied[]> {
+  const bridges = new Set(records.all().filter(isBridge).map(bridgeNameOf));
+  return occupiedBy(routes, await machine.resolvConf(), (link) => bridges.has(link));
+}
+
+function ofNetworks({ records }: HostView, family: Family, ownId: string | undefined): Occupied[] {
+  const others = records.all().filter((network) => isBridge(network) && network.id !== ownId);
+  return [...others.flatMap((network) => occupiedByNetwork(network)[family])];
+}
+
+function isBridge({ driver }: Network): boolean {
+  return driver === "bridge";
+}
+
+/** Each network's is worked out once. */
+function occupiedByNetwork(network: Network): Readonly<Record<Family, readonly Occupied[]>> {
+  const known = occupiedByNetworks.get(network);
+  if (known !== undefined) return known;
+  const of = (family: Family): Occupied[] => {
+    const pool = poolOf(network, family);
+    return pool === undefined ? [] : [{ subnet: subnetFrom(pool.subnet), by: `the network ${network.name}` }];
+  };
+  const occupied = { 4: of(4), 6: of(6) };
+  occupiedByNetworks.set(network, occupied);
+  return occupied;
+}
+
+const occupiedByNetworks = new WeakMap<Network, Readonly<Record<Family, readonly Occupied[]>>>();

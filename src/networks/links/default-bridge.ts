@@ -10,8 +10,8 @@ import {
   parseCidr,
   subnetFrom,
 } from "../addresses/address.ts";
-import { chooseSubnet, clashOf, defaultBridgeSources } from "../addresses/subnet-choice.ts";
-import { type HostView, occupiedNow } from "../addresses/occupied.ts";
+import { defaultBridgeSources } from "../addresses/subnet-choice.ts";
+import { type HostView, clashesWith, freeSubnet } from "../addresses/occupied.ts";
 import type { Network } from "../networks.ts";
 import type { NetworkRecords } from "../records.ts";
 import { bridgeOption, poolOf } from "./bridge-plan.ts";
@@ -40,10 +40,8 @@ export async function defineDefaultBridge(options: DefaultBridgeOptions): Promis
 export async function moveIfClashing(options: DefaultBridgeOptions, network: Network): Promise<Network> {
   const place = placeOf(network);
   if (place === undefined || options.address !== undefined || options.records.isUsed(network.id)) return network;
-  const occupied = await occupiedNow(options, 4, network.id);
-  return clashOf(place.subnet, occupied) === undefined
-    ? network
-    : record(options, await freePlace(options, network.id));
+  const clashes = await clashesWith(options, place.subnet, network.id);
+  return clashes.length === 0 ? network : record(options, await freePlace(options, network.id));
 }
 
 interface DefaultPlace {
@@ -52,8 +50,7 @@ interface DefaultPlace {
 }
 
 async function freePlace(options: DefaultBridgeOptions, ownId?: string): Promise<DefaultPlace> {
-  const occupied = await occupiedNow(options, 4, ownId);
-  const subnet = chooseSubnet(defaultBridgeSources, occupied, "Choose a free network with --bip");
+  const subnet = await freeSubnet(options, defaultBridgeSources, 4, "Choose a free network with --bip", ownId);
   return { subnet, gateway: formatAddress(firstHostOf(subnet)) };
 }
 
