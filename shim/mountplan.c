@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "fail.h"
 #include "fd.h"
 #include "frame.h"
@@ -184,6 +185,10 @@ static int apply(char **words, int count, const struct userns *userns, const cha
     *path = words[2];
     return mount_bind(words[1], words[2], words[3]);
   }
+  if (strcmp(words[0], "disk") == 0 && count == 3) {
+    *path = words[2];
+    return disk_mount(words[1], words[2]);
+  }
   if (strcmp(words[0], "mount") == 0 && count == 6) {
     *path = words[3];
     return mount_other(words);
@@ -229,6 +234,7 @@ void mounts_undo(const struct request *request) {
     const char *target = NULL;
     if (count >= 6 && strcmp(words[0], "overlay") == 0) target = words[1];
     if (count == 4 && strcmp(words[0], "bind") == 0) target = words[2];
+    if (count == 3 && strcmp(words[0], "disk") == 0) target = words[2];
     if (count == 3 && strcmp(words[0], "idmap") == 0) target = words[2];
     if (count == 4 && strcmp(words[0], "graft") == 0) target = words[3];
     if (count == 6 && strcmp(words[0], "mount") == 0) target = words[3];

@@ -2,6 +2,7 @@
  * A mount plan: a list of operations, each a field whose bytes are words separated by NUL:
  *   mkdir PATH OCTALMODE · bind SOURCE TARGET FLAGS · mount TYPE SOURCE TARGET FLAGS DATA
  *   overlay TARGET UPPER WORK OPTIONS LOWER...   (upper and work empty: read-only; lowers topmost first)
+ *   disk IMAGE TARGET                    (an ext4 image, one file system for all who mount it, see disk.h)
  *   live PID TARGET all|root             (a running container's own mounts, see liveview.h)
  *   within ROOT PATH SOURCE FLAGS        (a bind at a path inside ROOT, no symlink leaves it; made if missing)
  *   idmap SOURCE TARGET                  (binds a folder or file, owners as the container's user namespace has them)

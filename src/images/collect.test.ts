@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { digestOf } from "#core/digest";
-import { bytesOf, dockerArchive, loadBytes, openTestRoom, tarOf } from "./images.fixture.ts";
+import { bytesOf, dockerArchive, loadBytes, openTestRoom, tarOf, upperOf } from "./images.fixture.ts";
 
 const none = new Set<string>();
 const signal = new AbortController().signal;
@@ -20,7 +20,7 @@ test("collect: removes what a kill left and nothing else", async () => {
   const { id } = room.images.find("a:1");
   await room.images.createRoot(id, "lives");
   await room.images.createRoot(id, "lost");
-  writeFileSync(join(room.images.openRoot("lost").upper, "written"), "x");
+  writeFileSync(join(upperOf(room.images.openRoot("lost")), "written"), "x");
   mkdirSync(join(room.folder, "layers/.draft-0123/fs/deep"), { recursive: true });
   mkdirSync(join(room.folder, "layers/abcdef012345/deep"), { recursive: true });
   mkdirSync(join(room.folder, "roots/.gone-other/upper"), { recursive: true });
@@ -154,7 +154,7 @@ test("dropRoot: a tree deeper than any path can name goes too", async () => {
     await dockerArchive([{ tags: ["a:1"], layers: [await tarOf([{ path: "f", data: "f" }])] }]),
   );
   await room.images.createRoot(room.images.find("a:1").id, "c");
-  const { upper } = room.images.openRoot("c");
+  const upper = upperOf(room.images.openRoot("c"));
   execFileSync("python3", [
     "-c",
     "import os,sys\nos.chdir(sys.argv[1])\nfor _ in range(1500):\n  os.mkdir('deep'); os.chdir('deep')",

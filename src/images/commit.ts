@@ -97,8 +97,8 @@ async function storeDiff(
   const { content, roots, shim, unpacker } = parts;
   const upper = roots.upperOf(container);
   const diff = new LayerDiff();
-  const tar = readFromTar(shim, { tree: upper, args: diffArgs }, new Uint8Array(), signal);
-  const layer = batch(guardSpace(diff.translate(tar), upper));
+  const tar = readFromTar(shim, { ...upper, args: diffArgs }, new Uint8Array(), signal);
+  const layer = batch(guardSpace(diff.translate(tar), roots.folder));
   const { digest, sizeBytes } = await content.put(layer, (digest) => lease.protect(digest));
   if (diff.isEmpty) return undefined;
   const blob = { mediaType: mediaType.ociLayer, digest, size: sizeBytes };

@@ -10,7 +10,7 @@ import { writeTar } from "#core/tar-write";
 import type { MountOp, Shim } from "#host";
 import { openDatabase } from "../host/database.ts";
 import { connectShim, stopZygote } from "../host/shim/shim.ts";
-import type { Images, Progress } from "./images.ts";
+import type { Images, Progress, RootFilesystem } from "./images.ts";
 import { openImages } from "./open.ts";
 
 /** A room of its own in a folder of its own, with a real shim. */
@@ -72,6 +72,11 @@ export async function openTestRoom(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The writable folder of a root without a bound. */
+export function upperOf({ driver }: RootFilesystem): string {
+  return driver.data["UpperDir"] ?? "";
 }
 
 /** The image's own layers and the container's: tests compare whole trees. */

@@ -73,8 +73,6 @@ export interface RootFilesystem {
   mountsAt(target: string): readonly MountOp[];
   /** Mounts that show the root as it is, read-only; they hinder nobody who writes to it. */
   shownAt(target: string): readonly MountOp[];
-  /** The writable directory on the host (overlay's upper); its size is `SizeRw`. */
-  readonly upper: string;
   /** What `docker inspect` shows under GraphDriver. */
   readonly driver: { readonly name: string; readonly data: Readonly<Record<string, string>> };
 }
@@ -138,8 +136,8 @@ export interface Images {
     readonly danglingOnly: boolean;
     readonly filters: ImageFilters;
   }): Promise<{ readonly removed: Removal[]; readonly reclaimedBytes: number }>;
-  /** Makes the container's writable layer and takes a hold on the image, durable until `dropRoot`. */
-  createRoot(imageId: Digest, containerId: string): Promise<RootFilesystem>;
+  /** Makes the container's writable layer, of at most so many bytes if they are given, and takes a hold on the image, durable until `dropRoot`. */
+  createRoot(imageId: Digest, containerId: string, sizeBytes?: number): Promise<RootFilesystem>;
   /** The root of a container that has one. */
   openRoot(containerId: string): RootFilesystem;
   /** Removes the writable layer and the hold; quiet when there is none. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { dockerArchive, loadBytes, openTestRoom, tarOf } from "./images.fixture.ts";
+import { dockerArchive, loadBytes, openTestRoom, tarOf, upperOf } from "./images.fixture.ts";
 
 test("load: a busybox docker-archive runs programs from its overlay root", async () => {
   await using room = await openTestRoom();
@@ -32,7 +32,7 @@ test("load: a busybox docker-archive runs programs from its overlay root", async
     ),
     /Linux\nit works/,
   );
-  assert.equal(readFileSync(join(room.images.openRoot("c1").upper, "etc/new"), "utf8"), "it works\n");
+  assert.equal(readFileSync(join(upperOf(room.images.openRoot("c1")), "etc/new"), "utf8"), "it works\n");
   assert.equal(await room.images.rootSizeBytes("c1"), 9);
   assert.match((await room.images.readRootFile("c1", "etc/passwd")) ?? "", /^root:/);
   assert.equal((await room.images.readRootFile("c1", "/etc/../etc/new")) ?? "", "it works\n");

@@ -146,10 +146,10 @@ export class ImageRoom implements Images {
     return await pruneImages({ ...this.#parts, find: (name) => this.find(name) }, options);
   }
 
-  async createRoot(imageId: Digest, containerId: string): Promise<RootFilesystem> {
+  async createRoot(imageId: Digest, containerId: string, sizeBytes?: number): Promise<RootFilesystem> {
     const image = this.#catalog.image(imageId);
     if (image === undefined) throw new Fault("notFound", `No such image: ${imageId}`);
-    return this.#parts.roots.create(image, containerId);
+    return await this.#parts.roots.create(image, containerId, sizeBytes);
   }
 
   openRoot(containerId: string): RootFilesystem {

@@ -1,11 +1,12 @@
-import { mkdirSync, readdirSync, renameSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { mkdir, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "#core/digest";
-import { Fault } from "#core/fault";
+import { Fault, isFault } from "#core/fault";
 import type { MountOp, Shim } from "#host";
 import type { Catalog, ImageRecord, LayerRecord } from "./catalog.ts";
 import type { RootFilesystem } from "./images.ts";
+import type { ListedTree } from "./list-tree.ts";
 import type { ChangedRoot } from "./root-changes.ts";
 import { removeEmpty, removeTree } from "./remove-tree.ts";
 import type { SnapshotDriver, WritableLayer } from "./snapshots.ts";
@@ -15,7 +16,7 @@ export interface RootParts {
   readonly catalog: Catalog;
   readonly snapshots: SnapshotDriver;
   readonly shim: Shim;
-  /** `roots/<container>/{upper,work}`, on one filesystem with nothing else needed. */
+  /** `roots/<container>/{upper,work}`, on one filesystem with nothing else needed; those two in `disk/` where `disk.img` bounds them. */
   readonly folder: string;
 }
 
@@ -30,19 +31,25 @@ export class Roots {
     mkdirSync(parts.folder, { recursive: true, mode: 0o700 });
   }
 
+  /** Where they all are. */
+  get folder(): string {
+    return this.#parts.folder;
+  }
+
   /** Makes the writable layer. The hold comes first, so a kill in between leaves a root without folders, which `openRoot` refuses and `drop` forgets. */
-  create(image: ImageRecord, container: string): RootFilesystem {
+  async create(image: ImageRecord, container: string, sizeBytes?: number): Promise<RootFilesystem> {
     checkName(container);
     const { catalog, snapshots } = this.#parts;
     const stack = catalog.stack(image.topChain);
     catalog.addRoot({ container, image: image.id, topChain: image.topChain });
     try {
-      const writable = this.#writableOf(container);
-      mkdirSync(this.#homeOf(container), { mode: 0o700 });
-      snapshots.makeWritable(writable, stack[0]?.folder);
+      const home = this.#homeOf(container);
+      mkdirSync(home, { mode: 0o700 });
+      if (sizeBytes === undefined) snapshots.makeWritable(this.#writableOf(container), stack[0]?.folder);
+      else await this.#makeDisk(home, sizeBytes, stack[0]?.folder);
       return this.#root(container, stack);
     } catch (error) {
-      catalog.removeRoot(container);
+      await this.drop(container);
       throw error;
     }
   }
@@ -68,7 +75,8 @@ export class Roots {
   /** Whether nothing was written to the container's layer. */
   isUntouched(container: string): boolean {
     try {
-      return readdirSync(this.upperOf(container)).length === 0;
+      const { upper, disk } = this.#writableOf(container);
+      return disk.length === 0 && readdirSync(upper).length === 0;
     } catch {
       return false;
     }
@@ -76,24 +84,26 @@ export class Roots {
 
   /** Mounts that show the container's root as it is, read-only, also while it runs. */
   shownAt(container: string, target: string): readonly MountOp[] {
-    const { upper } = this.#writableOf(container);
-    return this.#parts.snapshots.mountsAt(target, this.foldersOf(container), { upper });
+    const { upper, disk } = this.#writableOf(container);
+    return [...disk, ...this.#parts.snapshots.mountsAt(target, this.foldersOf(container), { upper })];
   }
 
   /** What `rootChanges` compares. */
   viewsAt(container: string, target: string): ChangedRoot {
     const { snapshots } = this.#parts;
-    const { upper } = this.#writableOf(container);
+    const { upper, disk } = this.#writableOf(container);
     const folders = this.foldersOf(container);
     return {
-      upper: { tree: upper },
+      upper: this.upperOf(container),
       before: { tree: target, mounts: snapshots.rootAt(target, folders) },
-      now: { tree: target, mounts: snapshots.rootAt(target, folders, { upper }) },
+      now: { tree: target, mounts: [...disk, ...snapshots.rootAt(target, folders, { upper })] },
     };
   }
 
-  upperOf(container: string): string {
-    return this.#writableOf(container).upper;
+  /** What was written: the files of the writable layer. */
+  upperOf(container: string): ListedTree {
+    const { upper, disk } = this.#writableOf(container);
+    return { tree: upper, mounts: disk };
   }
 
   /** Removes the writable layer and the hold; whether layers may have come free by it. */
@@ -124,9 +134,8 @@ export class Roots {
     const writable = this.#writableOf(container);
     const folders = stack.map((layer) => layer.folder);
     return {
-      mountsAt: (target) => snapshots.rootAt(target, folders, writable),
-      shownAt: (target) => snapshots.rootAt(target, folders, { upper: writable.upper }),
-      upper: writable.upper,
+      mountsAt: (target) => [...writable.disk, ...snapshots.rootAt(target, folders, writable)],
+      shownAt: (target) => [...writable.disk, ...snapshots.rootAt(target, folders, { upper: writable.upper })],
       driver: {
         name: snapshots.name,
         data: {
@@ -135,6 +144,7 @@ export class Roots {
           MergedDir: join(this.#homeOf(container), "merged"),
           UpperDir: writable.upper,
           WorkDir: writable.work,
+          ...(writable.disk.length > 0 && { Disk: this.#imageOf(container) }),
         },
       },
     };
@@ -152,9 +162,52 @@ export class Roots {
     return join(this.#parts.folder, container);
   }
 
-  #writableOf(container: string): WritableLayer {
-    const home = this.#homeOf(container);
-    return { upper: join(home, "upper"), work: join(home, "work") };
+  #imageOf(container: string): string {
+    return join(this.#homeOf(container), "disk.img");
+  }
+
+  /** The layer, and the mount that must come before it where it is bounded. */
+  #writableOf(container: string): WritableLayer & { readonly disk: readonly MountOp[] } {
+    const [home, image] = [this.#homeOf(container), this.#imageOf(container)];
+    if (!existsSync(image)) return { upper: join(home, "upper"), work: join(home, "work"), disk: [] };
+    const target = join(home, "disk");
+    return { upper: join(target, "upper"), work: join(target, "work"), disk: [{ op: "disk", image, target }] };
+  }
+
+  /** A file system of that size with the layer's two folders; the file takes what is written to it and no more. */
+  async #makeDisk(home: string, sizeBytes: number, topFolder: string | undefined): Promise<void> {
+    const { snapshots, shim } = this.#parts;
+    const [image, seed] = [join(home, "disk.img"), join(home, "seed")];
+    await mkdir(seed, { mode: 0o755 });
+    snapshots.makeWritable({ upper: join(seed, "upper"), work: join(seed, "work") }, topFolder);
+    await mkdir(join(home, "disk"), { mode: 0o700 });
+    await writeFile(image, "", { mode: 0o600 });
+    await truncate(image, sizeBytes);
+    const made = await makeFileSystem(shim, seed, image);
+    if (made.code !== 0) throw new Fault("internal", `mkfs.ext4 failed: ${made.stderr.trim().slice(0, 500)}`);
+    await rm(seed, { recursive: true });
+  }
+}
+
+/** Nothing is kept for root, as quotas keep nothing; what can wait is written when it is needed. */
+const diskFormat: readonly string[] = [
+  "-q",
+  "-F",
+  "-m",
+  "0",
+  "-E",
+  "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0",
+];
+
+async function makeFileSystem(shim: Shim, seed: string, image: string): ReturnType<Shim["runToEnd"]> {
+  try {
+    return await shim.runToEnd({ argv: ["mkfs.ext4", ...diskFormat, "-d", seed, image], timeLimitMs: 60_000 });
+  } catch (error) {
+    if (!isFault(error, "notFound")) throw error;
+    throw new Fault("unsupported", "the program mkfs.ext4 is not installed, which a bounded root needs", {
+      cause: error,
+      remedy: "Install the package e2fsprogs.",
+    });
   }
 }
 

@@ -8,7 +8,7 @@ export interface Draft extends AsyncDisposable {
   publish(): Promise<string>;
 }
 
-/** Writable parts of a root filesystem, on the host. */
+/** Writable parts of a root filesystem: on the host, or where mounts have come before. */
 export interface WritableLayer {
   readonly upper: string;
   readonly work: string;

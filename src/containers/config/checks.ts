@@ -8,6 +8,7 @@ import { parseDeviceRule } from "./devices.ts";
 import { parseNetworkMode } from "./network-mode.ts";
 import { checkLogging } from "../logs/check-logging.ts";
 import { checkNamespaces } from "./namespaces.ts";
+import { rootSizeOf } from "./root-size.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 import { tmpfsMount } from "./spec-mounts.ts";
 import { checkSysctls } from "./sysctls.ts";
@@ -30,7 +31,7 @@ export function checkSpec(spec: ContainerSpec, machine: CheckFacts): string[] {
   checkAnnotations(spec.annotations);
   checkResolver(spec);
   checkSysctls(spec);
-  checkStorage(spec.storageOptions);
+  rootSizeOf(spec.storageOptions);
   for (const rule of spec.deviceRules) parseDeviceRule(rule);
   for (const { permissions } of spec.devices) checkDevicePermissions(permissions);
   for (const entry of spec.extraHosts) parseExtraHost(entry);
@@ -79,15 +80,6 @@ function checkOomScore({ oomScoreAdj }: ContainerSpec, { lowestOomScore }: Check
   return [
     `The daemon may not lower the OOM score below its own ${lowestOomScore} (it lacks CAP_SYS_RESOURCE). That is used.`,
   ];
-}
-
-/** Docker's overlay driver has `size` on xfs with project quotas alone. */
-function checkStorage(options: ContainerSpec["storageOptions"]): void {
-  if (Object.keys(options).length === 0) return;
-  throw new Fault("unsupported", "--storage-opt is supported only for overlay over xfs with 'pquota' mount option", {
-    remedy:
-      "Slipway sets no quotas on root filesystems yet. A tmpfs or volume of a fixed size bounds what is written to it.",
-  });
 }
 
 function checkMounts(spec: ContainerSpec): void {

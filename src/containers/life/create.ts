@@ -14,6 +14,7 @@ import { seccompOf } from "./seccomp.ts";
 import { generateName, parseName } from "../config/name.ts";
 import { endpointsOfMode, isDefaultBridge, parseNetworkMode } from "../config/network-mode.ts";
 import { resolveProcess } from "../config/process.ts";
+import { rootSizeOf } from "../config/root-size.ts";
 import { parseSecurityOptions } from "../config/security-options.ts";
 import type { Room } from "../room.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -43,7 +44,7 @@ export async function create(
   signal.throwIfAborted();
   const id = newId();
   // The writable layer comes first: one without a record is collected, a record without one would be broken.
-  await room.images.createRoot(image.id, id);
+  await room.images.createRoot(image.id, id, rootSizeOf(request.storageOptions));
   try {
     const { jsonLog, hosts, hostname, resolvConf } = foldersOf(room.host.paths, id);
     const userMapping = takeUserMapping(room, spec);

@@ -152,7 +152,12 @@ export function mappedMounts(mounts: readonly MountOp[], folder: string, filesFo
     };
   });
   views.set(filesFolder, filesView(folder));
-  return [...[...views].map(([source, target]): MountOp => ({ op: "idmap", source, target })), ...moved];
+  const isDisk = ({ op }: MountOp): boolean => op === "disk";
+  return [
+    ...moved.filter(isDisk),
+    ...[...views].map(([source, target]): MountOp => ({ op: "idmap", source, target })),
+    ...moved.filter((mount) => !isDisk(mount)),
+  ];
 }
 
 /** Where the folder with the files of /etc is shown under the container's ids. */

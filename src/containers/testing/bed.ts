@@ -171,7 +171,6 @@ function fakeImages(host: Host, rootfs: string, defaults: () => ContainerDefault
     return {
       mountsAt: (target) => [{ op: "overlay", target, lowers: [rootfs], upper, work, options: [] }],
       shownAt: (target) => [{ op: "overlay", target, lowers: [upper, rootfs], options: [] }],
-      upper,
       driver: { name: "overlay2", data: {} },
     };
   };

@@ -29,6 +29,7 @@ const frames: Readonly<Record<string, Uint8Array>> = {
       { op: "mount", type: "tmpfs", source: "tmpfs", target: "/t", flags: [], data: "size=1m" },
       { op: "overlay", target: "/m", lowers: ["/top", "/bottom"], upper: "/u", work: "/w", options: ["metacopy=on"] },
       { op: "overlay", target: "/m", lowers: ["/only"], options: [] },
+      { op: "disk", image: "/d.img", target: "/m" },
       { op: "live", pid: 77, target: "/m", what: "all" },
       { op: "within", root: "/m", path: "/in/it", source: "/s", flags: ["rec", "ro"] },
     ]),

@@ -12,6 +12,7 @@ function wordsOf(mount: MountOp): readonly string[] {
   if (mount.op === "mount") return ["mount", mount.type, mount.source, mount.target, mount.flags.join(","), mount.data];
   if (mount.op === "live") return ["live", String(mount.pid), mount.target, mount.what];
   if (mount.op === "within") return ["within", mount.root, mount.path, mount.source, mount.flags.join(",")];
+  if (mount.op === "disk") return ["disk", mount.image, mount.target];
   if (mount.op === "idmap") return ["idmap", mount.source, mount.target];
   if (mount.op === "graft") return ["graft", String(mount.pid), mount.source, mount.target];
   return ["overlay", mount.target, mount.upper ?? "", mount.work ?? "", mount.options.join(","), ...mount.lowers];

@@ -10,6 +10,8 @@ export type MountOp =
       readonly flags: readonly MountFlag[];
       readonly data: string;
     }
+  /** A file system of a fixed size: an ext4 image, the same one for all who mount it. */
+  | { readonly op: "disk"; readonly image: string; readonly target: string }
   /** A folder or file with its owners as the container's user namespace has them; the target is made. */
   | { readonly op: "idmap"; readonly source: string; readonly target: string }
   /** What a folder is for that process, in its own mount namespace; the target is made. */
