@@ -4,6 +4,7 @@ import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
 import { kernelAtLeast } from "#core/kernel-version";
+import { parseResolvConf } from "#core/resolv-conf";
 import { openTraffic } from "./counters/interfaces.ts";
 import { parseMachineTime } from "./counters/machine-time.ts";
 import type { IdRange, Machine, Shim } from "./host.ts";
@@ -90,7 +91,7 @@ export function parseOsRelease(text: string): Readonly<Record<string, string>> {
 /** systemd-resolved's stub cannot be reached from a container; its list of real servers can be used instead. */
 async function readResolvConf(): Promise<string> {
   const own = await readFile("/etc/resolv.conf", "utf8").catch(() => "");
-  const servers = [...own.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
+  const { servers } = parseResolvConf(own);
   if (servers.length !== 1 || servers[0] !== "127.0.0.53") return own;
   return await readFile("/run/systemd/resolve/resolv.conf", "utf8").catch(() => own);
 }
