@@ -1,13 +1,23 @@
 import { createHash } from "node:crypto";
 import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
-import { type Family, type Subnet, firstHostOf, formatAddress, formatSubnet, subnetFrom } from "./addresses/address.ts";
+import {
+  type Family,
+  type Subnet,
+  contains,
+  firstHostOf,
+  formatAddress,
+  formatSubnet,
+  parseCidr,
+  subnetFrom,
+} from "./addresses/address.ts";
 import { checkIpam } from "./addresses/check-ipam.ts";
 import { occupiedNow } from "./addresses/occupied.ts";
 import { type Occupied, type SubnetSource, chooseSubnet, clashOf } from "./addresses/subnet-choice.ts";
 import { withSubnetLock } from "./addresses/subnet-lock.ts";
 import { checkBridgeOptions } from "./create-options.ts";
 import { bridgeNameOf, bridgeOption, networkRulesOf, poolOf } from "./links/bridge-plan.ts";
+import { addressesOf } from "./links/host-links.ts";
 import { reportNetwork } from "./network-events.ts";
 import type { IpamPool, Network, NetworkRequest } from "./networks.ts";
 import { unknownPlugin } from "./unknown-plugin.ts";
@@ -109,17 +119,27 @@ function mustBeFree({ records }: Wiring, { name, options }: NetworkRequest): voi
 /** The subnets as asked for, completed by free ones and by gateways. */
 async function choosePools(wiring: Wiring, request: NetworkRequest): Promise<IpamPool[]> {
   const pools: IpamPool[] = [];
+  const link = request.options[bridgeOption.name];
+  // Those of a bridge that somebody else made.
+  const addresses = link === undefined ? [] : await addressesOf(wiring.programs, link);
   for (const family of [4, 6] as const) {
     if (!(family === 4 ? request.ipv4 : request.ipv6)) continue;
-    const occupied = await occupiedNow(wiring, family);
+    const occupied = await occupiedNow(wiring, family, link === undefined ? {} : { link });
     const asked = poolOf(request, family);
     const subnet =
       asked === undefined ? freeSubnet(wiring, family, occupied) : mustNotClash(subnetFrom(asked.subnet), occupied);
+    const own = addresses.flatMap((text) => parseCidr(text)?.address ?? []).filter((each) => contains(subnet, each));
+    const gateway = asked?.gateway ?? formatAddress(own[0] ?? firstHostOf(subnet));
+    const others = own.map(formatAddress).filter((address) => address !== gateway);
     pools.push({
       ...asked,
       subnet: formatSubnet(subnet),
-      gateway: asked?.gateway ?? formatAddress(firstHostOf(subnet)),
-      auxiliary: asked?.auxiliary ?? {},
+      gateway,
+      auxiliary: {
+        ...asked?.auxiliary,
+        // No container may get them.
+        ...Object.fromEntries(others.map((address, index) => [`${link}.${index}`, address])),
+      },
     });
   }
   return pools;

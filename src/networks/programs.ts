@@ -57,10 +57,12 @@ export class NetworkPrograms {
 
   /** Sets kernel settings; those that this kernel does not know (no IPv6) are passed over. */
   async setKernel(settings: Readonly<Record<string, string>>, netns?: string): Promise<void> {
-    await this.#run({
-      argv: ["sysctl", "-e", "-q", "-w", ...Object.entries(settings).map(([key, value]) => `${key}=${value}`)],
-      ...(netns !== undefined && { netns }),
-    });
+    const words = Object.entries(settings).map(([key, value]) => `${key}=${value}`);
+    // A command line has an end: thousands of networks have more settings than fit.
+    for (let first = 0; first < words.length; first += settingsAtOnce) {
+      const argv = ["sysctl", "-e", "-q", "-w", ...words.slice(first, first + settingsAtOnce)];
+      await this.#run({ argv, ...(netns !== undefined && { netns }) });
+    }
   }
 
   /** The value of one kernel setting. */
@@ -110,6 +112,7 @@ export class NetworkPrograms {
 }
 
 const timeLimitMs = 30_000;
+const settingsAtOnce = 500;
 const packageOf: Readonly<Record<string, string>> = { ip: "iproute2", nft: "nftables", sysctl: "procps" };
 
 function failure(program: string, stderr: string): Fault {

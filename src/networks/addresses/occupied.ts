@@ -12,18 +12,24 @@ export interface HostView {
   readonly machine: Pick<Machine, "resolvConf">;
 }
 
-/** The networks of a family that the host or other networks of ours use at this moment; `ownId` is left out. */
+/** What is the asker's own, and in nobody's way: a network by its id, a link of the host by its name. */
+export interface Own {
+  readonly id?: string;
+  readonly link?: string;
+}
+
+/** The networks of a family that the host or other networks of ours use at this moment; what is the asker's own is left out. */
 export async function occupiedNow(
   { records, programs, machine }: HostView,
   family: Family,
-  ownId?: string,
+  own: Own = {},
 ): Promise<Occupied[]> {
   const networks = records.list().filter(({ driver }) => driver === "bridge");
   const bridges = new Set(networks.map(bridgeNameOf));
   const routes = await programs.ipList(`-${family}`, "route", "show", "table", "all");
-  const ofHost = occupiedBy(routes, await machine.resolvConf(), (link) => bridges.has(link));
+  const ofHost = occupiedBy(routes, await machine.resolvConf(), (link) => bridges.has(link) || link === own.link);
   const ours = networks.flatMap((network) => {
-    const pool = network.id === ownId ? undefined : poolOf(network, family);
+    const pool = network.id === own.id ? undefined : poolOf(network, family);
     return pool === undefined ? [] : [{ subnet: subnetFrom(pool.subnet), by: `the network ${network.name}` }];
   });
   return [...ours, ...ofHost];

@@ -40,7 +40,7 @@ export async function defineDefaultBridge(options: DefaultBridgeOptions): Promis
 export async function moveIfClashing(options: DefaultBridgeOptions, network: Network): Promise<Network> {
   const place = placeOf(network);
   if (place === undefined || options.address !== undefined || options.records.isUsed(network.id)) return network;
-  const occupied = await occupiedNow(options, 4, network.id);
+  const occupied = await occupiedNow(options, 4, { id: network.id });
   return clashOf(place.subnet, occupied) === undefined
     ? network
     : record(options, await freePlace(options, network.id));
@@ -52,7 +52,7 @@ interface DefaultPlace {
 }
 
 async function freePlace(options: DefaultBridgeOptions, ownId?: string): Promise<DefaultPlace> {
-  const occupied = await occupiedNow(options, 4, ownId);
+  const occupied = await occupiedNow(options, 4, ownId === undefined ? {} : { id: ownId });
   const subnet = chooseSubnet(defaultBridgeSources, occupied, "Choose a free network with --bip");
   return { subnet, gateway: formatAddress(firstHostOf(subnet)) };
 }

@@ -117,8 +117,19 @@ export function bridgeAddressLines({ name, ipv4, ipv6 }: BridgePlan): string[] {
   ];
 }
 
-/** Kernel settings of a bridge; the key form with slashes, as names may have dots. */
-export function bridgeSettings({ name, ipv6 }: BridgePlan): Readonly<Record<string, string>> {
+/** The addresses that a bridge has on the host, with their prefix lengths. */
+export function placesOf({ ipv4, ipv6 }: BridgePlan): string[] {
+  return [ipv4, ipv6].flatMap((place) =>
+    place?.gateway === undefined ? [] : [`${formatAddress(place.gateway)}/${place.subnet.prefixLength}`],
+  );
+}
+
+/**
+ * Kernel settings of a bridge; the key form with slashes, as names may have dots. How the host itself uses IPv6 on a bridge that
+ * somebody else made stays as it is.
+ */
+export function bridgeSettings({ name, ipv6 }: BridgePlan, isForeign = false): Readonly<Record<string, string>> {
+  if (isForeign) return { [`net/ipv4/conf/${name}/route_localnet`]: "1" };
   return {
     // Lets the host reach published ports through 127.0.0.1; the ruleset keeps containers away from the host's loopback.
     [`net/ipv4/conf/${name}/route_localnet`]: "1",

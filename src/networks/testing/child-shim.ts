@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { Fault } from "#core/fault";
-import type { MonitorSlot, Program, ProgramEnd, Shim } from "#host";
+import type { MonitorSlot, Program, ProgramEnd, RunningProgram, Shim } from "#host";
 
 /** The part of the shim that networks use, by child processes of the test; counts the programs that it ran and what they were given. */
-export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
+export class ChildShim implements Pick<Shim, "run" | "runToEnd" | "prepareMonitor"> {
   readonly programs: string[] = [];
   /** Bytes of standard input, for each of `programs`. */
   readonly inputBytes: number[] = [];
@@ -35,6 +35,24 @@ export class ChildShim implements Pick<Shim, "runToEnd" | "prepareMonitor"> {
     } catch (error) {
       throw new Fault("notFound", `${command}: not found`, { cause: error });
     }
+  }
+
+  /** For programs that are followed until they are disposed of. */
+  async run({ argv }: Program): Promise<RunningProgram> {
+    const [command = "", ...args] = argv;
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "ignore"] });
+    const ended = once(child, "close").then(() => ({ code: child.exitCode, signal: null, timedOut: false }));
+    return await Promise.resolve({
+      stdout: child.stdout,
+      ended,
+      stderr: () => "",
+      write: async () => await Promise.resolve(),
+      end: async () => await Promise.resolve(),
+      [Symbol.asyncDispose]: async () => {
+        child.kill();
+        await ended;
+      },
+    });
   }
 
   async prepareMonitor({ newNetns }: { readonly newNetns: boolean }): Promise<MonitorSlot> {
