@@ -40,6 +40,9 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     get ipv4Forwarding() {
       return readIfThere("/proc/sys/net/ipv4/ip_forward")?.trim() === "1";
     },
+    get ipv6Forwarding() {
+      return readIfThere("/proc/sys/net/ipv6/conf/all/forwarding")?.trim() === "1";
+    },
     resolvConf: async () => await readResolvConf(),
     watchResolvConf: (onChange) => watchFile("/etc/resolv.conf", onChange),
     time: () => parseMachineTime(readFileSync("/proc/stat", "latin1")),

@@ -7,6 +7,7 @@ import { attach } from "./endpoints/attach.ts";
 import { attachedFrom, endpointFrom } from "./endpoints/attached.ts";
 import { connect, disconnect, tellNames } from "./endpoints/connect.ts";
 import { namesOf as containerNamesOf } from "./endpoints/names-of.ts";
+import { evict } from "./endpoints/evict.ts";
 import { release } from "./endpoints/release.ts";
 import { Firewall } from "./firewall/firewall.ts";
 import { firewallWatch } from "./firewall/watch.ts";
@@ -49,6 +50,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     attach: async (request, signal) => await attach(wiring, request, signal),
     connect: async (containerId, request, pid) => await connect(wiring, containerId, request, pid),
     disconnect: async (containerId, networkId, pid) => await disconnect(wiring, containerId, networkId, pid),
+    evict: async (networkNameOrId, container) => await evict(wiring, networkNameOrId, container),
     release: async (containerId) => await release(wiring, containerId),
     rename: (containerId, name) => {
       records.rename(containerId, name);
