@@ -62,6 +62,28 @@ if (insideOwnNetns(import.meta.url)) {
     assert.ok(!hostState().links.some((link) => bridges.includes(link)));
   });
 
+  test("bridge watch: a bridge of somebody else's is not made for them; once it is there again, the containers are in it", async () => {
+    const make = (): void => {
+      run("ip", "link", "add", "lan0", "type", "bridge");
+      run("ip", "link", "set", "lan0", "up");
+    };
+    make();
+    {
+      await using lab = await openLab({ watches: true, warmSlots: 0 });
+      await lab.network("lan", { options: { "com.docker.network.bridge.name": "lan0" } });
+      const one = await lab.attach("one", [], inNetwork("lan"));
+      const two = await lab.attach("two", [], inNetwork("lan"));
+      await using _server = await serve(one.slot.pid, 80);
+      run("ip", "link", "delete", "lan0");
+      await sleep(1000);
+      assert.ok(!hostState().links.includes("lan0"));
+      make();
+      await restored(lab, "lan0");
+      assert.equal(askTcpFrom(two.slot.pid, ipv4Of(one), 80), `hello ${ipv4Of(two)}`);
+    }
+    run("ip", "link", "delete", "lan0");
+  });
+
   test("bridge watch: containers that come while the bridge is away all find it again, with those that were there", async () => {
     await using lab = await openLab({ watches: true, warmSlots: 0 });
     const shop = bridgeNameOf(await lab.network("shop"));

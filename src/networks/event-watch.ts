@@ -8,8 +8,8 @@ export interface EventWatchOptions {
   readonly argv: readonly string[];
   /** Whether a line is reason to look. */
   concerns(line: string): boolean;
-  /** Looks at the whole, mends it, and answers whether all is well now; else it is called again later. */
-  look(): Promise<boolean>;
+  /** Looks at the whole and mends it; one that fails is called again later. */
+  look(): Promise<void>;
   onTrouble(error: unknown): void;
 }
 
@@ -78,11 +78,10 @@ export class EventWatch {
 
   async #look(): Promise<void> {
     if (this.#closed) return;
-    const isWell = await this.#options.look().catch((error: unknown) => {
+    await this.#options.look().catch((error: unknown) => {
       this.#tell(error);
-      return false;
+      this.#lookIn(pauseMs);
     });
-    if (!isWell) this.#lookIn(pauseMs);
   }
 
   #tell(error: unknown): void {

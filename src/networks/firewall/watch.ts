@@ -21,7 +21,6 @@ export function firewallWatch({ shim, table, isWhole, repair, onTrouble }: Firew
     concerns: (line) => removal.test(line),
     look: async () => {
       if (!(await isWhole())) await repair();
-      return true;
     },
     onTrouble,
   });

@@ -3,7 +3,7 @@ import type { Log } from "#core/log";
 import type { Shim } from "#host";
 import { EventWatch } from "../event-watch.ts";
 import type { Bridge } from "./bridge.ts";
-import { type HostLink, listAddresses, listLinks } from "./host-links.ts";
+import { listAddresses, listLinks } from "./host-links.ts";
 import { type MendingParts, brokenBridges, mendBridges } from "./mend-bridges.ts";
 
 /** What the watch needs. */
@@ -24,8 +24,10 @@ export function bridgeWatch({ shim, events, log, parts }: BridgeWatchOptions): E
     shim,
     argv: ["ip", "-o", "monitor", "address", "netconf"],
     concerns: (line) => {
-      const name = removed.exec(line)?.groups?.["name"];
-      return name !== undefined && parts().bridges.made.some((bridge) => bridge.name === name);
+      const { gone, name } = change.exec(line)?.groups ?? {};
+      if (name === undefined) return false;
+      // One that is somebody else's may also have come back.
+      return parts().bridges.made.some((bridge) => bridge.name === name && (gone !== undefined || bridge.isForeign));
     },
     look: async () => await look(parts(), (bridge) => tell(bridge, events, log)),
     onTrouble: (error) => log?.warn("bridges are not watched", { error: String(error) }),
@@ -33,26 +35,20 @@ export function bridgeWatch({ shim, events, log, parts }: BridgeWatchOptions): E
 }
 
 /** `Deleted 6: slipway0    inet 172.17.0.1/16 …` and `Deleted inet slipway0 `. */
-const removed = /^Deleted (?:\d+:|inet6?) +(?<name>[^ ]+)/;
+const change = /^(?<gone>Deleted )?(?:\d+:|inet6?) +(?<name>[^ ]+)/;
 
-async function look(parts: MendingParts, mended: (bridge: Bridge) => void): Promise<boolean> {
+async function look(parts: MendingParts, mended: (bridge: Bridge) => void): Promise<void> {
   const before = new Set(parts.bridges.made);
   const [links, addresses] = [await listLinks(parts.programs), await listAddresses(parts.programs)];
   // One that was made meanwhile is not in the list yet.
   const broken = brokenBridges(parts, links, addresses).filter((bridge) => before.has(bridge));
-  // Whoever made a bridge may be about to make it again: it is only waited for.
-  const awaited = broken.filter((bridge) => bridge.isForeign && !has(links, bridge));
-  const mine = broken.filter((bridge) => !awaited.includes(bridge));
+  // Whoever made a bridge may be about to make it again.
+  const mine = broken.filter((bridge) => !bridge.isForeign || addresses.has(bridge.name));
   if (mine.length > 0) await mendBridges(parts, mine, links);
   // Their networks were removed meanwhile.
   for (const bridge of mine)
     if (bridge.isMade) mended(bridge);
     else await bridge.remove();
-  return awaited.length === 0;
-}
-
-function has(links: readonly HostLink[], bridge: Bridge): boolean {
-  return links.some(({ name }) => name === bridge.name);
 }
 
 function tell({ name, network }: Bridge, events: EventSink, log: Log | undefined): void {
