@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { parseResolvConf } from "./resolv-conf.ts";
 
 test("parseResolvConf: comments by # and ; at a line's start and behind words, indented lines, CRLF, the last search", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startDaemon } from "#fixtures/daemon";
+import { type ApiAnswer, startDaemon } from "#fixtures/daemon";
 import { said } from "#fixtures/expect";
 
 /**
@@ -112,7 +112,7 @@ function containerBody({ service, command, ports = {}, host = {}, labels = {}, e
 
 test("compose: up, recreate with another network and the same address, replicas, network_mode service, down", async () => {
   await using daemon = await startDaemon({ busybox: true });
-  const send = async (status: number, method: string, path: string, body?: object): Promise<any> => {
+  const send = async (status: number, method: string, path: string, body?: object): Promise<ApiAnswer["body"]> => {
     const answer = await daemon.api(method, `/v1.51${path}`, body);
     assert.equal(answer.status, status, `${method} ${path}: ${answer.text}`);
     return answer.body;
