@@ -39,7 +39,7 @@ const change = /^(?<gone>Deleted )?(?:\d+:|inet6?) +(?<name>[^ ]+)/;
 
 async function look(parts: MendingParts, mended: (bridge: Bridge) => void): Promise<void> {
   const before = new Set(parts.bridges.made);
-  const [links, addresses] = [await listLinks(parts.programs), await listAddresses(parts.programs)];
+  const [links, addresses] = await listSettled(parts);
   // One that was made meanwhile is not in the list yet.
   const broken = brokenBridges(parts, links, addresses).filter((bridge) => before.has(bridge));
   // Whoever made a bridge may be about to make it again.
@@ -49,6 +49,15 @@ async function look(parts: MendingParts, mended: (bridge: Bridge) => void): Prom
   for (const bridge of mine)
     if (bridge.isMade) mended(bridge);
     else await bridge.remove();
+}
+
+/** Links and addresses when none of the bridges is being made, as a container that met a missing one has it made. */
+async function listSettled({ bridges, programs }: MendingParts) {
+  for (;;) {
+    await Promise.all(bridges.made.map(async (bridge) => await bridge.settled()));
+    const listed = [await listLinks(programs), await listAddresses(programs)] as const;
+    if (bridges.made.every(({ isBeingMade }) => !isBeingMade)) return listed;
+  }
 }
 
 function tell({ name, network }: Bridge, events: EventSink, log: Log | undefined): void {

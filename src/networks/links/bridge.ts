@@ -64,6 +64,16 @@ export class Bridge {
     return this.#isMade;
   }
 
+  /** Whether it is being made at this moment. */
+  get isBeingMade(): boolean {
+    return this.#isBeingMade;
+  }
+
+  /** Waits until it is made, or could not be. */
+  async settled(): Promise<void> {
+    await this.#making?.catch(() => undefined);
+  }
+
   /** Whether somebody else made it. */
   get isForeign(): boolean {
     return this.#isForeign;
@@ -126,7 +136,7 @@ export class Bridge {
   /** Removes the bridge if it is ours. */
   async remove(): Promise<void> {
     this.#isMade = false;
-    await this.#making?.catch(() => undefined);
+    await this.settled();
     this.#making = undefined;
     this.#isMade = false;
     const { programs } = this.#workshop;
