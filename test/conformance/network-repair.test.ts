@@ -54,11 +54,29 @@ test("somebody deletes bridges: they are there again within seconds, with their 
   );
   assert.equal(await docker("exec", "guest", "wget", "-qO-", "http://hall/"), "here");
   assert.match(await daemon.log(), /somebody removed a bridge, or its addresses; it was brought back.*network=town/);
-  const events = ["events", "--since", `${since}`, "--until", "0s", "--filter", "event=bridge"];
+  const events = [
+    "events",
+    "--since",
+    `${since}`,
+    "--until",
+    (Date.now() / 1000).toFixed(3),
+    "--filter",
+    "event=bridge",
+  ];
   const told = await docker(...events, "--format", "{{.Actor.Attributes.network}}");
   assert.deepEqual(told.split("\n").sort(), ["bridge", "town"]);
   await docker("rm", "-f", "web", "hall", "guest");
   await docker("network", "rm", "town");
+});
+
+test("inspect: SandboxKey is the container's network namespace, while it runs", async () => {
+  await stay("keyed");
+  const key = await docker("inspect", "-f", "{{.NetworkSettings.SandboxKey}}", "keyed");
+  const address = await docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "keyed");
+  assert.ok((await mustRun("nsenter", [`--net=${key}`, "ip", "-4", "address", "show", "eth0"])).includes(address));
+  await docker("stop", "-t", "0", "keyed");
+  assert.equal(await docker("inspect", "-f", "{{.NetworkSettings.SandboxKey}}", "keyed"), "");
+  await docker("rm", "keyed");
 });
 
 test("network disconnect --force: of a container that is gone, in Docker's words; of a network that is gone, for a stopped one", async () => {

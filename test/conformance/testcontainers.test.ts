@@ -14,6 +14,8 @@ before(async () => {
   daemon = await startDaemon({ busybox: true });
   process.env["DOCKER_HOST"] = `unix://${daemon.socket}`;
   process.env["DOCKER_CONFIG"] = `${daemon.roots.dataRoot}.docker`;
+  // Where it leaves a lock.
+  process.env["TMPDIR"] = daemon.roots.dataRoot;
   // Ryuk's image is on a registry of the internet.
   process.env["TESTCONTAINERS_RYUK_DISABLED"] = "true";
   library = await import("testcontainers");
