@@ -148,6 +148,7 @@ export interface Machine {
   readonly ipv4Forwarding: boolean;
   /** Whether the host's network has a link of that name. */
   hasLink(name: string): boolean;
+  readonly ipv6Forwarding: boolean;
   /** Folders of /sys that count how often a processor was too hot; they tell containers what others compute. */
   readonly throttleFolders: readonly string[];
   /** The resolv.conf that containers should follow (systemd-resolved's real one where that runs). */

@@ -4,6 +4,7 @@ import { cpus, hostname, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
 import { kernelAtLeast } from "#core/kernel-version";
+import { parseResolvConf } from "#core/resolv-conf";
 import { openTraffic } from "./counters/interfaces.ts";
 import { parseMachineTime } from "./counters/machine-time.ts";
 import type { IdRange, Machine, Shim } from "./host.ts";
@@ -41,6 +42,9 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     },
     // Unlike /sys, /proc/sys/net is that of the network namespace of the one who asks.
     hasLink: (name) => existsSync(`/proc/sys/net/ipv4/conf/${name}`),
+    get ipv6Forwarding() {
+      return readIfThere("/proc/sys/net/ipv6/conf/all/forwarding")?.trim() === "1";
+    },
     resolvConf: async () => await readResolvConf(),
     watchResolvConf: (onChange) => watchFile("/etc/resolv.conf", onChange),
     time: () => parseMachineTime(readFileSync("/proc/stat", "latin1")),
@@ -92,7 +96,7 @@ export function parseOsRelease(text: string): Readonly<Record<string, string>> {
 /** systemd-resolved's stub cannot be reached from a container; its list of real servers can be used instead. */
 async function readResolvConf(): Promise<string> {
   const own = await readFile("/etc/resolv.conf", "utf8").catch(() => "");
-  const servers = [...own.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1]);
+  const { servers } = parseResolvConf(own);
   if (servers.length !== 1 || servers[0] !== "127.0.0.53") return own;
   return await readFile("/run/systemd/resolve/resolv.conf", "utf8").catch(() => own);
 }

@@ -1,13 +1,23 @@
 import { createHash } from "node:crypto";
 import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
-import { type Family, type Subnet, firstHostOf, formatAddress, formatSubnet, subnetFrom } from "./addresses/address.ts";
+import {
+  type Family,
+  type Subnet,
+  contains,
+  firstHostOf,
+  formatAddress,
+  formatSubnet,
+  parseCidr,
+  subnetFrom,
+} from "./addresses/address.ts";
 import { checkIpam } from "./addresses/check-ipam.ts";
-import { clashesWith, freeSubnet } from "./addresses/occupied.ts";
+import { type Own, clashesWith, freeSubnet } from "./addresses/occupied.ts";
 import type { SubnetSource } from "./addresses/subnet-choice.ts";
 import { withSubnetLock } from "./addresses/subnet-lock.ts";
 import { checkBridgeOptions } from "./create-options.ts";
 import { bridgeNameOf, bridgeOption, networkRulesOf, poolOf } from "./links/bridge-plan.ts";
+import { addressesOf } from "./links/host-links.ts";
 import { reportNetwork } from "./network-events.ts";
 import type { IpamPool, Network, NetworkRequest } from "./networks.ts";
 import { unknownPlugin } from "./unknown-plugin.ts";
@@ -109,28 +119,42 @@ function mustBeFree({ records }: Wiring, { name, options }: NetworkRequest): voi
 /** The subnets as asked for, completed by free ones and by gateways. */
 async function choosePools(wiring: Wiring, request: NetworkRequest): Promise<IpamPool[]> {
   const pools: IpamPool[] = [];
+  const link = request.options[bridgeOption.name];
+  // Those of a bridge that somebody else made.
+  const addresses = link === undefined ? [] : await addressesOf(wiring.programs, link);
   for (const family of [4, 6] as const) {
     if (!(family === 4 ? request.ipv4 : request.ipv6)) continue;
     const asked = poolOf(request, family);
+    const own = link === undefined ? {} : { link };
     const subnet =
-      asked === undefined ? await freePoolSubnet(wiring, family) : await mustNotClash(wiring, subnetFrom(asked.subnet));
+      asked === undefined
+        ? await freePoolSubnet(wiring, family, own)
+        : await mustNotClash(wiring, subnetFrom(asked.subnet), own);
+    const there = addresses.flatMap((text) => parseCidr(text)?.address ?? []).filter((each) => contains(subnet, each));
+    const gateway = asked?.gateway ?? formatAddress(there[0] ?? firstHostOf(subnet));
+    const others = there.map(formatAddress).filter((address) => address !== gateway);
     pools.push({
       ...asked,
       subnet: formatSubnet(subnet),
-      gateway: asked?.gateway ?? formatAddress(firstHostOf(subnet)),
-      auxiliary: asked?.auxiliary ?? {},
+      gateway,
+      auxiliary: {
+        ...asked?.auxiliary,
+        // No container may get them.
+        ...Object.fromEntries(others.map((address, index) => [`${link}.${index}`, address])),
+      },
     });
   }
   return pools;
 }
 
-async function freePoolSubnet(wiring: Wiring, family: Family): Promise<Subnet> {
+async function freePoolSubnet(wiring: Wiring, family: Family, own: Own): Promise<Subnet> {
   const ofFamily = wiring.sources.filter(({ base }) => base.family === family);
   return await freeSubnet(
     wiring,
     ofFamily.length === 0 && family === 6 ? [localSource(wiring.names.table)] : ofFamily,
     family,
     "Choose a free subnet with --subnet, or give the daemon other pools with --default-address-pool",
+    own,
   );
 }
 
@@ -140,8 +164,8 @@ function localSource(instance: string): SubnetSource {
   return { base: subnetFrom(`fd${digits.slice(0, 2)}:${digits.slice(2, 6)}:${digits.slice(6)}::/48`), size: 64 };
 }
 
-async function mustNotClash(wiring: Wiring, subnet: Subnet): Promise<Subnet> {
-  const clashes = await clashesWith(wiring, subnet);
+async function mustNotClash(wiring: Wiring, subnet: Subnet, own: Own): Promise<Subnet> {
+  const clashes = await clashesWith(wiring, subnet, own);
   const clash = clashes.find((other) => other.isRouted !== true || other.subnet.prefixLength >= subnet.prefixLength);
   if (clash === undefined) return subnet;
   throw new Fault("forbidden", "invalid pool request: Pool overlaps with other one on this address space", {

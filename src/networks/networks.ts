@@ -176,6 +176,8 @@ export interface Networks {
   connect(containerId: string, request: EndpointRequest, pid: number): Promise<Endpoint>;
   /** Takes a running container out of a network. */
   disconnect(containerId: string, networkId: string, pid: number): Promise<void>;
+  /** Undoes what a container that is no more left behind in a network, by its name or id. Fault `notFound` when that is nothing. */
+  evict(networkNameOrId: string, container: string): Promise<void>;
   /** Undoes a kept attachment when the container has ended; quiet when there is none. */
   release(containerId: string): Promise<void>;
   /** A kept attachment's container changed its name. */
@@ -219,5 +221,6 @@ export interface AddressPoolSetting {
   readonly size: number;
 }
 
+export { aloneFault } from "./alone-fault.ts";
 export { openNetworks } from "./open.ts";
 export { isNamed, isPredefined } from "./which-network.ts";

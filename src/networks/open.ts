@@ -7,15 +7,18 @@ import { attach } from "./endpoints/attach.ts";
 import { attachedFrom, endpointFrom } from "./endpoints/attached.ts";
 import { connect, disconnect, tellNames } from "./endpoints/connect.ts";
 import { namesOf as containerNamesOf } from "./endpoints/names-of.ts";
+import { evict } from "./endpoints/evict.ts";
 import { release } from "./endpoints/release.ts";
 import { Firewall } from "./firewall/firewall.ts";
-import { FirewallWatch } from "./firewall/watch.ts";
+import { firewallWatch } from "./firewall/watch.ts";
 import { bridgeNameOf, networkRulesOf } from "./links/bridge-plan.ts";
+import { bridgeWatch } from "./links/bridge-watch.ts";
 import { Bridges } from "./links/bridges.ts";
 import { defineDefaultBridge, moveIfClashing } from "./links/default-bridge.ts";
 import { Departures } from "./links/departures.ts";
 import { bridgesBeside, listLinks } from "./links/host-links.ts";
 import { removalLine } from "./links/link-commands.ts";
+import type { MendingParts } from "./links/mend-bridges.ts";
 import { type InstanceNames, namesOf } from "./names.ts";
 import type { Network, Networks, NetworksOptions } from "./networks.ts";
 import { PortHolds } from "./ports/port-holds.ts";
@@ -27,7 +30,7 @@ import { removeNetwork } from "./remove.ts";
 import { openResolver, type Resolver } from "./resolver/resolver-client.ts";
 import { resolverProgram } from "./resolver/resolver-program.ts";
 import { WarmSlots } from "./slots/warm-slots.ts";
-import type { Wiring } from "./wiring.ts";
+import type { Watch, Wiring } from "./wiring.ts";
 
 /** Opens the room: makes the default networks' records; links, ruleset and warm slots follow with the first need. */
 export async function openNetworks(options: NetworksOptions): Promise<Networks> {
@@ -47,6 +50,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     attach: async (request, signal) => await attach(wiring, request, signal),
     connect: async (containerId, request, pid) => await connect(wiring, containerId, request, pid),
     disconnect: async (containerId, networkId, pid) => await disconnect(wiring, containerId, networkId, pid),
+    evict: async (networkNameOrId, container) => await evict(wiring, networkNameOrId, container),
     release: async (containerId) => await release(wiring, containerId),
     rename: (containerId, name) => {
       records.rename(containerId, name);
@@ -81,7 +85,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     networks: records.list().filter(isBridge).map(networkRulesOf),
     publications: records.sandboxes().flatMap(publicationsOf),
   }));
-  const watch = watchOf(firewall, names.table, options);
+  const watch = watchOf(firewall, names.table, options, () => ({ records, programs, bridges, slots }));
   const bridges = new Bridges({
     records,
     programs,
@@ -99,6 +103,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
   });
   const departures = new Departures(programs, machine);
   const workshop = { shim, programs, bridges, departures, names };
+  const slots = new WarmSlots({ shim, workshop, target: warmSlots, mapsUsers });
   return {
     records,
     programs,
@@ -113,13 +118,19 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     departures,
     ports: new PortHolds(await ephemeralRange(programs)),
     held: new Map(),
-    slots: new WarmSlots({ shim, workshop, target: warmSlots, mapsUsers }),
+    slots,
     sources: sourcesOf(options.addressPools ?? []),
   };
 }
 
-function watchOf(firewall: Firewall, table: string, { shim, events, log }: NetworksOptions): FirewallWatch {
-  return new FirewallWatch({
+function watchOf(
+  firewall: Firewall,
+  table: string,
+  { shim, events, log }: NetworksOptions,
+  parts: () => MendingParts,
+): Watch {
+  const bridges = bridgeWatch({ shim, events, log, parts });
+  const rules = firewallWatch({
     shim,
     table,
     isWhole: async () => await firewall.isWhole(),
@@ -130,6 +141,15 @@ function watchOf(firewall: Firewall, table: string, { shim, events, log }: Netwo
     },
     onTrouble: (error) => log?.warn("the firewall is not watched", { error: String(error) }),
   });
+  const all = [bridges, rules];
+  return {
+    start: () => {
+      for (const each of all) each.start();
+    },
+    close: async () => {
+      await Promise.all(all.map(async (each) => await each.close()));
+    },
+  };
 }
 
 function resolverOf(

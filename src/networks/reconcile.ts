@@ -1,9 +1,9 @@
 import { bridgeNameOf } from "./links/bridge-plan.ts";
-import { bridgeLines, bridgeStartLines, rejoinLines, removalLine } from "./links/link-commands.ts";
-import { bridgesBeside, listLinks } from "./links/host-links.ts";
+import { type HostLink, bridgesBeside, listLinks } from "./links/host-links.ts";
+import { removalLine } from "./links/link-commands.ts";
+import { endpointsOf, mendBridges } from "./links/mend-bridges.ts";
 import { forwardPackets } from "./links/forwarding.ts";
 import type { Network } from "./networks.ts";
-import type { EndpointRecord } from "./records.ts";
 import type { Wiring } from "./wiring.ts";
 
 /**
@@ -20,9 +20,7 @@ export async function reconcile(wiring: Wiring, running: ReadonlySet<string>): P
   }
   wiring.bridges.forget();
   const wanted = wantedNetworks(wiring);
-  const present = await removeStrayLinks(wiring, wanted);
-  await makeBridges(wiring, wanted, present);
-  await repairLinks(wiring, present);
+  await bringUp(wiring, wanted, await removeStrayLinks(wiring, wanted));
   await holdPorts(wiring);
 }
 
@@ -33,13 +31,13 @@ function wantedNetworks({ records }: Wiring): Network[] {
     .filter(({ id, name, driver }) => driver === "bridge" && (name !== "bridge" || records.isUsed(id)));
 }
 
-/** Answers the names of all links that are left. */
+/** Answers all links that are left. */
 async function removeStrayLinks(
   { records, slots, departures, programs, names }: Wiring,
   wanted: readonly Network[],
-): Promise<ReadonlySet<string>> {
+): Promise<HostLink[]> {
   const links = await listLinks(programs);
-  const needed = new Set([...endpoints({ records }).map(({ link }) => link), ...slots.readyLinks]);
+  const needed = new Set([...endpointsOf(records).map(({ link }) => link), ...slots.readyLinks]);
   const strays = new Set([
     ...links
       .map(({ name }) => name)
@@ -48,21 +46,21 @@ async function removeStrayLinks(
   ]);
   // The kernel may be about to remove some of them by itself.
   await programs.linksEach([...strays].map(removalLine));
-  return new Set(links.map(({ name }) => name)).difference(strays);
+  return links.filter(({ name }) => !strays.has(name));
 }
 
-async function makeBridges(
-  { programs, bridges, firewall, watch, machine, events }: Wiring,
-  wanted: readonly Network[],
-  present: ReadonlySet<string>,
-): Promise<void> {
+/** All of the bridges at once, however many there are; then what they need beside. */
+async function bringUp(wiring: Wiring, wanted: readonly Network[], links: readonly HostLink[]): Promise<void> {
+  const { programs, bridges, firewall, watch, machine, events } = wiring;
   if (wanted.length === 0) {
     await firewall.remove();
     return;
   }
-  const plans = wanted.map((network) => bridges.of(network).plan);
-  const missing = plans.filter(({ name }) => !present.has(name));
-  await programs.links([...missing.flatMap(bridgeLines), ...plans.flatMap(bridgeStartLines)]);
+  await mendBridges(
+    wiring,
+    wanted.map((network) => bridges.of(network)),
+    links,
+  );
   // The settings are the host's: one network of each kind will do.
   const forwarding = [wanted.find(({ ipv4 }) => ipv4), wanted.find(({ ipv6, internal }) => ipv6 && !internal)];
   for (const network of new Set(forwarding)) {
@@ -72,20 +70,8 @@ async function makeBridges(
   watch.start();
 }
 
-/** A bridge that was removed meanwhile has lost its ports. */
-async function repairLinks({ records, programs, bridges }: Wiring, present: ReadonlySet<string>): Promise<void> {
-  const lines = endpoints({ records })
-    .filter(({ link }) => present.has(link))
-    .flatMap(({ link, network }) => rejoinLines(link, bridges.of(network).plan));
-  await programs.links(lines);
-}
-
 async function holdPorts({ records, ports, held }: Wiring): Promise<void> {
   for (const { containerId, ports: published } of records.sandboxes()) {
     if (published.length > 0 && !held.has(containerId)) held.set(containerId, [await ports.holdAgain(published)]);
   }
-}
-
-function endpoints({ records }: Pick<Wiring, "records">): EndpointRecord[] {
-  return records.sandboxes().flatMap((sandbox) => sandbox.endpoints);
 }

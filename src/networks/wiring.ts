@@ -3,13 +3,18 @@ import type { Machine } from "#host";
 import type { HostView } from "./addresses/occupied.ts";
 import type { SubnetSource } from "./addresses/subnet-choice.ts";
 import type { Firewall } from "./firewall/firewall.ts";
-import type { FirewallWatch } from "./firewall/watch.ts";
 import type { Bridges } from "./links/bridges.ts";
 import type { Departures } from "./links/departures.ts";
 import type { InstanceNames } from "./names.ts";
 import type { PortHold, PortHolds } from "./ports/port-holds.ts";
 import type { Resolver } from "./resolver/resolver-client.ts";
 import type { WarmSlots } from "./slots/warm-slots.ts";
+
+/** Follows what happens on the host, from the first bridge on. */
+export interface Watch {
+  start(): void;
+  close(): Promise<void>;
+}
 
 /** The parts of the open room; `openNetworks` puts them together. */
 export interface Wiring extends HostView {
@@ -22,7 +27,8 @@ export interface Wiring extends HostView {
   /** Where monitors reach it; undefined where there is none. */
   readonly resolverSocket: string | undefined;
   readonly firewall: Firewall;
-  readonly watch: FirewallWatch;
+  /** What notices when somebody takes bridges or rules away. */
+  readonly watch: Watch;
   readonly departures: Departures;
   readonly ports: PortHolds;
   /** By container. */

@@ -300,6 +300,42 @@ class Suite(unittest.TestCase):
             idle.reload()
         self.client.networks.create("py")  # for the cleanup: the prune took it too
 
+    def test_network_endpoints(self):
+        api = self.client.api
+        pool = docker.types.IPAMPool(subnet="10.218.3.0/24", iprange="10.218.3.128/25", aux_addresses={"nas": "10.218.3.200"})
+        ipam = docker.types.IPAMConfig(driver="default", pool_configs=[pool], options={})
+        options = {"com.docker.network.driver.mtu": "1400"}
+        net = self.client.networks.create("ends", driver="bridge", ipam=ipam, internal=True, attachable=True, options=options)
+        self.addCleanup(net.remove)
+        self.assertEqual((net.attrs["Internal"], net.attrs["Attachable"], net.attrs["Options"]), (True, True, options))
+        db = self.client.containers.run("busybox", "sleep 60", detach=True, name="db", network="ends", init=True)
+        endpoint = api.create_endpoint_config(
+            aliases=["www"], links={"db": "store"}, ipv4_address="10.218.3.9", link_local_ips=["169.254.9.9"]
+        )
+        host = api.create_host_config(network_mode="ends", init=True)
+        config = api.create_networking_config({"ends": endpoint})
+        created = api.create_container("busybox", "sleep 60", host_config=host, networking_config=config, name="web")
+        web = self.client.containers.get(created["Id"])
+        web.start()
+        web.reload()
+        settings = web.attrs["NetworkSettings"]["Networks"]["ends"]
+        self.assertEqual(settings["IPAddress"], "10.218.3.9")
+        self.assertEqual(settings["IPAMConfig"], {"IPv4Address": "10.218.3.9", "LinkLocalIPs": ["169.254.9.9"]})
+        self.assertEqual(settings["Links"], ["db:store"])
+        self.assertIn("www", settings["Aliases"])
+        self.assertEqual(web.exec_run("ping -c 1 -W 2 store")[0], 0)
+        self.assertEqual(db.exec_run("ping -c 1 -W 2 www")[0], 0)
+        self.assertIn(b"mtu 1400", web.exec_run("ip link show eth0")[1])
+        self.assertIn(b"169.254.9.9/16", web.exec_run("ip address show eth0")[1])
+        self.assertEqual([one.name for one in self.client.networks.list(names=["ends"])], ["ends"])
+        whole = self.client.networks.list(filters={"driver": "bridge", "type": "custom"}, greedy=True)
+        self.assertEqual({one.id for one in whole[0].containers}, {web.id, db.id})
+        with self.assertRaises(APIError) as failure:
+            net.connect(web)
+        self.assertEqual(failure.exception.status_code, 403)
+        with self.assertRaises(docker.errors.NotFound):
+            net.disconnect("nobody", force=True)
+
     def test_rights(self):
         options = {"security_opt": ["no-new-privileges:true"], "cap_add": ["NET_ADMIN"], "cap_drop": ["CHOWN"]}
         script = "ip link set lo down && grep NoNewPrivs /proc/self/status; chown 1 /tmp || hostname; readlink /proc/1/ns/uts"

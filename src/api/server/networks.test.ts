@@ -302,7 +302,7 @@ test("networks: connect carries the endpoint as the version means it", async () 
   assert.equal((await ask(rooms(), "POST /networks/front/connect", {})).status, 400);
 });
 
-test("networks: a container that is not there is a 404, but for a forced disconnect", async () => {
+test("networks: a container that is not there is a 404; a forced disconnect takes what it left behind", async () => {
   const gone = async (name: string): Promise<never> => {
     throw new Fault("notFound", `No such container: ${name}`);
   };
@@ -313,6 +313,7 @@ test("networks: a container that is not there is a 404, but for a forced disconn
         if (name !== "front") throw new Fault("notFound", `network ${name} not found`);
         return own;
       },
+      evict: async () => undefined,
     },
   });
   for (const verb of ["connect", "disconnect"]) {
@@ -321,7 +322,7 @@ test("networks: a container that is not there is a 404, but for a forced disconn
   }
   const forced = await ask(fakes, "POST /networks/front/disconnect", { Container: "gone", Force: true });
   assert.deepEqual([forced.status, forced.body], [200, ""]);
-  assert.equal((await ask(fakes, "POST /networks/x/disconnect", { Container: "gone", Force: true })).status, 404);
+  assert.deepEqual(given(fakes, "networks.evict"), ["front", "gone"]);
   const there = rooms();
   assert.equal((await ask(there, "POST /networks/front/disconnect", { Container: "web", Force: true })).status, 200);
   assert.deepEqual(given(there, "disconnectNetwork"), ["web", "front"]);

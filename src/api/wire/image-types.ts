@@ -44,6 +44,8 @@ export interface ImageInspect {
   readonly DockerVersion: string;
   readonly Author: string;
   readonly Config: ImageConfigAnswer | null;
+  /** Of the container that a classic builder made it in; empty. */
+  readonly ContainerConfig: ImageConfigAnswer;
   readonly Architecture: string;
   readonly Variant?: string;
   readonly Os: string;

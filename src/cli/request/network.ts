@@ -66,29 +66,23 @@ function pools(flags: NetworkCreateFlags): readonly NetworkIpamPool[] {
     }
     drafts.push({ Subnet: subnet });
   }
-  for (const range of ranges) {
-    const draft = draftFor(drafts, range, "range");
-    if (draft.IPRange !== undefined) {
-      throw new Error(
-        `cannot configure multiple ranges (${range}, ${draft.IPRange}) on the same subnet (${draft.Subnet})`,
-      );
-    }
-    draft.IPRange = range;
-  }
-  for (const gateway of gateways) {
-    const draft = draftFor(drafts, gateway, "gateway");
-    if (draft.Gateway !== undefined) {
-      throw new Error(
-        `cannot configure multiple gateways (${gateway}, ${draft.Gateway}) for the same subnet (${draft.Subnet})`,
-      );
-    }
-    draft.Gateway = gateway;
-  }
+  for (const range of ranges) placeOnce(drafts, "IPRange", range);
+  for (const gateway of gateways) placeOnce(drafts, "Gateway", gateway);
   for (const [name, address] of Object.entries(pairsOf(flags["aux-address"]))) {
     const draft = draftFor(drafts, address, "aux-address");
     draft.AuxiliaryAddresses = { ...draft.AuxiliaryAddresses, [name]: address };
   }
   return drafts;
+}
+
+/** Gives the address to the subnet that holds it, which can have one such alone. */
+function placeOnce(drafts: readonly Draft[], field: "IPRange" | "Gateway", address: string): void {
+  const draft = draftFor(drafts, address, field === "IPRange" ? "range" : "gateway");
+  const { [field]: other, Subnet: subnet } = draft;
+  if (other === undefined) draft[field] = address;
+  else if (field === "IPRange") {
+    throw new Error(`cannot configure multiple ranges (${address}, ${other}) on the same subnet (${subnet})`);
+  } else throw new Error(`cannot configure multiple gateways (${address}, ${other}) for the same subnet (${subnet})`);
 }
 
 function draftFor(drafts: readonly Draft[], address: string, what: string): Draft {

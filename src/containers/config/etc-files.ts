@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { parseResolvConf } from "#core/resolv-conf";
 
 /** What /etc/hosts is made of. */
 export interface HostsInputs {
@@ -53,7 +54,7 @@ export const resolverAddress = "127.0.0.11";
 /** The text of a container's /etc/resolv.conf: our resolver, or the host's, with what was asked for instead, and public resolvers where only loopback ones were left. */
 export function resolvConfText(inputs: ResolvConfInputs): string {
   const own = parseResolvConf(inputs.host);
-  const wanted = inputs.servers.length > 0 ? inputs.servers : own.servers;
+  const wanted = inputs.servers.length > 0 ? inputs.servers : own.servers.filter(isAddress);
   const reachable =
     inputs.hostNetwork || inputs.servers.length > 0 ? wanted : wanted.filter((server) => !isLoopback(server));
   const servers = reachable.length > 0 || inputs.hostNetwork ? reachable : fallbackServers;
@@ -74,20 +75,9 @@ export function resolvConfText(inputs: ResolvConfInputs): string {
 /** What Docker falls back to as well: the container gets an answer where the host's own resolver cannot be reached. */
 const fallbackServers: readonly string[] = ["8.8.8.8", "8.8.4.4"];
 
-function parseResolvConf(text: string): { servers: string[]; search: string[]; options: string[] } {
-  const servers: string[] = [];
-  const options: string[] = [];
-  let search: string[] = [];
-  for (const line of text.split("\n")) {
-    const [keyword, ...values] = line
-      .replace(/[#;].*$/, "")
-      .trim()
-      .split(/\s+/);
-    if (keyword === "nameserver" && isIP((values[0] ?? "").replace(/%.*$/, "")) > 0) servers.push(values[0] ?? "");
-    if (keyword === "search" || keyword === "domain") search = values;
-    if (keyword === "options") options.push(...values);
-  }
-  return { servers, search, options };
+/** An IPv6 address may have a zone: `fe80::1%eth0`. */
+function isAddress(word: string): boolean {
+  return isIP(word.replace(/%.*$/, "")) > 0;
 }
 
 function isLoopback(address: string): boolean {

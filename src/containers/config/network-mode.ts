@@ -1,5 +1,5 @@
 import { Fault } from "#core/fault";
-import type { EndpointRequest, NetworkMode } from "#networks";
+import { type EndpointRequest, type NetworkMode, aloneFault } from "#networks";
 
 /** What `--network` means. */
 export function parseNetworkMode(text: string): NetworkMode {
@@ -27,17 +27,8 @@ export function checkNetworkChange(networkMode: string, network: string): void {
   if (mode.kind === "host" || network === "host") {
     throw new Fault("forbidden", "container cannot be disconnected from host network or connected to host network");
   }
-  if (mode.kind === "none" || network === "none") {
-    throw new Fault(
-      "forbidden",
-      "container cannot be connected to multiple networks with one of the networks in private (none) mode",
-    );
-  }
-  if (mode.kind === "network") return;
-  throw new Fault(
-    "forbidden",
-    "container sharing network namespace with another container or host cannot be connected to any other network",
-  );
+  if (mode.kind === "none" || network === "none") throw aloneFault("forbidden", "none");
+  if (mode.kind !== "network") throw aloneFault("forbidden", "shared");
 }
 
 /** Whether that is how the network `bridge` is called in a request. */

@@ -21,6 +21,8 @@ export function foldersOf(paths: Paths, id: string) {
     hosts: join(data, "hosts"),
     hostname: join(data, "hostname"),
     resolvConf: join(data, "resolv.conf"),
+    /** What it was given, for a container in the host's network: another content is its own. */
+    givenResolvConf: join(data, "resolv.conf.given"),
     log: join(data, "log"),
     logCursor: join(data, "log-cursor"),
     /** Docker's JSON lines, for those who ask for them: where log collectors look. */

@@ -1,5 +1,5 @@
 import { parseLink } from "#core/container-link";
-import { Fault } from "#core/fault";
+import { Fault, isFault } from "#core/fault";
 import { shortId } from "#core/ids";
 import type { Attached, PortProtocol } from "#networks";
 import type { Room } from "../room.ts";
@@ -23,24 +23,52 @@ export interface LinkedContainer {
 export function linkedContainers(room: Room, record: ContainerRecord, { endpoints }: Attached): LinkedContainer[] {
   const ours = endpoints.find(({ networkName }) => networkName === "bridge");
   if (ours === undefined) return [];
-  const links = record.spec.endpoints.flatMap((endpoint) => (isDefaultBridge(endpoint.network) ? endpoint.links : []));
-  return links.map((link) => {
-    const { container, alias } = parseLink(link);
+  return linksOf(record).map(({ container, alias }) => {
     const other = room.store.find(container);
-    const place = room.networks.attachedOf(other.id)?.endpoints.find(({ networkId }) => networkId === ours.networkId);
-    if (!isRunning(other.state) || place?.ipv4 === undefined) {
-      throw new Fault(
-        "conflict",
-        `Cannot link to a non running container: /${other.name} AS /${record.name}/${alias}`,
-        {
-          remedy: `Start it first: docker start ${other.name}`,
-        },
-      );
-    }
-    const hostNames = [shortId(other.id), other.name].filter((each) => each !== alias);
-    const { exposedPorts, env } = other.process;
-    return { alias, address: place.ipv4.address, hostNames, exposedPorts, env };
+    const linked = linkedContainer(room, other, alias, ours.networkId);
+    if (linked !== undefined) return linked;
+    throw new Fault("conflict", `Cannot link to a non running container: /${other.name} AS /${record.name}/${alias}`, {
+      remedy: `Start it first: docker start ${other.name}`,
+    });
   });
+}
+
+/** Those of them that run at this moment, for a program that is started in the running container. */
+export function runningLinks(room: Room, record: ContainerRecord): LinkedContainer[] {
+  const links = linksOf(record);
+  if (links.length === 0) return [];
+  const network = room.networks.find("bridge");
+  return links.flatMap(({ container, alias }) => {
+    const other = findUnlessGone(room, container);
+    return (other && linkedContainer(room, other, alias, network.id)) ?? [];
+  });
+}
+
+function findUnlessGone({ store }: Room, nameOrId: string): ContainerRecord | undefined {
+  try {
+    return store.find(nameOrId);
+  } catch (error) {
+    if (isFault(error, "notFound")) return undefined;
+    throw error;
+  }
+}
+
+function linksOf({ spec }: ContainerRecord): ReturnType<typeof parseLink>[] {
+  return spec.endpoints.flatMap(({ network, links }) => (isDefaultBridge(network) ? links.map(parseLink) : []));
+}
+
+/** Undefined when it does not run, or is not in the network. */
+function linkedContainer(
+  room: Room,
+  other: ContainerRecord,
+  alias: string,
+  networkId: string,
+): LinkedContainer | undefined {
+  const place = room.networks.attachedOf(other.id)?.endpoints.find((endpoint) => endpoint.networkId === networkId);
+  if (!isRunning(other.state) || place?.ipv4 === undefined) return undefined;
+  const hostNames = [shortId(other.id), other.name].filter((each) => each !== alias);
+  const { exposedPorts, env } = other.process;
+  return { alias, address: place.ipv4.address, hostNames, exposedPorts, env };
 }
 
 /** The variables by which linked containers were found before names were: `DB_PORT_5432_TCP_ADDR` and its kin. */

@@ -48,13 +48,18 @@ export function writeNetworkFiles(
   writeFileSync(files.hosts, hosts, { mode: 0o644 });
   writeFileSync(files.hostname, `${hostname}\n`, { mode: 0o644 });
   writeFileSync(files.resolvConf, resolvConf, { mode: 0o644 });
+  if (mode.kind === "host") writeFileSync(folders.givenResolvConf, resolvConf, { mode: 0o644 });
   return files;
 }
 
-/** Brings a container of the host's network up to date; in place, as the container sees this very file. */
+/** Brings a container of the host's network up to date; in place, as the container sees this very file. What it wrote itself stays. */
 export function rewriteResolvConf(room: Room, record: ContainerRecord, hostResolvConf: string): void {
-  const { resolvConf } = foldersOf(room.host.paths, record.id);
-  writeFileSync(resolvConf, resolvConfOf(record, hostResolvConf, false), { mode: 0o644 });
+  const { resolvConf, givenResolvConf } = foldersOf(room.host.paths, record.id);
+  const now = readFileSync(resolvConf, "utf8");
+  const given = existsSync(givenResolvConf) ? readFileSync(givenResolvConf, "utf8") : now;
+  const wanted = resolvConfOf(record, hostResolvConf, false);
+  if (now !== given || now === wanted) return;
+  for (const path of [givenResolvConf, resolvConf]) writeFileSync(path, wanted, { mode: 0o644 });
 }
 
 function resolvConfOf({ spec }: ContainerRecord, host: string, hasResolver: boolean): string {

@@ -1,5 +1,5 @@
-import { Fault } from "#core/fault";
-import { type EndpointRequest, isNamed } from "#networks";
+import { Fault, isFault } from "#core/fault";
+import { type EndpointRequest, type Network, isNamed } from "#networks";
 import { checkEndpoint } from "../config/endpoints.ts";
 import { checkNetworkChange } from "../config/network-mode.ts";
 import type { Room } from "../room.ts";
@@ -26,14 +26,14 @@ export async function connectNetwork(room: Room, nameOrId: string, wanted: Endpo
   room.store.respecify(id, { ...record.spec, endpoints: [...before, request] });
 }
 
-/** Takes a container out of a network. */
+/** Takes a container out of a network, also out of one that was removed while the container was stopped. */
 export async function disconnectNetwork(room: Room, nameOrId: string, networkName: string): Promise<void> {
   const { id } = room.store.find(nameOrId);
   using _lock = await room.locks.take(id);
   const record = room.store.find(id);
   mustStay(record);
-  const network = room.networks.find(networkName);
   const { endpoints, networkMode } = record.spec;
+  const network = findUnlessLeft(room, record, networkName);
   checkNetworkChange(networkMode, network.name);
   const left = endpoints.filter((endpoint) => !isNamed(endpoint.network, network));
   const isAttached = room.networks.attachedOf(id)?.endpoints.some(({ networkId }) => networkId === network.id) === true;
@@ -43,6 +43,19 @@ export async function disconnectNetwork(room: Room, nameOrId: string, networkNam
   if (isRunning(record.state)) await room.networks.disconnect(id, network.id, record.state.pid);
   room.store.respecify(id, { ...record.spec, endpoints: left });
 }
+
+/** A network that is gone is still the one of a stopped container's settings. */
+function findUnlessLeft({ networks }: Room, { spec, state }: ContainerRecord, typed: string): Named {
+  try {
+    return networks.find(typed);
+  } catch (error) {
+    const isIn = spec.endpoints.some(({ network }) => network === typed);
+    if (!isFault(error, "notFound") || !isIn || isRunning(state)) throw error;
+    return { id: "", name: typed };
+  }
+}
+
+type Named = Pick<Network, "id" | "name">;
 
 function mustStay({ id, state }: ContainerRecord): void {
   if (state.status !== "removing" && state.status !== "dead") return;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Monitor, MonitorStatus } from "#host";
 import { isFault } from "#core/fault";
 import { erase } from "./erase.ts";
+import { tellHostResolver } from "./follow-host-resolver.ts";
 import { foldersOf } from "./folders.ts";
 import { resumeHealth } from "./health.ts";
 import { attempt, type Room } from "../room.ts";
@@ -29,6 +30,7 @@ export async function reconcile(room: Room): Promise<void> {
   for (const record of [...room.store.all()]) startWithDaemon(room, record);
   const left = [...room.store.all()];
   await room.networks.reconcile(new Set(left.filter((record) => isRunning(record.state)).map((record) => record.id)));
+  await tellHostResolver(room); // it may have changed while there was no daemon
   await room.images.collect(new Set(left.map((record) => record.id)));
 }
 

@@ -12,6 +12,7 @@ import type { ExecRecord } from "./exec-records.ts";
 import { ExecStreams } from "./exec-streams.ts";
 import { execFailure, readRuntimeWords } from "../life/failure.ts";
 import { foldersOf } from "../life/folders.ts";
+import { linkEnvironment, runningLinks } from "../life/links.ts";
 import { overrideEnv, processEnv } from "../config/process.ts";
 import { attempt, type Room } from "../room.ts";
 import { runtimeArgv } from "../life/runtime.ts";
@@ -133,7 +134,7 @@ export async function processDocument(
     user: resolved.ids,
     args: spec.command,
     env: processEnv({
-      env: overrideEnv(record.process.env, spec.env),
+      env: overrideEnv([...linkEnvironment(record.name, runningLinks(room, record)), ...record.process.env], spec.env),
       hostname: record.hostname,
       tty: spec.tty,
       home: resolved.home,

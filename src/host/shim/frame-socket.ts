@@ -97,7 +97,8 @@ export async function connectFrames(path: string): Promise<FrameSocket | undefin
     socket.off("error", reject);
     return new FrameSocket(socket);
   } catch (error) {
-    if (["ENOENT", "ECONNREFUSED", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    if (["ENOENT", "ECONNREFUSED", "ECONNRESET", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? ""))
+      return undefined;
     throw new Fault("unavailable", `cannot connect to ${path}`, { cause: error });
   } finally {
     if (folder !== undefined) closeSync(folder);

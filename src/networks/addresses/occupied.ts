@@ -13,12 +13,18 @@ export interface HostView {
   readonly machine: Pick<Machine, "resolvConf">;
 }
 
-/** What uses addresses of the subnet at this moment: the host, or networks of ours but that of `ownId`. */
-export async function clashesWith(view: HostView, subnet: Subnet, ownId?: string): Promise<Occupied[]> {
+/** What is the asker's own, and in nobody's way: a network by its id, a link of the host by its name. */
+export interface Own {
+  readonly id?: string;
+  readonly link?: string;
+}
+
+/** What uses addresses of the subnet at this moment: the host, or networks of ours; what is the asker's own is left out. */
+export async function clashesWith(view: HostView, subnet: Subnet, own: Own = {}): Promise<Occupied[]> {
   const { family } = subnet;
   const around = formatSubnet(subnet);
   const routes = await view.programs.routes(family, [`root ${around}`, `match ${around}`]);
-  const used = [...ofNetworks(view, family, ownId), ...(await ofHost(view, routes))];
+  const used = [...ofNetworks(view, family, own), ...(await ofHost(view, routes, own))];
   return used.filter((other) => overlaps(subnet, other.subnet));
 }
 
@@ -31,22 +37,22 @@ export async function freeSubnet(
   sources: readonly SubnetSource[],
   family: Family,
   remedy: string,
-  ownId?: string,
+  own: Own = {},
 ): Promise<Subnet> {
-  const ours = ofNetworks(view, family, ownId);
+  const ours = ofNetworks(view, family, own);
   const first = chooseSubnet(sources, ours, remedy);
-  if ((await clashesWith(view, first, ownId)).length === 0) return first;
+  if ((await clashesWith(view, first, own)).length === 0) return first;
   const routes = await view.programs.routes(family);
-  return chooseSubnet(sources, [...ours, ...(await ofHost(view, routes))], remedy);
+  return chooseSubnet(sources, [...ours, ...(await ofHost(view, routes, own))], remedy);
 }
 
-async function ofHost({ records, machine }: HostView, routes: readonly unknown[]): Promise<Occupied[]> {
+async function ofHost({ records, machine }: HostView, routes: readonly unknown[], own: Own): Promise<Occupied[]> {
   const bridges = new Set(records.all().filter(isBridge).map(bridgeNameOf));
-  return occupiedBy(routes, await machine.resolvConf(), (link) => bridges.has(link));
+  return occupiedBy(routes, await machine.resolvConf(), (link) => bridges.has(link) || link === own.link);
 }
 
-function ofNetworks({ records }: HostView, family: Family, ownId: string | undefined): Occupied[] {
-  const others = records.all().filter((network) => isBridge(network) && network.id !== ownId);
+function ofNetworks({ records }: HostView, family: Family, own: Own): Occupied[] {
+  const others = records.all().filter((network) => isBridge(network) && network.id !== own.id);
   return [...others.flatMap((network) => occupiedByNetwork(network)[family])];
 }
 

@@ -1,4 +1,5 @@
 import { Fault } from "#core/fault";
+import { parseResolvConf } from "#core/resolv-conf";
 import { type Subnet, bitsOf, formatSubnet, lastOf, overlaps, parseCidr, subnetFrom } from "./address.ts";
 
 /** Where networks of a certain size are cut from. */
@@ -84,7 +85,7 @@ export function occupiedBy(
       by: `the route ${formatSubnet(subnet)}${typeof dev === "string" ? ` of ${dev}` : ""}`,
     });
   }
-  for (const [, server = ""] of resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)) {
+  for (const server of parseResolvConf(resolvConf).servers) {
     const subnet = parseCidr(server)?.subnet;
     if (subnet !== undefined) occupied.push({ subnet, by: `the name server ${server}` });
   }

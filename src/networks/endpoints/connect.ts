@@ -1,4 +1,5 @@
 import { Fault } from "#core/fault";
+import { aloneFault } from "../alone-fault.ts";
 import { netnsLine, removalLine, routeLine } from "../links/link-commands.ts";
 import { reportEndpoint } from "../network-events.ts";
 import type { Endpoint, EndpointRequest, Network } from "../networks.ts";
@@ -89,13 +90,7 @@ async function routeBy({ programs }: Wiring, endpoints: readonly EndpointRecord[
 /** The namespace of `host` is the host's own, and `none` means none. */
 function mustBeBridged({ endpoints }: Sandbox, network: Network): void {
   const alone = [network, ...endpoints.map((endpoint) => endpoint.network)].find(({ driver }) => driver !== "bridge");
-  if (alone === undefined) return;
-  throw new Fault(
-    "forbidden",
-    alone.driver === "host"
-      ? "container sharing network namespace with another container or host cannot be connected to any other network"
-      : "container cannot be connected to multiple networks with one of the networks in private (none) mode",
-  );
+  if (alone !== undefined) throw aloneFault("forbidden", alone.driver === "host" ? "shared" : "none");
 }
 
 function mustBeAttached(sandbox: Sandbox | undefined, containerId: string): Sandbox {

@@ -4,13 +4,14 @@ import type { Machine } from "#host";
 import { type Address, type Family, addressFrom, subnetFrom } from "../addresses/address.ts";
 import { AddressPool, isHostAddress } from "../addresses/address-pool.ts";
 import type { Firewall } from "../firewall/firewall.ts";
-import type { FirewallWatch } from "../firewall/watch.ts";
 import type { Network } from "../networks.ts";
 import type { NetworkPrograms } from "../programs.ts";
 import type { NetworkRecords } from "../records.ts";
 import { bridgePlanOf, poolOf } from "./bridge-plan.ts";
 import { forwardPackets } from "./forwarding.ts";
-import { type BridgePlan, bridgeLines, bridgeStartLines, removalLine } from "./link-commands.ts";
+import { findLink } from "./host-links.ts";
+import { type BridgePlan, removalLine } from "./link-commands.ts";
+import { isForeign, makeBridges } from "./make-bridges.ts";
 
 /** What bridges need. */
 export interface BridgeWorkshop {
@@ -18,7 +19,8 @@ export interface BridgeWorkshop {
   readonly programs: NetworkPrograms;
   readonly machine: Pick<Machine, "ipv4Forwarding" | "hasLink">;
   readonly firewall: Firewall;
-  readonly watch: FirewallWatch;
+  /** What notices when somebody takes bridges or rules away. */
+  readonly watch: { start(): void };
   readonly events: EventSink;
   readonly mtu: number;
   /** Written on the network's bridge: we only ever remove one that carries it. */
@@ -34,6 +36,9 @@ export class Bridge {
   #plan: BridgePlan;
   #pools: Readonly<Record<Family, AddressPool | undefined>>;
   #making: Promise<void> | undefined;
+  #isBeingMade = false;
+  #isMade = false;
+  #isForeign = false;
 
   constructor(workshop: BridgeWorkshop, network: Network) {
     this.#workshop = workshop;
@@ -52,6 +57,26 @@ export class Bridge {
 
   get name(): string {
     return this.#plan.name;
+  }
+
+  /** Whether it is to be on the host: it was made, and not removed since. */
+  get isMade(): boolean {
+    return this.#isMade;
+  }
+
+  /** Whether it is being made at this moment. */
+  get isBeingMade(): boolean {
+    return this.#isBeingMade;
+  }
+
+  /** Waits until it is made, or could not be. */
+  async settled(): Promise<void> {
+    await this.#making?.catch(() => undefined);
+  }
+
+  /** Whether somebody else made it. */
+  get isForeign(): boolean {
+    return this.#isForeign;
   }
 
   /** The next free address of that family; undefined when there is none. */
@@ -79,52 +104,67 @@ export class Bridge {
 
   /** Makes the bridge if it is not there, and the firewall. Fault `notFound` when the network was removed. */
   async ensure(): Promise<void> {
-    this.#making ??= this.#make().catch((error: unknown) => {
-      this.#making = undefined;
-      throw error;
-    });
+    if (this.#making === undefined) this.madeBy(this.#make());
     await this.#making;
   }
 
-  /** Somebody removed the bridge or the table: `ensure` is to look again. */
+  /** Somebody makes it, or uses one that is there: `ensure` waits for that, and tries itself when it fails. */
+  madeBy(work: Promise<void>, isForeign = this.#isForeign): void {
+    this.#isForeign = isForeign;
+    this.#isBeingMade = true;
+    this.#making = work.then(
+      () => {
+        this.#isBeingMade = false;
+        this.#isMade = true;
+      },
+      (error: unknown) => {
+        this.#isBeingMade = false;
+        this.#making = undefined;
+        throw error;
+      },
+    );
+    // Whoever waits for it is told.
+    this.#making.catch(() => undefined);
+  }
+
+  /** Somebody removed the bridge or the table: `ensure` is to look again. One that is being made just now is looked at as it is. */
   forget(): void {
-    this.#making = undefined;
+    if (!this.#isBeingMade) this.#making = undefined;
     this.#workshop.firewall.forget();
   }
 
   /** Removes the bridge if it is ours. */
   async remove(): Promise<void> {
-    await this.#making?.catch(() => undefined);
+    this.#isMade = false;
+    await this.settled();
     this.#making = undefined;
-    const { programs, aliasOf } = this.#workshop;
-    const [link] = await programs.ipList("link", "show", "dev", this.name);
-    if ((link as { ifalias?: unknown } | undefined)?.ifalias !== aliasOf(this.#network)) return;
+    this.#isMade = false;
+    const { programs } = this.#workshop;
+    const link = await findLink(programs, this.name);
+    if (link === undefined || isForeign(this.#plan, link)) return;
     await programs.links([removalLine(this.name)]);
   }
 
   async #make(): Promise<void> {
     const { programs, machine, firewall, watch, making, records } = this.#workshop;
     records.mustHave(this.#network);
-    if (!machine.hasLink(this.name)) {
+    const link = machine.hasLink(this.name) ? await findLink(programs, this.name) : undefined;
+    this.#isForeign = isForeign(this.#plan, link);
+    if (link === undefined) {
       await making(this.#network, async (network) => {
         this.#move(network);
-        await programs.links([...bridgeLines(this.#plan), ...bridgeStartLines(this.#plan)]);
+        await makeBridges(programs, [this.#plan], []);
       });
+    } else if (link.kind === "bridge") {
+      await makeBridges(programs, [this.#plan], [link]);
     } else {
-      await this.#mustBeBridge();
-      await programs.links(bridgeStartLines(this.#plan));
+      throw new Fault("conflict", `the link ${this.name} of this host is no bridge`, {
+        remedy: "Choose another name for the bridge, or remove that link.",
+      });
     }
     await forwardPackets(this.#workshop, this.#network);
     await firewall.ensure();
     watch.start();
-  }
-
-  async #mustBeBridge(): Promise<void> {
-    const [link] = await this.#workshop.programs.ipList("-details", "link", "show", "dev", this.name);
-    if (kindOf(link) === "bridge") return;
-    throw new Fault("conflict", `the link ${this.name} of this host is no bridge`, {
-      remedy: "Choose another name for the bridge, or remove that link.",
-    });
   }
 
   #move(network: Network): void {
@@ -162,10 +202,6 @@ function newPool(network: Network, family: Family, taken: readonly string[]): Ad
   const kept = [...taken, ...Object.values(pool.auxiliary), ...(pool.gateway === undefined ? [] : [pool.gateway])];
   const own = kept.map(addressFrom).filter((address) => address.family === family);
   return new AddressPool(subnet, pool.range === undefined ? subnet : subnetFrom(pool.range), own);
-}
-
-function kindOf(link: unknown): unknown {
-  return (link as { linkinfo?: { info_kind?: unknown } } | undefined)?.linkinfo?.info_kind;
 }
 
 /** Fault `exhausted`, in Docker's words. */

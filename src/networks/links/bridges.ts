@@ -23,6 +23,11 @@ export class Bridges {
     return this.of(this.#workshop.records.find("bridge"));
   }
 
+  /** Those that are to be on the host. */
+  get made(): Bridge[] {
+    return [...this.#all.values()].filter(({ isMade }) => isMade);
+  }
+
   /** The network is removed. */
   drop({ id }: Network): void {
     this.#all.delete(id);

@@ -40,7 +40,7 @@ export async function defineDefaultBridge(options: DefaultBridgeOptions): Promis
 export async function moveIfClashing(options: DefaultBridgeOptions, network: Network): Promise<Network> {
   const place = placeOf(network);
   if (place === undefined || options.address !== undefined || options.records.isUsed(network.id)) return network;
-  const clashes = await clashesWith(options, place.subnet, network.id);
+  const clashes = await clashesWith(options, place.subnet, { id: network.id });
   return clashes.length === 0 ? network : record(options, await freePlace(options, network.id));
 }
 
@@ -50,7 +50,8 @@ interface DefaultPlace {
 }
 
 async function freePlace(options: DefaultBridgeOptions, ownId?: string): Promise<DefaultPlace> {
-  const subnet = await freeSubnet(options, defaultBridgeSources, 4, "Choose a free network with --bip", ownId);
+  const own = ownId === undefined ? {} : { id: ownId };
+  const subnet = await freeSubnet(options, defaultBridgeSources, 4, "Choose a free network with --bip", own);
   return { subnet, gateway: formatAddress(firstHostOf(subnet)) };
 }
 

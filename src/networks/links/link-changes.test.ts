@@ -168,7 +168,11 @@ function withoutChance(text: string): string {
     .replaceAll(/@if\d+/g, "@if")
     .replaceAll(/link-netnsid \d+/g, "link-netnsid")
     .replaceAll(/ether (?!02:)\S+|ether 02:(?!11:22|42:0a)\S+/g, "ether")
-    .replaceAll(/(?:hello|tcn|topology_change|gc)_timer +\S+/g, "timer")
+    .replaceAll(/\w+_timer +\S+/g, "timer")
+    .replaceAll(
+      /(?:bridge_slave )?state (?:disabled|forwarding|blocking|listening|learning|UP|DOWN|UNKNOWN|LOWERLAYERDOWN)/g,
+      "state",
+    )
     .replaceAll(/(?:designated_port|port_id|port_no) \S+/g, "port")
     .replaceAll(/fe80::(?!9)\S+|multicast ff\S+/g, "LOCAL")
     .split("\n")

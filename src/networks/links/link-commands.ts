@@ -111,22 +111,33 @@ export function bridgeLines({ name, mac, alias, mtu, ipv6 }: BridgePlan): string
  * Lines that give a bridge its settings and addresses, and start it; harmless when it has them already. Settings come
  * before an IPv6 address, which a host that has IPv6 off for new links would else refuse.
  */
-export function bridgeStartLines(plan: BridgePlan): string[] {
+export function bridgeStartLines(plan: BridgePlan, isForeign = false): string[] {
   const { name, ipv4, ipv6 } = plan;
   const line = (place: Place | undefined, more: string): string[] =>
     place?.gateway === undefined
       ? []
       : [`address replace ${formatAddress(place.gateway)}/${place.subnet.prefixLength}${more} dev ${name}`];
   return [
-    ...settingLines(bridgeSettings(plan)),
+    ...settingLines(bridgeSettings(plan, isForeign)),
     ...line(ipv4, ipv4 === undefined ? "" : ` broadcast ${formatAddress(lastOf(ipv4.subnet))}`),
     ...line(ipv6, "").map((text) => `${text} nodad`),
     `link set dev ${name} up`,
   ];
 }
 
-/** The key form with slashes, as names may have dots. */
-function bridgeSettings({ name, ipv6 }: BridgePlan): Readonly<Record<string, string>> {
+/** The addresses that a bridge has on the host, with their prefix lengths. */
+export function placesOf({ ipv4, ipv6 }: BridgePlan): string[] {
+  return [ipv4, ipv6].flatMap((place) =>
+    place?.gateway === undefined ? [] : [`${formatAddress(place.gateway)}/${place.subnet.prefixLength}`],
+  );
+}
+
+/**
+ * Kernel settings of a bridge; the key form with slashes, as names may have dots. How the host itself uses IPv6 on a bridge that
+ * somebody else made stays as it is.
+ */
+function bridgeSettings({ name, ipv6 }: BridgePlan, isForeign = false): Readonly<Record<string, string>> {
+  if (isForeign) return { [`net/ipv4/conf/${name}/route_localnet`]: "1" };
   return {
     // Lets the host reach published ports through 127.0.0.1; the ruleset keeps containers away from the host's loopback.
     [`net/ipv4/conf/${name}/route_localnet`]: "1",

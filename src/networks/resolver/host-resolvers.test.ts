@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type HostResolvers, openHostResolvers } from "./host-resolvers.ts";
-import { parseResolvConf, parseServer, upstreamsOf } from "./resolv-conf.ts";
+import { hostUpstreams, parseServer, upstreamsOf } from "./resolv-conf.ts";
 
-test("parseResolvConf: servers, options within bounds, and the machine itself when it names none", () => {
+test("hostUpstreams: servers, options within bounds, and the machine itself when it names none", () => {
   const text =
     "# a\nsearch x\nnameserver 192.0.2.1\nnameserver fe80::1%eth0\nnameserver bad\noptions ndots:2 timeout:3\noptions attempts:9\n";
-  assert.deepEqual(parseResolvConf(text), {
+  assert.deepEqual(hostUpstreams(text), {
     servers: [
       { address: "192.0.2.1", port: 53 },
       { address: "fe80::1%eth0", port: 53 },
@@ -19,8 +19,8 @@ test("parseResolvConf: servers, options within bounds, and the machine itself wh
     attempts: 5,
   });
   const itself = { servers: [{ address: "127.0.0.1", port: 53 }], timeoutMs: 2000, attempts: 1 };
-  assert.deepEqual(parseResolvConf(""), itself);
-  assert.deepEqual(parseResolvConf("nameserver 127.0.0.11\noptions timeout:x"), itself);
+  assert.deepEqual(hostUpstreams(""), itself);
+  assert.deepEqual(hostUpstreams("nameserver 127.0.0.11\noptions timeout:x"), itself);
 });
 
 test("parseServer: the forms with a port", () => {

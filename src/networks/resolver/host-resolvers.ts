@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { watchFile } from "#watch-file";
-import { parseResolvConf, type Upstreams } from "./resolv-conf.ts";
+import { hostUpstreams, type Upstreams } from "./resolv-conf.ts";
 
 /** The servers that the host itself asks, always those of now. */
 export interface HostResolvers extends Disposable {
@@ -13,7 +13,7 @@ const lookAgainMs = 1000;
 
 /** Follows a resolv.conf. A file that cannot be read leaves things as they were; none at all means the machine itself. */
 export function openHostResolvers(path: string): HostResolvers {
-  let upstreams = parseResolvConf("");
+  let upstreams = hostUpstreams("");
   let seen = "";
   let lookedMs = -Infinity;
   const look = (): void => {
@@ -23,7 +23,7 @@ export function openHostResolvers(path: string): HostResolvers {
     const text = mark === undefined ? "" : read(path);
     if (text === undefined) return;
     seen = mark ?? "";
-    upstreams = parseResolvConf(text);
+    upstreams = hostUpstreams(text);
   };
   const watch = watchFile(path, () => (lookedMs = -Infinity));
   return {

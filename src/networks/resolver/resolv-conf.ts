@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { parseResolvConf } from "#core/resolv-conf";
 
 /** A server that answers queries. */
 export interface Server {
@@ -25,16 +26,14 @@ const dnsPort = 53;
 /** Where containers reach us; it is nobody else's address. */
 const ownAddress = "127.0.0.11";
 
-/** What resolv.conf(5) says of servers, `options timeout:` and `options attempts:`; without a server the machine itself, as in the C library. */
-export function parseResolvConf(text: string): Upstreams {
-  const lines = text.split("\n").map((line) => line.trim().split(/\s+/));
-  const values = (key: string): string[] => lines.filter(([first]) => first === key).flatMap(([, ...rest]) => rest);
+/** Servers, `options timeout:` and `options attempts:` of a resolv.conf(5); without a server the machine itself, as in the C library. */
+export function hostUpstreams(text: string): Upstreams {
+  const conf = parseResolvConf(text);
   const option = (name: string): number | undefined => {
-    const word = values("options").findLast((option) => new RegExp(`^${name}:\\d{1,4}$`).test(option));
+    const word = conf.options.findLast((each) => new RegExp(`^${name}:\\d{1,4}$`).test(each));
     return word === undefined ? undefined : Number(word.slice(name.length + 1));
   };
-  const named = lines.filter(([first]) => first === "nameserver").map(([, address = ""]) => address);
-  const servers = parseServers(named);
+  const servers = parseServers(conf.servers);
   const timeoutS = option("timeout");
   return {
     servers: servers.length > 0 ? servers : [{ address: "127.0.0.1", port: dnsPort }],

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { Fault } from "#core/fault";
-import type { MonitorSlot, Program, ProgramEnd, Shim } from "#host";
+import type { MonitorSlot, Program, ProgramEnd, RunningProgram, Shim } from "#host";
 
 /** The part of the shim that networks use, by child processes of the test; counts the programs that it ran and what they were given. */
-export class ChildShim implements Pick<Shim, "runToEnd" | "changeLinks" | "prepareMonitor"> {
+export class ChildShim implements Pick<Shim, "run" | "runToEnd" | "changeLinks" | "prepareMonitor"> {
   readonly programs: string[] = [];
   /** Bytes of standard input, for each of `programs`. */
   readonly inputBytes: number[] = [];
@@ -49,6 +49,24 @@ export class ChildShim implements Pick<Shim, "runToEnd" | "changeLinks" | "prepa
       if (status === 0 || mode === "each") continue;
       throw new Fault(text.includes("Exchange full") ? "exhausted" : "internal", `ip failed: ${text}`);
     }
+  }
+
+  /** For programs that are followed until they are disposed of. */
+  async run({ argv }: Program): Promise<RunningProgram> {
+    const [command = "", ...args] = argv;
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "ignore"] });
+    const ended = once(child, "close").then(() => ({ code: child.exitCode, signal: null, timedOut: false }));
+    return await Promise.resolve({
+      stdout: child.stdout,
+      ended,
+      stderr: () => "",
+      write: async () => await Promise.resolve(),
+      end: async () => await Promise.resolve(),
+      [Symbol.asyncDispose]: async () => {
+        child.kill();
+        await ended;
+      },
+    });
   }
 
   async prepareMonitor({ newNetns }: { readonly newNetns: boolean }): Promise<MonitorSlot> {

@@ -40,6 +40,8 @@ export interface Lab extends AsyncDisposable {
 export interface LabOptions extends Partial<NetworksOptions> {
   readonly instance?: string;
   readonly databasePath?: string;
+  /** Whether what happens on the host is followed, as a daemon does; else tests would meet its repairs. */
+  readonly watches?: boolean;
   /** What `openLab` compares with in the end, when that is not what it finds. */
   readonly before?: ReturnType<typeof hostState>;
 }
@@ -53,7 +55,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const open = async (): Promise<Networks> =>
     await openNetworks({
       database,
-      shim: shim as unknown as Shim,
+      shim: (options.watches === true ? shim : withoutWatches(shim)) as unknown as Shim,
       machine: fakeMachine(),
       paths: { dataRoot: "/nowhere", execRoot: "/nowhere", instance: options.instance ?? "slipway-0a1b2c" },
       clock: systemClock,
@@ -84,6 +86,14 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       await shim.endSlots([]);
       await assertSameSoon(before);
     },
+  };
+}
+
+function withoutWatches(shim: ChildShim): Omit<Pick<Shim, keyof ChildShim & keyof Shim>, "run"> {
+  return {
+    runToEnd: shim.runToEnd.bind(shim),
+    changeLinks: shim.changeLinks.bind(shim),
+    prepareMonitor: shim.prepareMonitor.bind(shim),
   };
 }
 

@@ -10,7 +10,7 @@ export function networkSettings(container: Container, facts: NetworkFacts): Netw
   return {
     Bridge: "",
     SandboxID: "",
-    SandboxKey: "",
+    SandboxKey: sandboxKey(container),
     Ports: portMap(container),
     HairpinMode: false,
     LinkLocalIPv6Address: "",
@@ -27,6 +27,11 @@ export function networkSettings(container: Container, facts: NetworkFacts): Netw
     MacAddress: bridge?.MacAddress ?? "",
     Networks: networks,
   };
+}
+
+/** The path by which `nsenter --net` and its like find the container's network namespace; empty while it does not run. */
+function sandboxKey({ state }: Container): string {
+  return "pid" in state ? `/proc/${state.pid}/ns/net` : "";
 }
 
 /** Ports for inspect: bindings where they are published, null where they are only exposed; none while it is in no network. */

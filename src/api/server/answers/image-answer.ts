@@ -46,6 +46,8 @@ export function imageInspect(image: Image, version: ApiVersion): ImageInspect {
     DockerVersion: "",
     Author: config.author ?? "",
     Config: imageConfig(config.config ?? {}),
+    // Docker left it out from API 1.45 on, and Docker Compose 1, which asks for the newest, could no longer recreate a container.
+    ContainerConfig: imageConfig({}),
     Architecture: config.architecture,
     ...(config.variant !== undefined && { Variant: config.variant }),
     Os: config.os,

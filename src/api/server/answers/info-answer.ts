@@ -127,10 +127,13 @@ function securityOptions({ host: { machine, cgroups }, usernsRemap }: ServerOpti
   ];
 }
 
-function warnings({ host: { cgroups, machine } }: ServerOptions): string[] | null {
+function warnings({ host: { cgroups, machine }, networks }: ServerOptions): string[] | null {
+  // A host without such a network needs none, and some must not.
+  const needsIpv6 = networks.list().some(({ driver, ipv6, internal }) => driver === "bridge" && ipv6 && !internal);
   const missing = [
     ...limitWarnings(cgroups),
     ...(machine.ipv4Forwarding ? [] : ["WARNING: IPv4 forwarding is disabled"]),
+    ...(machine.ipv6Forwarding || !needsIpv6 ? [] : ["WARNING: IPv6 forwarding is disabled"]),
   ];
   return missing.length === 0 ? null : missing;
 }

@@ -1,7 +1,7 @@
 import type { ContainerCreateRequest, EndpointSettings } from "#api/wire";
 import type { ContainerSpec } from "#containers";
 import { Fault } from "#core/fault";
-import type { EndpointRequest } from "#networks";
+import { type EndpointRequest, aloneFault } from "#networks";
 
 type Endpoints = Readonly<Record<string, Partial<EndpointSettings> | null>>;
 
@@ -61,14 +61,7 @@ function isOwnNetwork(mode: string): boolean {
 function refuseOthers({ HostConfig: host, MacAddress: mac }: ContainerCreateRequest, mode: string, named: Endpoints) {
   const others = Object.keys(named).filter((name) => name !== mode && name !== "default");
   const isContainer = mode.startsWith("container:");
-  if (others.length > 0) {
-    throw new Fault(
-      "invalid",
-      mode === "none"
-        ? "container cannot be connected to multiple networks with one of the networks in private (none) mode"
-        : "container sharing network namespace with another container or host cannot be connected to any other network",
-    );
-  }
+  if (others.length > 0) throw aloneFault("invalid", mode === "none" ? "none" : "shared");
   refuseLinks(
     host,
     isContainer ? "container type network" : mode === "none" ? "none type networking" : "host type networking",

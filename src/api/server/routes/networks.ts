@@ -69,12 +69,8 @@ async function connect({ containers }: ServerOptions, request: ApiRequest): Prom
 async function disconnect({ containers, networks }: ServerOptions, request: ApiRequest): Promise<Answer> {
   const { Container: container = "", Force: force = false } = checkNetworkDisconnect(await readJson(request));
   mustBeNamed(container);
-  if (force && !isThere(() => containers.find(container))) {
-    // A container that is gone has left its networks already.
-    networks.find(networkIn(request));
-    return done;
-  }
-  await containers.disconnectNetwork(container, networkIn(request));
+  if (force && !isThere(() => containers.find(container))) await networks.evict(networkIn(request), container);
+  else await containers.disconnectNetwork(container, networkIn(request));
   return done;
 }
 
