@@ -3,41 +3,41 @@ import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
 import { type Family, type Subnet, firstHostOf, formatAddress, formatSubnet, subnetFrom } from "./addresses/address.ts";
 import { checkIpam } from "./addresses/check-ipam.ts";
-import { occupiedNow } from "./addresses/occupied.ts";
+import { occupiedByUs, occupiedNow } from "./addresses/occupied.ts";
 import { type Occupied, type SubnetSource, chooseSubnet, clashOf } from "./addresses/subnet-choice.ts";
 import { withSubnetLock } from "./addresses/subnet-lock.ts";
-import { checkBridgeOptions } from "./create-options.ts";
-import { bridgeNameOf, bridgeOption, networkRulesOf, poolOf } from "./links/bridge-plan.ts";
+import { isHosted } from "./drivers/driver.ts";
+import { poolOf } from "./links/bridge-plan.ts";
 import { reportNetwork } from "./network-events.ts";
-import type { IpamPool, Network, NetworkRequest } from "./networks.ts";
+import type { IpamPool, Network, NetworkDriver, NetworkRequest } from "./networks.ts";
 import { unknownPlugin } from "./unknown-plugin.ts";
 import { isPredefined } from "./which-network.ts";
 import type { Wiring } from "./wiring.ts";
 
-/** Makes a network, its bridge and its part of the firewall: all of it or none. */
+/** Makes a network and what its driver needs for it on the host: all of it or none. */
 export async function createNetwork(
   wiring: Wiring,
   request: NetworkRequest,
 ): Promise<{ id: string; warnings: readonly string[] }> {
   checkName(request.name);
-  checkDriver(request);
-  checkIpam(request);
-  const warnings = checkBridgeOptions(request.options, request.internal);
-  const network = await withSubnetLock(async () => await define(wiring, request));
+  const driver = driverNamed(request);
+  checkIpam(request, driver);
+  const warnings = await wiring.drivers(driver).check(request);
+  const network = await withSubnetLock(async () => await define(wiring, request, driver));
   reportNetwork(wiring.events, "create", network);
   return { id: network.id, warnings };
 }
 
 /** The record and the link: while others of this host must not choose the same addresses. */
-async function define(wiring: Wiring, request: NetworkRequest): Promise<Network> {
-  const { records, bridges, firewall, now } = wiring;
-  mustBeFree(wiring, request);
-  const pools = await choosePools(wiring, request);
+async function define(wiring: Wiring, request: NetworkRequest, driver: NetworkDriver): Promise<Network> {
+  const { records, now } = wiring;
+  mustBeFree(wiring, request, driver);
+  const pools = await choosePools(wiring, request, driver);
   const { name, ipv4, ipv6, internal, attachable, options, labels, ipam } = request;
   const network: Network = {
     id: newId(),
     name,
-    driver: "bridge",
+    driver,
     createdNs: now(),
     ipv4,
     ipv6,
@@ -47,19 +47,11 @@ async function define(wiring: Wiring, request: NetworkRequest): Promise<Network>
     options,
     labels,
   };
-  mustBeFree(wiring, request);
+  mustBeFree(wiring, request, driver);
   await using undo = new AsyncDisposableStack();
   records.add(network);
-  undo.defer(() => {
-    records.remove(network.id);
-    bridges.drop(network);
-  });
-  const bridge = bridges.of(network);
-  undo.defer(async () => await bridge.remove());
-  // Perhaps the whole table was written with it.
-  undo.defer(() => firewall.forget());
-  await bridge.ensure();
-  await firewall.addNetwork(networkRulesOf(network));
+  undo.defer(() => records.remove(network.id));
+  await wiring.drivers(driver).create(network, undo);
   undo.move();
   return network;
 }
@@ -74,7 +66,7 @@ function checkName(name: string): void {
   }
 }
 
-function checkDriver({ driver, scope }: NetworkRequest): void {
+function driverNamed({ driver, scope }: NetworkRequest): NetworkDriver {
   if (driver === "overlay" || scope === "swarm") {
     throw new Fault(
       "unavailable",
@@ -87,38 +79,34 @@ function checkDriver({ driver, scope }: NetworkRequest): void {
   if (driver === "host" || driver === "null") {
     throw new Fault("forbidden", `only one instance of "${driver}" network is allowed`);
   }
-  if (driver === "macvlan" || driver === "ipvlan") {
-    throw new Fault("unsupported", `the driver ${driver} is not supported yet`, { remedy: "Use the driver bridge." });
-  }
-  if (!["", "bridge", "default"].includes(driver)) {
-    throw unknownPlugin(driver, "Slipway has the drivers bridge, host and none.");
-  }
+  if (driver === "macvlan" || driver === "ipvlan") return driver;
+  if (["", "bridge", "default"].includes(driver)) return "bridge";
+  throw unknownPlugin(driver, "Slipway has the drivers bridge, macvlan, ipvlan, host and none.");
 }
 
-function mustBeFree({ records }: Wiring, { name, options }: NetworkRequest): void {
+function mustBeFree({ records, drivers }: Wiring, request: NetworkRequest, driver: NetworkDriver): void {
+  const { name } = request;
   if (records.named(name) !== undefined) throw new Fault("conflict", `network with name ${name} already exists`);
-  const bridge = options[bridgeOption.name];
-  const other =
-    bridge === undefined
-      ? undefined
-      : records.list().find((each) => each.driver === "bridge" && bridgeNameOf(each) === bridge);
-  if (other === undefined) return;
-  throw new Fault("forbidden", `cannot create network with bridge name ${bridge}: the network ${other.name} has it`);
+  drivers(driver).mustBeFree(request);
 }
 
 /** The subnets as asked for, completed by free ones and by gateways. */
-async function choosePools(wiring: Wiring, request: NetworkRequest): Promise<IpamPool[]> {
+async function choosePools(wiring: Wiring, request: NetworkRequest, driver: NetworkDriver): Promise<IpamPool[]> {
   const pools: IpamPool[] = [];
+  const hosted = isHosted({ driver });
   for (const family of [4, 6] as const) {
     if (!(family === 4 ? request.ipv4 : request.ipv6)) continue;
-    const occupied = await occupiedNow(wiring, family);
     const asked = poolOf(request, family);
+    // The subnet of a network outside may well be one that this host is in too.
+    const isOutside = !hosted && asked !== undefined;
+    const occupied = isOutside ? occupiedByUs(wiring, family) : await occupiedNow(wiring, family);
     const subnet =
       asked === undefined ? freeSubnet(wiring, family, occupied) : mustNotClash(subnetFrom(asked.subnet), occupied);
     pools.push({
       ...asked,
       subnet: formatSubnet(subnet),
-      gateway: asked?.gateway ?? formatAddress(firstHostOf(subnet)),
+      // Outside nobody is a gateway who was not named as one; as in Docker 28.
+      ...(hosted && { gateway: asked?.gateway ?? formatAddress(firstHostOf(subnet)) }),
       auxiliary: asked?.auxiliary ?? {},
     });
   }

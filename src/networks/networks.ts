@@ -4,7 +4,7 @@ import type { EventSink } from "#core/event";
 import type { Log } from "#core/log";
 import type { Database, DetachedProgram, Machine, MonitorSlot, Paths, Shim, UserNamespace } from "#host";
 
-export type NetworkDriver = "bridge" | "host" | "null";
+export type NetworkDriver = "bridge" | "macvlan" | "ipvlan" | "host" | "null";
 
 /** A network as `docker network inspect` shows it. */
 export interface Network {

@@ -16,9 +16,15 @@ export class NetworkPrograms {
   }
 
   /** Runs all of the lines, whatever fails: for removals, where being gone already is fine. */
-  async ipEach(lines: readonly string[]): Promise<void> {
+  async ipEach(lines: readonly string[], netns?: string): Promise<void> {
     if (lines.length === 0) return;
-    await this.#shim.runToEnd({ argv: ["ip", "-force", "-batch", "-"], input: lines.join("\n"), timeLimitMs });
+    const place = netns === undefined ? {} : { netns };
+    await this.#shim.runToEnd({
+      argv: ["ip", "-force", "-batch", "-"],
+      ...place,
+      input: lines.join("\n"),
+      timeLimitMs,
+    });
   }
 
   /** Runs the lines as one `ip -batch` in a network namespace. */

@@ -1,6 +1,6 @@
-import { bridgeNameOf } from "./links/bridge-plan.ts";
+import { isAlone, isHosted } from "./drivers/driver.ts";
 import { bridgeAddressLines, bridgeLines, bridgeSettings, rejoinLines, removalLine } from "./links/link-commands.ts";
-import { bridgesBeside, listLinks } from "./links/host-links.ts";
+import { listLinks, ownLinksBeside } from "./links/host-links.ts";
 import { forwardPackets } from "./links/forwarding.ts";
 import type { Network } from "./networks.ts";
 import type { EndpointRecord } from "./records.ts";
@@ -21,21 +21,19 @@ export async function reconcile(wiring: Wiring, running: ReadonlySet<string>): P
   wiring.bridges.forget();
   const wanted = wantedNetworks(wiring);
   const present = await removeStrayLinks(wiring, wanted);
-  await makeBridges(wiring, wanted, present);
+  await makeBridges(wiring, wanted.filter(isHosted), present);
   await repairLinks(wiring, present);
   await holdPorts(wiring);
 }
 
 /** Networks that were made are there, as after a reboot; the default one only when somebody is on it. */
 function wantedNetworks({ records }: Wiring): Network[] {
-  return records
-    .list()
-    .filter(({ id, name, driver }) => driver === "bridge" && (name !== "bridge" || records.isUsed(id)));
+  return records.list().filter(({ id, name, driver }) => !isAlone(driver) && (name !== "bridge" || records.isUsed(id)));
 }
 
 /** Answers the names of all links that are left. */
 async function removeStrayLinks(
-  { records, slots, departures, programs, names }: Wiring,
+  { records, slots, departures, programs, names, drivers }: Wiring,
   wanted: readonly Network[],
 ): Promise<ReadonlySet<string>> {
   const links = await listLinks(programs);
@@ -44,7 +42,7 @@ async function removeStrayLinks(
     ...links
       .map(({ name }) => name)
       .filter((link) => names.isOwnLink(link) && !needed.has(link) && !departures.has(link)),
-    ...bridgesBeside(new Set(wanted.map(bridgeNameOf)), links, names),
+    ...ownLinksBeside(new Set(wanted.map((network) => drivers(network.driver).hostLink(network))), links, names),
   ]);
   // The kernel may be about to remove some of them by itself.
   await programs.ipEach([...strays].map(removalLine));

@@ -21,11 +21,11 @@ export interface EndpointRecord {
   readonly endpointId: string;
   readonly ipv4?: string;
   readonly ipv6?: string;
-  /** Empty for `none` and `host`, as the rest. */
+  /** Empty with ipvlan, and for `none` and `host`. */
   readonly macAddress: string;
-  /** The host's end of the veth pair. */
+  /** The host's end of the veth pair; empty where there is none. */
   readonly link: string;
-  /** The container's end. */
+  /** The container's end; empty for `none` and `host`. */
   readonly interface: string;
   readonly linkLocal: readonly string[];
   readonly aliases: readonly string[];

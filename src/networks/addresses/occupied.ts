@@ -1,4 +1,5 @@
 import type { Machine } from "#host";
+import { isHosted } from "../drivers/driver.ts";
 import { bridgeNameOf, poolOf } from "../links/bridge-plan.ts";
 import type { NetworkPrograms } from "../programs.ts";
 import type { NetworkRecords } from "../records.ts";
@@ -18,13 +19,16 @@ export async function occupiedNow(
   family: Family,
   ownId?: string,
 ): Promise<Occupied[]> {
-  const networks = records.list().filter(({ driver }) => driver === "bridge");
-  const bridges = new Set(networks.map(bridgeNameOf));
+  const bridges = new Set(records.list().filter(isHosted).map(bridgeNameOf));
   const routes = await programs.ipList(`-${family}`, "route", "show", "table", "all");
   const ofHost = occupiedBy(routes, await machine.resolvConf(), (link) => bridges.has(link));
-  const ours = networks.flatMap((network) => {
+  return [...occupiedByUs({ records }, family, ownId), ...ofHost];
+}
+
+/** Those that networks of ours have. */
+export function occupiedByUs({ records }: Pick<HostView, "records">, family: Family, ownId?: string): Occupied[] {
+  return records.list().flatMap((network) => {
     const pool = network.id === ownId ? undefined : poolOf(network, family);
     return pool === undefined ? [] : [{ subnet: subnetFrom(pool.subnet), by: `the network ${network.name}` }];
   });
-  return [...ours, ...ofHost];
 }

@@ -1,15 +1,14 @@
 import { Fault } from "#core/fault";
-import { removalLine } from "../links/link-commands.ts";
+import { isAlone } from "../drivers/driver.ts";
 import { netnsOf, routeLine } from "../links/plug.ts";
 import { reportEndpoint } from "../network-events.ts";
 import type { Endpoint, EndpointRequest, Network } from "../networks.ts";
 import { republish } from "../ports/publish.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import type { Wiring } from "../wiring.ts";
-import { plugOne } from "./attach.ts";
 import { endpointFrom } from "./attached.ts";
-import { gatewayEndpoint, gatewayOf } from "./gateways.ts";
-import { namesOf } from "./names-of.ts";
+import { gatewayEndpoint, wayOut } from "./gateways.ts";
+import { isPlaced, namesOf } from "./names-of.ts";
 import { planEndpoint } from "./plan.ts";
 import { depart } from "./release.ts";
 
@@ -23,7 +22,7 @@ export async function connect(
   const { records } = wiring;
   const before = mustBeAttached(records.sandboxOf(containerId), containerId);
   const network = records.find(request.network);
-  mustBeBridged(before, network);
+  mustShare(before, network);
   if (before.endpoints.some((endpoint) => endpoint.network.id === network.id)) {
     throw new Fault(
       "forbidden",
@@ -32,10 +31,10 @@ export async function connect(
   }
   await using undo = new AsyncDisposableStack();
   const taken = new Set(before.endpoints.map((endpoint) => endpoint.interface));
-  const { record, plan, bridge, settings } = await planEndpoint(wiring, containerId, network, request, taken, undo);
+  const { record, plan, driver, settings } = await planEndpoint(wiring, containerId, network, request, taken, undo);
   const after = { ...before, endpoints: [...before.endpoints, record] };
+  await driver.plug(record.network, { plan, pid, ways: [], settings });
   undo.defer(async () => await unplug(wiring, record, before, pid));
-  await plugOne(wiring, bridge, { plan, bridge: bridge.plan, pid, settings });
   await routeBy(wiring, after.endpoints, pid);
   records.addEndpoint(record);
   undo.defer(() => records.removeEndpoint(containerId, network.id));
@@ -51,7 +50,7 @@ export async function disconnect(wiring: Wiring, containerId: string, networkId:
   const { records } = wiring;
   const before = mustBeAttached(records.sandboxOf(containerId), containerId);
   const leaving = before.endpoints.find((endpoint) => endpoint.network.id === networkId);
-  if (leaving === undefined || leaving.link === "") return;
+  if (leaving === undefined || !isPlaced(leaving)) return;
   const after = { ...before, endpoints: before.endpoints.filter((endpoint) => endpoint !== leaving) };
   records.removeEndpoint(containerId, networkId);
   try {
@@ -72,8 +71,8 @@ export async function tellNames({ resolver }: Wiring, sandbox: Sandbox): Promise
 }
 
 /** Takes the link away from the running container, and leads its routes by the networks that it stays in. */
-async function unplug(wiring: Wiring, { link }: EndpointRecord, left: Sandbox, pid: number): Promise<void> {
-  await wiring.programs.ipEach([removalLine(link)]);
+async function unplug(wiring: Wiring, endpoint: EndpointRecord, left: Sandbox, pid: number): Promise<void> {
+  await wiring.drivers(endpoint.network.driver).unplug(endpoint, pid);
   await routeBy(wiring, left.endpoints, pid);
 }
 
@@ -81,15 +80,15 @@ async function unplug(wiring: Wiring, { link }: EndpointRecord, left: Sandbox, p
 async function routeBy({ programs }: Wiring, endpoints: readonly EndpointRecord[], pid: number): Promise<void> {
   const lines = ([4, 6] as const).flatMap((family) => {
     const way = gatewayEndpoint(endpoints, family);
-    const gateway = way === undefined ? undefined : gatewayOf(way, family);
-    return way === undefined || gateway === undefined ? [] : [routeLine(gateway, way.interface)];
+    const out = way === undefined ? undefined : wayOut(way, family);
+    return way === undefined || out === undefined ? [] : [routeLine(out, way.interface)];
   });
   if (lines.length > 0) await programs.ipInside(netnsOf(pid), lines);
 }
 
 /** The namespace of `host` is the host's own, and `none` means none. */
-function mustBeBridged({ endpoints }: Sandbox, network: Network): void {
-  const alone = [network, ...endpoints.map((endpoint) => endpoint.network)].find(({ driver }) => driver !== "bridge");
+function mustShare({ endpoints }: Sandbox, network: Network): void {
+  const alone = [network, ...endpoints.map((endpoint) => endpoint.network)].find(({ driver }) => isAlone(driver));
   if (alone === undefined) return;
   throw new Fault(
     "forbidden",

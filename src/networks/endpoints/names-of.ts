@@ -1,4 +1,5 @@
 import { gatewayMode, poolOf } from "../links/bridge-plan.ts";
+import { isHosted } from "../drivers/driver.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import type { ContainerNames, HostAddresses } from "../resolver/container-names.ts";
 import { gatewayEndpoint } from "./gateways.ts";
@@ -12,15 +13,20 @@ export function dnsNamesOf(
   return [...new Set(names.filter((name) => name !== ""))];
 }
 
+/** Whether the container is in that network with an interface of its own; not in `none` and `host`. */
+export function isPlaced(endpoint: Pick<EndpointRecord, "interface">): boolean {
+  return endpoint.interface !== "";
+}
+
 /** Whether others find the container by its names; not in `none` and `host`. */
 export function hasNames({ endpoints }: Pick<Sandbox, "endpoints">): boolean {
-  return endpoints.some(({ link }) => link !== "");
+  return endpoints.some(isPlaced);
 }
 
 /** What the resolver must know of a container; undefined for one without names. */
 export function namesOf(sandbox: Sandbox): ContainerNames | undefined {
   if (!hasNames(sandbox)) return undefined;
-  const endpoints = sandbox.endpoints.filter(({ link }) => link !== "");
+  const endpoints = sandbox.endpoints.filter(isPlaced);
   return {
     id: sandbox.containerId,
     endpoints: endpoints.map((endpoint) => ({
@@ -37,8 +43,9 @@ export function namesOf(sandbox: Sandbox): ContainerNames | undefined {
   };
 }
 
-/** By the network that leads out, else by the first one: the bridge's own address there. */
-function hostOf(endpoints: readonly EndpointRecord[]): HostAddresses {
+/** By the network that leads out, else by the first one: the bridge's own address there. In networks outside the host is nobody. */
+function hostOf(all: readonly EndpointRecord[]): HostAddresses {
+  const endpoints = all.filter(({ network }) => isHosted(network));
   const gatewayIn = (family: 4 | 6): string | undefined => {
     const endpoint = gatewayEndpoint(endpoints, family) ?? endpoints.find((each) => each[`ipv${family}`] !== undefined);
     const isBare = endpoint === undefined || gatewayMode(endpoint.network, family) === "isolated";

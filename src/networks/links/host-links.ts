@@ -14,7 +14,7 @@ export async function listLinks(programs: NetworkPrograms): Promise<HostLink[]> 
   return rows.map(({ ifname: name, ifalias: alias = "" }) => ({ name, alias }));
 }
 
-/** Bridges of ours, but for those that are to stay. */
-export function bridgesBeside(keep: ReadonlySet<string>, links: readonly HostLink[], names: InstanceNames): string[] {
+/** Bridges of ours and parents that we made, but for those that are to stay. */
+export function ownLinksBeside(keep: ReadonlySet<string>, links: readonly HostLink[], names: InstanceNames): string[] {
   return links.filter(({ name, alias }) => names.isOwnAlias(alias) && !keep.has(name)).map(({ name }) => name);
 }

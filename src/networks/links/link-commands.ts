@@ -6,12 +6,13 @@ export interface Place {
   readonly gateway: Address | undefined;
 }
 
-/** The place of one container in a bridge network. */
+/** The place of one container in a network. */
 export interface EndpointPlan {
-  /** The host's end of the veth pair. */
+  /** The host's end of the veth pair; empty where there is none. */
   readonly link: string;
   /** The container's end. */
   readonly interface: string;
+  /** Empty: it is the kernel's to choose. */
   readonly macAddress: string;
   readonly ipv4?: Address;
   readonly ipv6?: Address;
@@ -70,27 +71,43 @@ export function linkArguments(
 }
 
 /** Kernel settings of an interface inside, before it is started. */
-export function insideSettings({ interface: name, ipv6, linkLocal }: EndpointPlan): Readonly<Record<string, string>> {
+export function insideSettings(
+  { interface: name, ipv6, linkLocal }: EndpointPlan,
+  hearsRouters = false,
+): Readonly<Record<string, string>> {
   const key = (setting: string): string => `net/ipv6/conf/${name}/${setting}`;
-  // A neighbour's router advertisement would configure it.
-  return ipv6 === undefined && !linkLocal.some(({ family }) => family === 6)
-    ? { [key("disable_ipv6")]: "1" }
-    : { [key("disable_ipv6")]: "0", [key("accept_dad")]: "0", [key("accept_ra")]: "0", [key("autoconf")]: "0" };
+  if (ipv6 === undefined && !linkLocal.some(({ family }) => family === 6)) return { [key("disable_ipv6")]: "1" };
+  return {
+    [key("disable_ipv6")]: "0",
+    [key("accept_dad")]: "0",
+    // A neighbour's router advertisement would configure it.
+    ...(!hearsRouters && { [key("accept_ra")]: "0", [key("autoconf")]: "0" }),
+  };
 }
 
 /** Lines for `ip -batch` inside: addresses, and the interface started. Default routes are `routeLines`. */
 export function insideLines(plan: EndpointPlan, bridge: BridgePlan): string[] {
+  return [...addressLines(plan, bridge), `link set dev ${plan.interface} up`];
+}
+
+/** The lines for its addresses alone. */
+export function addressLines(plan: EndpointPlan, places: Places): string[] {
   const { ipv4, ipv6, linkLocal } = plan;
   const device = `dev ${plan.interface}`;
   return [
-    ...(ipv4 === undefined || bridge.ipv4 === undefined ? [] : [addressLine(ipv4, bridge.ipv4, device)]),
-    ...(ipv6 === undefined || bridge.ipv6 === undefined ? [] : [`${addressLine(ipv6, bridge.ipv6, device)} nodad`]),
+    ...(ipv4 === undefined || places.ipv4 === undefined ? [] : [addressLine(ipv4, places.ipv4, device)]),
+    ...(ipv6 === undefined || places.ipv6 === undefined ? [] : [`${addressLine(ipv6, places.ipv6, device)} nodad`]),
     ...linkLocal.map((address) => `address add ${formatAddress(address)}/${address.family === 4 ? 16 : 64} ${device}`),
-    `link set ${device} up`,
   ];
 }
 
-function addressLine(address: Address, { subnet }: Place, device: string): string {
+/** Where a network's addresses lie. */
+interface Places {
+  readonly ipv4?: Pick<Place, "subnet">;
+  readonly ipv6?: Pick<Place, "subnet">;
+}
+
+function addressLine(address: Address, { subnet }: Pick<Place, "subnet">, device: string): string {
   const broadcast = address.family === 4 ? ` broadcast ${formatAddress(lastOf(subnet))}` : "";
   return `address add ${formatAddress(address)}/${subnet.prefixLength}${broadcast} ${device}`;
 }

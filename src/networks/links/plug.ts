@@ -1,4 +1,5 @@
 import { type Address, formatAddress } from "../addresses/address.ts";
+import type { Way } from "../drivers/driver.ts";
 import type { NetworkPrograms } from "../programs.ts";
 import {
   type BridgePlan,
@@ -38,13 +39,14 @@ async function configure(programs: NetworkPrograms, plug: Plug): Promise<void> {
   }
   await programs.setKernel({ ...insideSettings(plan), ...settings }, netns);
   const routes = [gateway4, gateway6].flatMap((gateway) =>
-    gateway === undefined ? [] : routeLine(gateway, plan.interface),
+    gateway === undefined ? [] : routeLine({ family: gateway.family, gateway }, plan.interface),
   );
   await programs.ipInside(netns, [...insideLines(plan, bridge), ...routes]);
 }
 
-/** The line of `ip -batch` that leads everything by a gateway. */
-export function routeLine(gateway: Address, link: string): string {
+/** The line of `ip -batch` that leads everything by a gateway, or by the interface itself. */
+export function routeLine({ family, gateway }: Way, link: string): string {
+  if (gateway === undefined) return `route replace ${family === 4 ? "0.0.0.0/0" : "::/0"} dev ${link}`;
   return `route replace default via ${formatAddress(gateway)} dev ${link}`;
 }
 

@@ -1,0 +1,173 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Fault } from "#core/fault";
+import { removalLine } from "../links/link-commands.ts";
+import { netnsOf, routeLine } from "../links/plug.ts";
+import type { InstanceNames } from "../names.ts";
+import type { Network, NetworkRequest } from "../networks.ts";
+import type { NetworkPrograms } from "../programs.ts";
+import type { EndpointRecord, NetworkRecords } from "../records.ts";
+import type { Driver, EndpointPlug } from "./driver.ts";
+import { kernelFault, kindFault, passthruFault } from "./parent-faults.ts";
+import {
+  type ParentKind,
+  type ParentPlan,
+  checkParentOptions,
+  endpointAddressLines,
+  endpointLine,
+  endpointSettingsOf,
+  parentPlanOf,
+} from "./parent-plan.ts";
+import { ParentNetwork } from "./parent-network.ts";
+
+/** What the drivers are made of. */
+export interface ParentDriverParts {
+  readonly records: NetworkRecords;
+  readonly programs: NetworkPrograms;
+  readonly names: InstanceNames;
+}
+
+/**
+ * `macvlan` and `ipvlan`: each endpoint is a link of its own on a parent link of the host, made right in the container's
+ * namespace. The host has no end of it, no bridge and no rule of the firewall: the containers are machines of the network
+ * outside.
+ */
+export class ParentDriver implements Driver {
+  readonly #kind: ParentKind;
+  readonly #parts: ParentDriverParts;
+  readonly #networks = new Map<string, ParentNetwork>();
+
+  constructor(kind: ParentKind, parts: ParentDriverParts) {
+    this.#kind = kind;
+    this.#parts = parts;
+  }
+
+  async check(request: NetworkRequest): Promise<readonly string[]> {
+    const warnings = checkParentOptions(this.#kind, request);
+    await this.#mustBeKnown();
+    return warnings;
+  }
+
+  /** As in Docker, macvlan networks share a parent, but for passthru; those of ipvlan do not. */
+  mustBeFree(request: NetworkRequest): void {
+    const { parent, mode } = parentPlanOf({ ...request, id: "", driver: this.#kind });
+    for (const other of this.#users(parent)) {
+      const others = parentPlanOf(other);
+      if (others.kind !== this.#kind) continue;
+      if (this.#kind === "ipvlan") {
+        throw new Fault(
+          "forbidden",
+          `network di-${other.id.slice(0, 12)} is already using parent interface ${parent}`,
+          {
+            remedy: `It is the network ${other.name}; a VLAN of the interface (-o parent=${parent}.50) is free for another one.`,
+          },
+        );
+      }
+      if (mode === "passthru" || others.mode === "passthru") throw passthruFault(other, parent, mode);
+    }
+  }
+
+  of(network: Network): ParentNetwork {
+    const known = this.#networks.get(network.id);
+    if (known !== undefined) return known;
+    const made = new ParentNetwork(this.#parts, network);
+    this.#networks.set(network.id, made);
+    return made;
+  }
+
+  async create(network: Network, undo: AsyncDisposableStack): Promise<void> {
+    undo.defer(async () => await this.remove(network));
+    await this.of(network).ensure();
+  }
+
+  /** A parent of ours goes with the last network that uses it. */
+  async remove(network: Network): Promise<void> {
+    const { programs, names } = this.#parts;
+    const { parent } = parentPlanOf(network);
+    this.#networks.delete(network.id);
+    if (this.#users(parent).some(({ id }) => id !== network.id)) return;
+    const [link] = await programs.ipList("link", "show", "dev", parent);
+    if ((link as { ifalias?: unknown } | undefined)?.ifalias !== names.parentAlias) return;
+    await programs.ip([removalLine(parent)]);
+  }
+
+  hostLink(network: Network): string {
+    return parentPlanOf(network).parent;
+  }
+
+  newLink(): string {
+    return "";
+  }
+
+  async plug(network: Network, plug: EndpointPlug): Promise<void> {
+    const parent = parentPlanOf(network);
+    const netns = netnsOf(plug.pid);
+    const { programs } = this.#parts;
+    try {
+      await programs.ip([endpointLine(parent, plug.plan, plug.pid)]);
+    } catch (error) {
+      throw kernelFault(error, parent);
+    }
+    try {
+      await this.#configure(network, parent, plug, netns);
+    } catch (error) {
+      await programs.ipEach([removalLine(plug.plan.interface)], netns);
+      throw kernelFault(error, parent);
+    }
+  }
+
+  async unplug({ interface: name }: EndpointRecord, pid: number): Promise<void> {
+    await this.#parts.programs.ipEach([removalLine(name)], netnsOf(pid));
+  }
+
+  async #configure(
+    network: Network,
+    { mode }: ParentPlan,
+    { plan, ways, settings }: EndpointPlug,
+    netns: string,
+  ): Promise<void> {
+    const { programs } = this.#parts;
+    await programs.setKernel({ ...endpointSettingsOf(plan, network), ...settings }, netns);
+    const { fixedMac = plan.macAddress } = this.of(network);
+    // The parent takes the address too, until the container ends.
+    const mac = mode === "passthru" && plan.macAddress !== fixedMac;
+    const first = [
+      ...(mac ? [`link set dev ${plan.interface} address ${plan.macAddress}`] : []),
+      ...endpointAddressLines(plan, network),
+    ];
+    const start = [`link set dev ${plan.interface} up`, ...ways.map((way) => routeLine(way, plan.interface))];
+    for (let tries = 1, lines = [...first, ...start]; ; tries += 1, lines = start) {
+      try {
+        await programs.ipInside(netns, lines);
+        return;
+      } catch (error) {
+        // The container that had the MAC address has ended; the kernel removes its namespace in its own time.
+        if (!String(error).includes("Address already in use") || tries >= startTries) throw error;
+        await sleep(startPauseMs);
+      }
+    }
+  }
+
+  /** Without a parent the kernel makes no such link, and says whether it could. */
+  async #mustBeKnown(): Promise<void> {
+    const { programs, names } = this.#parts;
+    const link = names.newLink();
+    try {
+      await programs.ip([`link add name ${link} type ${this.#kind}`]);
+    } catch (error) {
+      if (!(error instanceof Fault) || error.kind !== "internal") throw error;
+      if (/Unknown device type|not supported/.test(error.message)) throw kindFault(this.#kind, error);
+      return;
+    }
+    await programs.ipEach([removalLine(link)]);
+  }
+
+  #users(parent: string): Network[] {
+    return this.#parts.records
+      .list()
+      .filter((network) => ["macvlan", "ipvlan"].includes(network.driver) && parentPlanOf(network).parent === parent);
+  }
+}
+
+const startPauseMs = 50;
+/** Five seconds. */
+const startTries = 100;
