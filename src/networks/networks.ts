@@ -219,5 +219,6 @@ export interface AddressPoolSetting {
   readonly size: number;
 }
 
+export { isAlone, isHosted } from "./drivers/driver.ts";
 export { openNetworks } from "./open.ts";
 export { isNamed, isPredefined } from "./which-network.ts";

@@ -7,7 +7,7 @@ import type { Network, NetworkRequest } from "../networks.ts";
 import type { NetworkPrograms } from "../programs.ts";
 import type { EndpointRecord, NetworkRecords } from "../records.ts";
 import type { Driver, EndpointPlug } from "./driver.ts";
-import { kernelFault, kindFault, passthruFault } from "./parent-faults.ts";
+import { kernelFault, kindFault, passthruFault, takenFault } from "./parent-faults.ts";
 import {
   type ParentKind,
   type ParentPlan,
@@ -101,9 +101,13 @@ export class ParentDriver implements Driver {
   async plug(network: Network, plug: EndpointPlug): Promise<void> {
     const parent = parentPlanOf(network);
     const netns = netnsOf(plug.pid);
-    const { programs } = this.#parts;
+    const { programs, records } = this.#parts;
+    const [other] = parent.mode === "passthru" ? records.members(network.id) : [];
+    if (other !== undefined) throw takenFault(parent, other.containerName);
     try {
-      await programs.ip([endpointLine(parent, plug.plan, plug.pid)]);
+      await whenKernelLetsGo(parent.mode === "passthru" ? "Invalid argument" : undefined, async () => {
+        await programs.ip([endpointLine(parent, plug.plan, plug.pid)]);
+      });
     } catch (error) {
       throw kernelFault(error, parent);
     }
@@ -135,16 +139,9 @@ export class ParentDriver implements Driver {
       ...endpointAddressLines(plan, network),
     ];
     const start = [`link set dev ${plan.interface} up`, ...ways.map((way) => routeLine(way, plan.interface))];
-    for (let tries = 1, lines = [...first, ...start]; ; tries += 1, lines = start) {
-      try {
-        await programs.ipInside(netns, lines);
-        return;
-      } catch (error) {
-        // The container that had the MAC address has ended; the kernel removes its namespace in its own time.
-        if (!String(error).includes("Address already in use") || tries >= startTries) throw error;
-        await sleep(startPauseMs);
-      }
-    }
+    await programs.ipInside(netns, first);
+    // With the MAC address of a container that has ended.
+    await whenKernelLetsGo("Address already in use", async () => await programs.ipInside(netns, start));
   }
 
   /** Without a parent the kernel makes no such link, and says whether it could. */
@@ -168,6 +165,15 @@ export class ParentDriver implements Driver {
   }
 }
 
-const startPauseMs = 50;
-/** Five seconds. */
-const startTries = 100;
+/** Containers' namespaces, and what their links occupy, end in the kernel's own time: tries again for five seconds while it says these words. */
+async function whenKernelLetsGo(words: string | undefined, work: () => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (words === undefined || !String(error).includes(words) || tries >= 100) throw error;
+      await sleep(50);
+    }
+  }
+}

@@ -23,16 +23,22 @@ export function kernelFault(
       remedy: `Start it: ip link set ${parent} up.`,
     });
   }
-  if (says("Device or resource busy") || (mode === "passthru" && says("Invalid argument"))) {
+  if (mode === "passthru" && says("Invalid argument")) return takenFault(plan, "another program's link", error);
+  if (says("Device or resource busy")) {
     return new Fault("conflict", `failed to create the ${kind} port: device or resource busy`, {
       cause: error,
-      remedy:
-        mode === "passthru"
-          ? `With macvlan_mode=passthru one container alone has the interface ${parent}.`
-          : `The interface ${parent} is a port of a bridge or bond, or serves links of another kind (macvlan, ipvlan): choose another, or a VLAN of it (-o parent=${parent}.50).`,
+      remedy: `The interface ${parent} is a port of a bridge or bond, or serves links of another kind (macvlan, ipvlan): choose another, or a VLAN of it (-o parent=${parent}.50).`,
     });
   }
   return error;
+}
+
+/** In passthru mode one container alone has the parent. */
+export function takenFault({ kind, parent }: ParentPlan, user: string, cause?: Fault): Fault {
+  return new Fault("conflict", `failed to create the ${kind} port: device or resource busy`, {
+    cause,
+    remedy: `With macvlan_mode=passthru one container alone has the interface ${parent}, and ${user} has it.`,
+  });
 }
 
 /** The kernel knows no such links. */
