@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
 import { assertSameSoon, hostState, inNetwork, ipv4Of, ipv6Of, openLab, port } from "./testing/lab.ts";
-import { askTcp, askTcpFrom, askUdp, run, serve } from "./testing/machines.ts";
+import { askTcp, askTcpFrom, askUdp, openNeighbour, run, serve } from "./testing/machines.ts";
+import { macvlan, withStandIns } from "./testing/outer.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
 if (insideOwnNetns(import.meta.url)) {
@@ -99,6 +100,48 @@ if (insideOwnNetns(import.meta.url)) {
     assert.equal(askTcpFrom(client.slot.pid, shop?.ipv4?.address ?? "", 80), `hello ${ipv4Of(client)}`);
     assert.equal(askTcpFrom(client.slot.pid, shop?.ipv6?.address ?? "", 80), `hello ${ipv6Of(client)}`);
     await assert.rejects(lab.networks.remove("shop"), { kind: "forbidden" });
+  });
+
+  for (const task of ["createLan", "attachLan"]) {
+    test(`reconcile: after kill -9 before any program of ${task}, a macvlan network's parent is there when it is needed, and gone when not`, async () => {
+      await using _neighbour = await openNeighbour();
+      const before = hostState();
+      let died = 0;
+      for (let step = 1, dead = true; dead; step += 1) {
+        const databasePath = join(folder, `${task}-${step}.db`);
+        const doomed = await startDoomed(databasePath, task, step);
+        dead = doomed.dead;
+        if (dead) died += 1;
+        await doomed.kill();
+        await using lab = await openLab({ databasePath, before });
+        lab.shim.rewrite = withStandIns;
+        await lab.networks.reconcile(new Set());
+        const isThere = lab.networks.list().some(({ name }) => name === "lan");
+        if (!isThere) assert.ok(!hostState().links.includes("up0.50"), `step ${step}`);
+        if (!isThere) await lab.networks.create(macvlan("lan", { parent: "up0.50" }));
+        const web = await lab.attach("web", [], inNetwork("lan"));
+        assert.equal(ipv4Of(web), "198.51.100.64", `step ${step}`);
+        await web.slot[Symbol.asyncDispose]();
+        await lab.networks.release("web");
+        await lab.networks.remove("lan");
+        assert.ok(!hostState().links.includes("up0.50"), `step ${step}`);
+      }
+      assert.ok(died >= 4, `${died}`);
+    });
+  }
+
+  test("reconcile: containers of a macvlan network go on without the daemon, and with the next one", async () => {
+    await using neighbour = await openNeighbour();
+    const before = hostState();
+    const databasePath = join(folder, "lan.db");
+    const doomed = await startDoomed(databasePath, "attachLan");
+    await using _server = await serve(doomed.webPid, 80);
+    await doomed.kill();
+    assert.match(askTcpFrom(neighbour.pid, "198.51.100.64", 80), /^hello/);
+    await using lab = await openLab({ databasePath, before });
+    await lab.networks.reconcile(new Set(["web"]));
+    assert.match(askTcpFrom(neighbour.pid, "198.51.100.64", 80), /^hello/);
+    assert.equal(ipv4Of(await lab.attach("next", [], inNetwork("lan"))), "198.51.100.65");
   });
 }
 

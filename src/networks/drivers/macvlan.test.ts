@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Attachment, NetworkRequest } from "../networks.ts";
+import type { Attachment } from "../networks.ts";
 import { type Lab, hostState, inNetwork, ipv4Of, ipv6Of, openLab, port } from "../testing/lab.ts";
 import { addressesIn, askTcp, askTcpFrom, inNetns, openNeighbour, routesIn, run, serve } from "../testing/machines.ts";
+import { lan, lan6, macvlan, next, subnets } from "../testing/outer.ts";
 import { insideOwnNetns } from "../testing/own-netns.ts";
-
-const lan = { subnet: "198.51.100.0/24", gateway: "198.51.100.2", range: "198.51.100.64/26", auxiliary: {} };
-const lan6 = { subnet: "2001:db8::/64", gateway: "2001:db8::2", auxiliary: { host: "2001:db8::1" } };
 
 if (insideOwnNetns(import.meta.url)) {
   test("macvlan: containers are machines of the outer network, with addresses of the host's own subnet, and reach each other", async () => {
@@ -17,7 +15,7 @@ if (insideOwnNetns(import.meta.url)) {
     while (inNetns(neighbour.pid, "ip", "-6", "address", "show", "dev", "out0", "tentative") !== "") await sleep(20);
     await using lab = await openLab();
     const before = hostState();
-    const made = await lab.networks.create(macvlan("lan", {}, { ipv6: true, ipam: pools(lan, lan6) }));
+    const made = await lab.networks.create(macvlan("lan", {}, { ipv6: true, ipam: subnets(lan, lan6) }));
     assert.deepEqual(made.warnings, []);
     const network = lab.networks.find("lan");
     assert.deepEqual([network.driver, network.options], ["macvlan", { parent: "up0" }]);
@@ -84,7 +82,7 @@ if (insideOwnNetns(import.meta.url)) {
       ["bridge", /^macvlan network [0-9a-f]{64} is already using parent interface up0 in mode passthru$/],
       ["passthru", /^cannot use mode passthru, macvlan network [0-9a-f]{64} is already using parent interface up0$/],
     ] as const) {
-      await assert.rejects(lab.networks.create(macvlan("other", { macvlan_mode: mode }, { ipam: pools(next) })), {
+      await assert.rejects(lab.networks.create(macvlan("other", { macvlan_mode: mode }, { ipam: subnets(next) })), {
         kind: "forbidden",
         message,
       });
@@ -133,14 +131,14 @@ if (insideOwnNetns(import.meta.url)) {
   test("macvlan: published ports are nobody's, and a gateway is there only when it was named", async () => {
     await using _neighbour = await openNeighbour();
     await using lab = await openLab();
-    await lab.networks.create(macvlan("lan", {}, { ipam: pools({ subnet: "198.51.100.0/24", auxiliary: {} }) }));
+    await lab.networks.create(macvlan("lan", {}, { ipam: subnets({ subnet: "198.51.100.0/24", auxiliary: {} }) }));
     const one = await lab.attach("one", [port("tcp", 8080, 80)], inNetwork("lan"));
     assert.deepEqual([one.attached.ports, routesIn(one.slot.pid)], [[], []]);
     assert.deepEqual(lab.networks.find("lan").ipam.pools, [{ subnet: "198.51.100.0/24", auxiliary: {} }]);
     assert.equal(one.attached.endpoints[0]?.ipv4?.gateway, "");
     await using _server = await serve(one.slot.pid, 80);
     assert.equal(await askTcp("127.0.0.1", 8080), "ECONNREFUSED");
-    await lab.networks.create(macvlan("inner", {}, { internal: true, ipam: pools(next) }));
+    await lab.networks.create(macvlan("inner", {}, { internal: true, ipam: subnets(next) }));
     assert.deepEqual(routesIn((await lab.attach("two", [], inNetwork("inner"))).slot.pid), []);
   });
 
@@ -148,7 +146,7 @@ if (insideOwnNetns(import.meta.url)) {
     await using _neighbour = await openNeighbour();
     await using lab = await openLab();
     const { gateway: _, ...open6 } = lan6;
-    await lab.networks.create(macvlan("lan", {}, { ipv6: true, ipam: pools(lan, open6) }));
+    await lab.networks.create(macvlan("lan", {}, { ipv6: true, ipam: subnets(lan, open6) }));
     const hears = async (id: string): Promise<string> => {
       const attachment = await lab.attach(id, [], inNetwork("lan"));
       const { slot } = attachment;
@@ -158,7 +156,7 @@ if (insideOwnNetns(import.meta.url)) {
     };
     assert.equal(await hears("one"), "1");
     await lab.networks.remove("lan");
-    await lab.networks.create(macvlan("lan", {}, { ipv6: true, ipam: pools(lan, lan6) }));
+    await lab.networks.create(macvlan("lan", {}, { ipv6: true, ipam: subnets(lan, lan6) }));
     assert.equal(await hears("two"), "0");
   });
 
@@ -166,37 +164,11 @@ if (insideOwnNetns(import.meta.url)) {
     await using _neighbour = await openNeighbour();
     await using lab = await openLab();
     await lab.networks.create(macvlan("lan"));
-    await lab.networks.create(macvlan("more", {}, { ipam: pools(next) }));
+    await lab.networks.create(macvlan("more", {}, { ipam: subnets(next) }));
     const message = "invalid pool request: Pool overlaps with other one on this address space";
     await assert.rejects(lab.networks.create(macvlan("third")), { kind: "forbidden", message });
-    await assert.rejects(lab.network("bridged", { ipam: pools(next) }), { kind: "forbidden", message });
+    await assert.rejects(lab.network("bridged", { ipam: subnets(next) }), { kind: "forbidden", message });
   });
-}
-
-const next = { subnet: "192.0.2.0/24", gateway: "192.0.2.1", auxiliary: {} };
-
-function macvlan(
-  name: string,
-  options: Readonly<Record<string, string>> = {},
-  more: Partial<NetworkRequest> = {},
-): NetworkRequest {
-  return {
-    name,
-    driver: "macvlan",
-    scope: "",
-    ipv4: true,
-    ipv6: false,
-    internal: false,
-    attachable: false,
-    ipam: pools(lan),
-    options: { parent: "up0", ...options },
-    labels: {},
-    ...more,
-  };
-}
-
-function pools(...list: NetworkRequest["ipam"]["pools"]): NetworkRequest["ipam"] {
-  return { driver: "default", options: {}, pools: list };
 }
 
 /** The container ends, as far as its networks are concerned. */

@@ -17,12 +17,6 @@ export function kernelFault(
   const says = (...words: readonly string[]): boolean => words.some((word) => error.message.includes(word));
   if (says("Unknown device type", "not supported")) return kindFault(making, error);
   if (says("Cannot find device", "does not exist")) return missingParent(plan, error);
-  if (says("Network is down")) {
-    return new Fault("conflict", `failed to create the ${kind} port: the parent interface ${parent} is down`, {
-      cause: error,
-      remedy: `Start it: ip link set ${parent} up.`,
-    });
-  }
   if (mode === "passthru" && says("Invalid argument")) return takenFault(plan, "another program's link", error);
   if (says("Device or resource busy")) {
     return new Fault("conflict", `failed to create the ${kind} port: device or resource busy`, {

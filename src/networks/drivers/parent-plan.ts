@@ -101,7 +101,8 @@ export function endpointLine({ kind, parent, mode, flag }: ParentPlan, plan: End
 /** Kernel settings of an endpoint's interface, before it is started. */
 export function endpointSettingsOf(plan: EndpointPlan, network: Network): Readonly<Record<string, string>> {
   // Where nobody named a gateway the routers of the network outside are heard, as by every machine there.
-  const hearsRouters = poolOf(network, 6)?.gateway === undefined && !parentPlanOf(network).isClosed;
+  const { isClosed, routesByDevice } = parentPlanOf(network);
+  const hearsRouters = poolOf(network, 6)?.gateway === undefined && !isClosed && !routesByDevice;
   return {
     ...insideSettings(plan, hearsRouters),
     // Machines out there may know the address by another container's MAC address: they are told of the new one.

@@ -3,10 +3,12 @@
  * which program to die by one's own hand (counted from there; 0: never). Says the slots' pids when all is done, and waits.
  */
 import { inNetwork, openLab, port } from "./lab.ts";
+import { macvlan, withStandIns } from "./outer.ts";
 
 const [databasePath = "", task = "", dieBefore = "0"] = process.argv.slice(2);
 const lab = await openLab({ databasePath, warmSlots: 0 });
 const pids: number[] = [];
+lab.shim.rewrite = withStandIns;
 
 const tasks: Readonly<Record<string, () => Promise<void>>> = {
   attachTwo: async () => {
@@ -27,9 +29,18 @@ const tasks: Readonly<Record<string, () => Promise<void>>> = {
     web.keep();
     pids.push(web.slot.pid);
   },
+  createLan: async () => {
+    await lab.networks.create(macvlan("lan", { parent: "up0.50" }));
+  },
+  attachLan: async () => {
+    const web = await lab.attach("web", [], inNetwork("lan"));
+    web.keep();
+    pids.push(web.slot.pid);
+  },
 };
 
 if (task === "attach") await lab.network("shop", { ipv6: true });
+if (task === "attachLan") await lab.networks.create(macvlan("lan"));
 const last = lab.shim.programs.length + Number(dieBefore);
 lab.shim.trouble = () => {
   if (dieBefore !== "0" && lab.shim.programs.length === last) process.kill(process.pid, "SIGKILL");
