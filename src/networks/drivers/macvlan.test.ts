@@ -138,6 +138,9 @@ if (insideOwnNetns(import.meta.url)) {
     assert.equal(one.attached.endpoints[0]?.ipv4?.gateway, "");
     await using _server = await serve(one.slot.pid, 80);
     assert.equal(await askTcp("127.0.0.1", 8080), "ECONNREFUSED");
+    // A free subnet where none was asked for.
+    const chosen = await lab.networks.create(macvlan("chosen", {}, { ipam: subnets() }));
+    assert.deepEqual(lab.networks.find(chosen.id).ipam.pools, [{ subnet: "172.18.0.0/22", auxiliary: {} }]);
     await lab.networks.create(macvlan("inner", {}, { internal: true, ipam: subnets(next) }));
     assert.deepEqual(routesIn((await lab.attach("two", [], inNetwork("inner"))).slot.pid), []);
   });

@@ -83,6 +83,7 @@ export class ParentDriver implements Driver {
   async remove(network: Network): Promise<void> {
     const { programs, names } = this.#parts;
     const { parent } = parentPlanOf(network);
+    await this.of(network).settled();
     this.#networks.delete(network.id);
     if (this.#users(parent).some(({ id }) => id !== network.id)) return;
     const [link] = await programs.ipList("link", "show", "dev", parent);

@@ -18,6 +18,12 @@ export function kernelFault(
   if (says("Unknown device type", "not supported")) return kindFault(making, error);
   if (says("Cannot find device", "does not exist")) return missingParent(plan, error);
   if (mode === "passthru" && says("Invalid argument")) return takenFault(plan, "another program's link", error);
+  if (says("Address already in use")) {
+    return new Fault("conflict", `failed to create the ${kind} port: address already in use`, {
+      cause: error,
+      remedy: `The interface ${parent} or another link on it has the same MAC address: choose one with --mac-address.`,
+    });
+  }
   if (says("Device or resource busy")) {
     return new Fault("conflict", `failed to create the ${kind} port: device or resource busy`, {
       cause: error,

@@ -37,6 +37,11 @@ export class ParentNetwork implements NetworkPresence {
     await this.#making;
   }
 
+  /** Waits while somebody makes its parent. */
+  async settled(): Promise<void> {
+    await this.#making?.catch(() => undefined);
+  }
+
   async #make(): Promise<void> {
     const { parent, made } = this.#plan;
     this.#parentMac = await this.#macOf(parent);

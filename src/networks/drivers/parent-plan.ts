@@ -74,9 +74,10 @@ export function checkParentOptions(kind: ParentKind, { options }: Pick<NetworkRe
       remedy: "Name an interface of this host, as ip link show lists them: -o parent=eth0.",
     });
   }
-  const known = [`${kind}_mode`, "parent", bridgeOption.interfacePrefix, ...(kind === "ipvlan" ? ["ipvlan_flag"] : [])];
+  const own = kind === "ipvlan" ? ["ipvlan_mode", "ipvlan_flag"] : ["macvlan_mode"];
+  const known = new Set(["parent", bridgeOption.interfacePrefix, ...own]);
   return Object.keys(options)
-    .filter((key) => !known.includes(key))
+    .filter((key) => !known.has(key))
     .map((key) => `The option ${key} is not known to the driver ${kind}, and does nothing.`);
 }
 

@@ -95,6 +95,45 @@ if (insideOwnNetns(import.meta.url)) {
     );
   });
 
+  test("parents: what another program's link has is waited for, then told", async () => {
+    await using _neighbour = await openNeighbour();
+    await using lab = await openLab();
+    run("ip", "link", "add", "card0", "type", "veth", "peer", "name", "card1");
+    await lab.networks.create(macvlan("lan"));
+    await lab.networks.create(macvlan("alone", { parent: "card0", macvlan_mode: "passthru" }, { ipam: subnets(next) }));
+    run(
+      "ip",
+      "link",
+      "add",
+      "link",
+      "up0",
+      "name",
+      "mine0",
+      "address",
+      "02:00:5e:00:53:09",
+      "type",
+      "macvlan",
+      "mode",
+      "bridge",
+    );
+    run("ip", "link", "add", "link", "card0", "name", "mine1", "type", "macvlan", "mode", "bridge");
+    run("ip", "link", "set", "mine0", "up");
+    await Promise.all([
+      assert.rejects(lab.attach("a", [], inNetwork("lan", { macAddress: "02:00:5e:00:53:09" })), {
+        kind: "conflict",
+        message: "failed to create the macvlan port: address already in use",
+        remedy: /up0 or another link on it has the same MAC address/,
+      }),
+      assert.rejects(lab.attach("b", [], inNetwork("alone")), {
+        kind: "conflict",
+        message: "failed to create the macvlan port: device or resource busy",
+        remedy: /one container alone has the interface card0/,
+      }),
+    ]);
+    for (const name of ["mine0", "mine1", "card0"]) run("ip", "link", "delete", name);
+    for (const name of ["lan", "alone"]) await lab.networks.remove(name);
+  });
+
   test("parents: one that vanishes takes its links along; its network is removed all the same", async () => {
     await using lab = await openLab();
     run("ip", "link", "add", "card0", "type", "veth", "peer", "name", "card1");

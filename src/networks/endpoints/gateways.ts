@@ -2,6 +2,7 @@ import { addressFrom } from "../addresses/address.ts";
 import { type Way, isHosted } from "../drivers/driver.ts";
 import { parentPlanOf } from "../drivers/parent-plan.ts";
 import { gatewayMode, poolOf } from "../links/bridge-plan.ts";
+import type { Network } from "../networks.ts";
 import type { EndpointRecord } from "../records.ts";
 
 /** The endpoint that a container's default route of that family goes by: of the greatest priority, then by the network's name. */
@@ -26,16 +27,20 @@ export function publishedEndpoint<Record extends Omit<EndpointRecord, "endpointI
   return way !== undefined && isHosted(way.network) ? way : undefined;
 }
 
+/** Whether nothing leads out of the network. */
+export function isClosed(network: Network, family: 4 | 6): boolean {
+  if (!isHosted(network)) return parentPlanOf(network).isClosed;
+  return network.internal || gatewayMode(network, family) === "isolated";
+}
+
 /** What leads out of the endpoint's network; undefined where nothing does, as in internal ones. */
 export function wayOut(
   { network, ipv4, ipv6 }: Pick<EndpointRecord, "network" | "ipv4" | "ipv6">,
   family: 4 | 6,
 ): Way | undefined {
   const own = family === 4 ? ipv4 : ipv6;
-  if (own === undefined || network.internal || gatewayMode(network, family) === "isolated") return undefined;
-  const parent = isHosted(network) ? undefined : parentPlanOf(network);
-  if (parent?.isClosed === true) return undefined;
-  if (parent?.routesByDevice === true) return { family };
+  if (own === undefined || isClosed(network, family)) return undefined;
+  if (!isHosted(network) && parentPlanOf(network).routesByDevice) return { family };
   const gateway = poolOf(network, family)?.gateway;
   return gateway === undefined ? undefined : { family, gateway: addressFrom(gateway) };
 }

@@ -2,7 +2,7 @@ import { gatewayMode, poolOf } from "../links/bridge-plan.ts";
 import { isHosted } from "../drivers/driver.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import type { ContainerNames, HostAddresses } from "../resolver/container-names.ts";
-import { gatewayEndpoint } from "./gateways.ts";
+import { gatewayEndpoint, isClosed } from "./gateways.ts";
 
 /** All names that a container answers to in a network: its own, aliases, the short id, its hostname. */
 export function dnsNamesOf(
@@ -39,7 +39,7 @@ export function namesOf(sandbox: Sandbox): ContainerNames | undefined {
     links: Object.assign({}, ...endpoints.map(({ links }) => links)) as Record<string, string>,
     host: hostOf(endpoints),
     servers: sandbox.servers,
-    external: endpoints.some(({ network }) => !network.internal && gatewayMode(network, 4) !== "isolated"),
+    external: endpoints.some(({ network }) => !isClosed(network, 4)),
   };
 }
 
