@@ -98,8 +98,13 @@ test("macvlan: created, shown with Docker's fields, joined by name and address, 
   // Again at the same address, as soon as the kernel lets go of it.
   await docker("restart", "-t", "0", "db");
   assert.ok(await reaches("web", "db"));
+  // Also in a user namespace of its own.
+  const flags = ["-d", "--name", "mapped", "--network", "lan", "--userns", "auto", "busybox", "sleep", "600"];
+  const mapped = await daemon.slipway("run", ...flags);
+  assert.equal(mapped.code, 0, mapped.stderr);
+  assert.ok(await reaches("web", "mapped"));
   await refused(daemon, /network lan has active endpoints/, "network", "rm", "lan");
-  await docker("rm", "-f", "db", "web");
+  await docker("rm", "-f", "db", "web", "mapped");
 });
 
 test("macvlan: what is published is nobody's and a warning says so; beside a bridge it is joined and left while it runs", async () => {

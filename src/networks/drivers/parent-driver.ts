@@ -7,7 +7,7 @@ import type { Network, NetworkRequest } from "../networks.ts";
 import type { NetworkPrograms } from "../programs.ts";
 import type { EndpointRecord, NetworkRecords } from "../records.ts";
 import type { Driver, EndpointPlug } from "./driver.ts";
-import { kernelFault, kindFault, passthruFault, takenFault } from "./parent-faults.ts";
+import { kernelFault, kindFault, addressInUse, passthruFault, takenFault, takenAddressFault } from "./parent-faults.ts";
 import {
   type ParentKind,
   type ParentPlan,
@@ -116,7 +116,7 @@ export class ParentDriver implements Driver {
       await this.#configure(network, parent, plug, netns);
     } catch (error) {
       await programs.ipEach([removalLine(plug.plan.interface)], netns);
-      throw kernelFault(error, parent);
+      throw takenAddressFault(error, parent);
     }
   }
 
@@ -135,14 +135,14 @@ export class ParentDriver implements Driver {
     const { fixedMac = plan.macAddress } = this.of(network);
     // The parent takes the address too, until the container ends.
     const mac = mode === "passthru" && plan.macAddress !== fixedMac;
-    const first = [
+    const lines = [
       ...(mac ? [`link set dev ${plan.interface} address ${plan.macAddress}`] : []),
       ...endpointAddressLines(plan, network),
+      `link set dev ${plan.interface} up`,
+      ...ways.map((way) => routeLine(way, plan.interface)),
     ];
-    const start = [`link set dev ${plan.interface} up`, ...ways.map((way) => routeLine(way, plan.interface))];
-    await programs.ipInside(netns, first);
-    // With the MAC address of a container that has ended.
-    await whenKernelLetsGo("Address already in use", async () => await programs.ipInside(netns, start));
+    // A container that has ended may still have the MAC address, or with ipvlan the IP address.
+    await whenKernelLetsGo(addressInUse, async () => await programs.ipInside(netns, lines));
   }
 
   /** Without a parent the kernel makes no such link, and says whether it could. */

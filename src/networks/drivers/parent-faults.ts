@@ -3,7 +3,7 @@ import type { Network } from "../networks.ts";
 import type { MadeParent, ParentKind, ParentPlan } from "./parent-plan.ts";
 
 /**
- * What `ip` said, in words that tell what to do; other errors as they are.
+ * What `ip` said when it was to make a link, in words that tell what to do; other errors as they are.
  *
  * @param making - the kind of link that it was to make
  */
@@ -18,20 +18,35 @@ export function kernelFault(
   if (says("Unknown device type", "not supported")) return kindFault(making, error);
   if (says("Cannot find device", "does not exist")) return missingParent(plan, error);
   if (mode === "passthru" && says("Invalid argument")) return takenFault(plan, "another program's link", error);
-  if (says("Address already in use")) {
-    return new Fault("conflict", `failed to create the ${kind} port: address already in use`, {
-      cause: error,
-      remedy: `The interface ${parent} or another link on it has the same MAC address: choose one with --mac-address.`,
-    });
-  }
   if (says("Device or resource busy")) {
     return new Fault("conflict", `failed to create the ${kind} port: device or resource busy`, {
       cause: error,
       remedy: `The interface ${parent} is a port of a bridge or bond, or serves links of another kind (macvlan, ipvlan): choose another, or a VLAN of it (-o parent=${parent}.50).`,
     });
   }
+  if (says("Invalid argument")) {
+    return new Fault("invalid", `failed to create the ${kind} port: invalid argument`, {
+      cause: error,
+      remedy: `Such links are made on Ethernet interfaces, and on Wi-Fi: is ${parent} one?`,
+    });
+  }
   return error;
 }
+
+/** Another link on the parent has the address. */
+export function takenAddressFault(error: unknown, { kind, parent }: ParentPlan): unknown {
+  if (!String(error).includes(addressInUse)) return error;
+  return new Fault("conflict", `failed to create the ${kind} port: address already in use`, {
+    cause: error,
+    remedy:
+      kind === "ipvlan"
+        ? `Another link on the interface ${parent} has the same address: choose one with --ip.`
+        : `The interface ${parent} or another link on it has the same MAC address: choose one with --mac-address.`,
+  });
+}
+
+/** What `ip` says of an address that another link on the parent has ("… in use", "… assigned to an ipvlan device"). */
+export const addressInUse = "Address already";
 
 /** In passthru mode one container alone has the parent. */
 export function takenFault({ kind, parent }: ParentPlan, user: string, cause?: Fault): Fault {

@@ -115,10 +115,11 @@ export function endpointSettingsOf(plan: EndpointPlan, network: Network): Readon
 /** Lines for `ip -batch` inside that give an endpoint its addresses. */
 export function endpointAddressLines(plan: EndpointPlan, network: Network): string[] {
   const [pool4, pool6] = [poolOf(network, 4), poolOf(network, 6)];
-  return addressLines(plan, {
+  const places = {
     ...(pool4 !== undefined && { ipv4: { subnet: subnetFrom(pool4.subnet) } }),
     ...(pool6 !== undefined && { ipv6: { subnet: subnetFrom(pool6.subnet) } }),
-  });
+  };
+  return addressLines(plan, places, "replace");
 }
 
 function askedOf(kind: ParentKind, options: Network["options"]): { asked: string; mode: string; flag: string } {

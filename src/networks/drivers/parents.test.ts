@@ -77,6 +77,11 @@ if (insideOwnNetns(import.meta.url)) {
     ] as const) {
       await assert.rejects(lab.networks.create(macvlan("x", options)), { kind: "invalid", message });
     }
+    run("ip", "tuntap", "add", "tun7", "mode", "tun");
+    await lab.networks.create(macvlan("tunnel", { parent: "tun7" }));
+    await assert.rejects(lab.attach("a", [], inNetwork("tunnel")), { kind: "invalid", remedy: /is tun7 one\?$/ });
+    await lab.networks.remove("tunnel");
+    run("ip", "link", "delete", "tun7");
     run("ip", "link", "add", "br7", "type", "bridge");
     run("ip", "link", "set", "up0", "master", "br7");
     await lab.networks.create(macvlan("lan"));

@@ -90,15 +90,14 @@ export function insideLines(plan: EndpointPlan, bridge: BridgePlan): string[] {
   return [...addressLines(plan, bridge), `link set dev ${plan.interface} up`];
 }
 
-/** The lines for its addresses alone. */
-export function addressLines(plan: EndpointPlan, places: Places): string[] {
+/** The lines for its addresses alone; with `replace` they may be tried again. */
+export function addressLines(plan: EndpointPlan, places: Places, verb: "add" | "replace" = "add"): string[] {
   const { ipv4, ipv6, linkLocal } = plan;
-  const device = `dev ${plan.interface}`;
   return [
-    ...(ipv4 === undefined || places.ipv4 === undefined ? [] : [addressLine(ipv4, places.ipv4, device)]),
-    ...(ipv6 === undefined || places.ipv6 === undefined ? [] : [`${addressLine(ipv6, places.ipv6, device)} nodad`]),
-    ...linkLocal.map((address) => `address add ${formatAddress(address)}/${address.family === 4 ? 16 : 64} ${device}`),
-  ];
+    ...(ipv4 === undefined || places.ipv4 === undefined ? [] : [addressText(ipv4, places.ipv4)]),
+    ...(ipv6 === undefined || places.ipv6 === undefined ? [] : [`${addressText(ipv6, places.ipv6)} nodad`]),
+    ...linkLocal.map((address) => `${formatAddress(address)}/${address.family === 4 ? 16 : 64}`),
+  ].map((address) => `address ${verb} dev ${plan.interface} ${address}`);
 }
 
 /** Where a network's addresses lie. */
@@ -107,9 +106,9 @@ interface Places {
   readonly ipv6?: Pick<Place, "subnet">;
 }
 
-function addressLine(address: Address, { subnet }: Pick<Place, "subnet">, device: string): string {
+function addressText(address: Address, { subnet }: Pick<Place, "subnet">): string {
   const broadcast = address.family === 4 ? ` broadcast ${formatAddress(lastOf(subnet))}` : "";
-  return `address add ${formatAddress(address)}/${subnet.prefixLength}${broadcast} ${device}`;
+  return `${formatAddress(address)}/${subnet.prefixLength}${broadcast}`;
 }
 
 /** Lines that make a new bridge; `bridgeAddressLines` come after them. */

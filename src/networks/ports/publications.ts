@@ -4,10 +4,10 @@ import type { Publication } from "../firewall/ruleset.ts";
 import type { PublishedPort } from "../networks.ts";
 import type { Sandbox } from "../records.ts";
 
-/** The container's ports that are reached by the host at this time. */
-export function publishedNow({ ports, endpoints }: Pick<Sandbox, "ports" | "endpoints">): PublishedPort[] {
-  const leads = { 4: publishedEndpoint(endpoints, 4), 6: publishedEndpoint(endpoints, 6) };
-  return ports.filter(({ hostIp }) => leads[isIPv6(hostIp) ? 6 : 4] !== undefined);
+/** The container's ports that are reached by the host at this time: none while its ways out are other networks' business. */
+export function publishedNow({ ports, endpoints }: Pick<Sandbox, "ports" | "endpoints">): readonly PublishedPort[] {
+  const way = publishedEndpoint(endpoints, 4) ?? publishedEndpoint(endpoints, 6);
+  return way === undefined ? [] : ports;
 }
 
 /** What the firewall must do for a container's ports: lead them to the endpoint that it answers by. */
