@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
 import { assertSameSoon, hostState, inNetwork, ipv4Of, ipv6Of, openLab, port } from "./testing/lab.ts";
-import { askTcp, askTcpFrom, askUdp, openNeighbour, run, serve } from "./testing/machines.ts";
+import { askTcp, askTcpFrom, askUdp, inNetns, openNeighbour, routesIn, run, serve } from "./testing/machines.ts";
 import { macvlan, withStandIns } from "./testing/outer.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
@@ -28,7 +28,7 @@ if (insideOwnNetns(import.meta.url)) {
     run("ip", "link", "delete", "slw-0a1b2c");
     run("ip", "link", "add", "slw0a1b2-not", "type", "veth", "peer", "name", "slw0a1b2-peer");
     await using lab = await openLab({ databasePath, before });
-    await lab.networks.reconcile(new Set(["web"]));
+    await lab.networks.reconcile(new Map([["web", process.pid]]));
     assert.equal(lab.networks.attachedOf("web")?.endpoints[0]?.ipv4?.address, "172.17.0.2");
     assert.equal(lab.networks.attachedOf("ended"), undefined);
     assert.equal(await askTcp("127.0.0.1", 8080), "hello 172.17.0.1");
@@ -48,7 +48,7 @@ if (insideOwnNetns(import.meta.url)) {
     const doomed = await startDoomed(databasePath);
     await doomed.kill();
     await using lab = await openLab({ databasePath, before });
-    await lab.networks.reconcile(new Set());
+    await lab.networks.reconcile(new Map());
     await assertSameSoon(before);
   });
 
@@ -63,7 +63,7 @@ if (insideOwnNetns(import.meta.url)) {
         if (dead) died += 1;
         await doomed.kill();
         await using lab = await openLab({ databasePath, before });
-        await lab.networks.reconcile(new Set());
+        await lab.networks.reconcile(new Map());
         const shop = lab.networks.list().find(({ name }) => name === "shop");
         const bridges = hostState().links.filter((name) => name.startsWith("br-"));
         assert.deepEqual(bridges, shop === undefined ? [] : [`br-${shop.id.slice(0, 12)}`], `step ${step}`);
@@ -88,7 +88,7 @@ if (insideOwnNetns(import.meta.url)) {
     run("nft", "flush", "ruleset");
     for (const name of hostState().links.filter((link) => /^(br-|slw-)/.test(link))) run("ip", "link", "delete", name);
     await using lab = await openLab({ databasePath, before });
-    await lab.networks.reconcile(new Set(["web"]));
+    await lab.networks.reconcile(new Map([["web", process.pid]]));
     const attached = lab.networks.attachedOf("web");
     assert.deepEqual(
       attached?.endpoints.map(({ networkName }) => networkName),
@@ -115,7 +115,7 @@ if (insideOwnNetns(import.meta.url)) {
         await doomed.kill();
         await using lab = await openLab({ databasePath, before });
         lab.shim.rewrite = withStandIns;
-        await lab.networks.reconcile(new Set());
+        await lab.networks.reconcile(new Map());
         const isThere = lab.networks.list().some(({ name }) => name === "lan");
         if (!isThere) assert.ok(!hostState().links.includes("up0.50"), `step ${step}`);
         if (!isThere) await lab.networks.create(macvlan("lan", { parent: "up0.50" }));
@@ -130,6 +130,36 @@ if (insideOwnNetns(import.meta.url)) {
     });
   }
 
+  for (const task of ["connectLan", "disconnectLan"]) {
+    test(`reconcile: after kill -9 before any program of ${task}, a running container has the interfaces of its networks and no others`, async () => {
+      await using _neighbour = await openNeighbour();
+      const before = hostState();
+      let died = 0;
+      for (let step = 1, dead = true; dead; step += 1) {
+        const holder = spawn("unshare", ["--net", "sh", "-c", "echo; exec cat"], { stdio: "pipe" });
+        await once(holder.stdout, "data");
+        const pid = holder.pid ?? 0;
+        const databasePath = join(folder, `${task}-${step}.db`);
+        const doomed = await startDoomed(databasePath, task, step, pid);
+        dead = doomed.dead;
+        if (dead) died += 1;
+        await doomed.kill();
+        await using lab = await openLab({ databasePath, before });
+        await lab.networks.reconcile(new Map([["web", pid]]));
+        const isIn = lab.networks.attachedOf("web")?.endpoints.some(({ networkName }) => networkName === "lan");
+        assert.equal(/eth1/.test(inNetns(pid, "ip", "link")), isIn, `step ${step}`);
+        if (isIn === false) await lab.networks.connect("web", inNetwork("lan", { ipv4: "198.51.100.64" }), pid);
+        assert.deepEqual(routesIn(pid), ["198.51.100.2 eth1"]);
+        const exited = once(holder, "exit");
+        holder.kill("SIGKILL");
+        await exited;
+        await lab.networks.release("web");
+        for (const name of ["lan", "inner"]) await lab.networks.remove(name);
+      }
+      assert.ok(died >= 1, `${died}`);
+    });
+  }
+
   test("reconcile: containers of a macvlan network go on without the daemon, and with the next one", async () => {
     await using neighbour = await openNeighbour();
     const before = hostState();
@@ -139,7 +169,7 @@ if (insideOwnNetns(import.meta.url)) {
     await doomed.kill();
     assert.match(askTcpFrom(neighbour.pid, "198.51.100.64", 80), /^hello/);
     await using lab = await openLab({ databasePath, before });
-    await lab.networks.reconcile(new Set(["web"]));
+    await lab.networks.reconcile(new Map([["web", process.pid]]));
     assert.match(askTcpFrom(neighbour.pid, "198.51.100.64", 80), /^hello/);
     assert.equal(ipv4Of(await lab.attach("next", [], inNetwork("lan"))), "198.51.100.65");
   });
@@ -152,9 +182,9 @@ interface Doomed {
   kill(): Promise<void>;
 }
 
-async function startDoomed(databasePath: string, task = "attachTwo", dieBefore = 0): Promise<Doomed> {
+async function startDoomed(databasePath: string, task = "attachTwo", dieBefore = 0, holder = 0): Promise<Doomed> {
   const script = fileURLToPath(import.meta.resolve("./testing/doomed.ts"));
-  const child = spawn(process.execPath, [script, databasePath, task, String(dieBefore)], {
+  const child = spawn(process.execPath, [script, databasePath, task, String(dieBefore), String(holder)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   const exited = once(child, "exit");

@@ -182,8 +182,8 @@ export interface Networks {
   rename(containerId: string, name: string): void;
   /** Where a running container is; undefined for one that has no attachment. */
   attachedOf(containerId: string): Attached | undefined;
-  /** After a crash: releases what no running container needs, repairs links and ruleset for those that run. */
-  reconcile(running: ReadonlySet<string>): Promise<void>;
+  /** After a crash: releases what no running container needs, repairs links and ruleset for those that run, given with their processes. */
+  reconcile(running: ReadonlyMap<string, number>): Promise<void>;
   /** Removes links and ruleset when no container needs them and the daemon stops for good; leaves them when containers run on. */
   close(): Promise<void>;
 }

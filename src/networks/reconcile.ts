@@ -1,5 +1,7 @@
+import { routeLines } from "./endpoints/connect.ts";
 import { isAlone, isHosted } from "./drivers/driver.ts";
 import { bridgeAddressLines, bridgeLines, bridgeSettings, rejoinLines, removalLine } from "./links/link-commands.ts";
+import { netnsOf } from "./links/plug.ts";
 import { listLinks, ownLinksBeside } from "./links/host-links.ts";
 import { forwardPackets } from "./links/forwarding.ts";
 import type { Network } from "./networks.ts";
@@ -10,7 +12,7 @@ import type { Wiring } from "./wiring.ts";
  * After a crash: releases what no running container needs, makes bridges, ports and ruleset whole for those that run, and
  * removes links of ours that belong to nobody. It touches nothing that does not carry this instance's names.
  */
-export async function reconcile(wiring: Wiring, running: ReadonlySet<string>): Promise<void> {
+export async function reconcile(wiring: Wiring, running: ReadonlyMap<string, number>): Promise<void> {
   const { records, resolver } = wiring;
   for (const { containerId } of records.sandboxes()) {
     if (running.has(containerId)) continue;
@@ -18,12 +20,26 @@ export async function reconcile(wiring: Wiring, running: ReadonlySet<string>): P
     records.removeSandbox(containerId);
     await resolver.forget(containerId);
   }
+  await removeLooseInterfaces(wiring, running);
   wiring.bridges.forget();
   const wanted = wantedNetworks(wiring);
   const present = await removeStrayLinks(wiring, wanted);
   await makeBridges(wiring, wanted.filter(isHosted), present);
   await repairLinks(wiring, present);
   await holdPorts(wiring);
+}
+
+/** What a connect or disconnect that was cut off left in running containers' namespaces. */
+async function removeLooseInterfaces(
+  { records, programs }: Wiring,
+  running: ReadonlyMap<string, number>,
+): Promise<void> {
+  for (const loose of records.loose()) {
+    const pid = running.get(loose.containerId);
+    const routes = routeLines(records.sandboxOf(loose.containerId)?.endpoints ?? []);
+    if (pid !== undefined) await programs.ipEach([removalLine(loose.interface), ...routes], netnsOf(pid));
+    records.forgetLoose(loose);
+  }
 }
 
 /** Networks that were made are there, as after a reboot; the default one only when somebody is on it. */

@@ -24,10 +24,10 @@ if (insideOwnNetns(import.meta.url)) {
     assert.ok(hostState().links.includes("up0.50"));
     held.keep();
     await lab.reopen();
-    await lab.networks.reconcile(new Set(["held"]));
+    await lab.networks.reconcile(new Map([["held", process.pid]]));
     assert.ok(hostState().links.includes("up0.50"));
     await held.slot[Symbol.asyncDispose]();
-    await lab.networks.reconcile(new Set());
+    await lab.networks.reconcile(new Map());
     assert.equal(lab.networks.attachedOf("held"), undefined);
     await lab.networks.remove("two");
     assert.deepEqual(hostState(), before);
@@ -55,7 +55,7 @@ if (insideOwnNetns(import.meta.url)) {
     await lab.networks.remove("one");
     await lab.networks.create(macvlan("one", { parent: "up0.50" }));
     await lab.reopen();
-    await lab.networks.reconcile(new Set());
+    await lab.networks.reconcile(new Map());
     await lab.networks.remove("one");
     assert.ok(hostState().links.includes("up0.50"));
     run("ip", "link", "delete", "up0.50");
@@ -147,7 +147,7 @@ if (insideOwnNetns(import.meta.url)) {
     const one = await lab.attach("one", [], inNetwork("lan"));
     one.keep();
     run("ip", "link", "delete", "card0");
-    await lab.networks.reconcile(new Set(["one"]));
+    await lab.networks.reconcile(new Map([["one", process.pid]]));
     await assert.rejects(lab.attach("two", [], inNetwork("lan")), /parent interface card0 was not found/);
     await lab.networks.disconnect("one", lab.networks.find("lan").id, one.slot.pid);
     await one.slot[Symbol.asyncDispose]();

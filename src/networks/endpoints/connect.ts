@@ -33,11 +33,13 @@ export async function connect(
   const taken = new Set(before.endpoints.map((endpoint) => endpoint.interface));
   const { record, plan, driver, settings } = await planEndpoint(wiring, containerId, network, request, taken, undo);
   const after = { ...before, endpoints: [...before.endpoints, record] };
+  records.addLoose(record);
+  undo.defer(() => records.forgetLoose(record));
   await driver.plug(record.network, { plan, pid, ways: [], settings });
   undo.defer(async () => await unplug(wiring, record, before, pid));
   await routeBy(wiring, after.endpoints, pid);
   records.addEndpoint(record);
-  undo.defer(() => records.removeEndpoint(containerId, network.id));
+  undo.defer(() => records.removeEndpoint(record));
   await republish(wiring, before, after);
   await tellNames(wiring, after);
   undo.move();
@@ -52,7 +54,7 @@ export async function disconnect(wiring: Wiring, containerId: string, networkId:
   const leaving = before.endpoints.find((endpoint) => endpoint.network.id === networkId);
   if (leaving === undefined || !isPlaced(leaving)) return;
   const after = { ...before, endpoints: before.endpoints.filter((endpoint) => endpoint !== leaving) };
-  records.removeEndpoint(containerId, networkId);
+  records.removeEndpoint(leaving);
   try {
     await republish(wiring, before, after);
   } finally {
@@ -73,17 +75,23 @@ export async function tellNames({ resolver }: Wiring, sandbox: Sandbox): Promise
 /** Takes the link away from the running container, and leads its routes by the networks that it stays in. */
 async function unplug(wiring: Wiring, endpoint: EndpointRecord, left: Sandbox, pid: number): Promise<void> {
   await wiring.drivers(endpoint.network.driver).unplug(endpoint, pid);
+  wiring.records.forgetLoose(endpoint);
   await routeBy(wiring, left.endpoints, pid);
 }
 
 /** Leads the container's default routes by the endpoints that are to have them. */
 async function routeBy({ programs }: Wiring, endpoints: readonly EndpointRecord[], pid: number): Promise<void> {
-  const lines = ([4, 6] as const).flatMap((family) => {
+  const lines = routeLines(endpoints);
+  if (lines.length > 0) await programs.ipInside(netnsOf(pid), lines);
+}
+
+/** The lines of `ip -batch` that do so. */
+export function routeLines(endpoints: readonly EndpointRecord[]): string[] {
+  return ([4, 6] as const).flatMap((family) => {
     const way = gatewayEndpoint(endpoints, family);
     const out = way === undefined ? undefined : wayOut(way, family);
     return way === undefined || out === undefined ? [] : [routeLine(out, way.interface)];
   });
-  if (lines.length > 0) await programs.ipInside(netnsOf(pid), lines);
 }
 
 /** The namespace of `host` is the host's own, and `none` means none. */
