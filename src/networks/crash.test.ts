@@ -7,7 +7,17 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, test } from "node:test";
 import { assertSameSoon, hostState, inNetwork, ipv4Of, ipv6Of, openLab, port } from "./testing/lab.ts";
-import { askTcp, askTcpFrom, askUdp, inNetns, openNeighbour, routesIn, run, serve } from "./testing/machines.ts";
+import {
+  askTcp,
+  askTcpFrom,
+  askUdp,
+  inNetns,
+  openNamespace,
+  openNeighbour,
+  routesIn,
+  run,
+  serve,
+} from "./testing/machines.ts";
 import { macvlan, withStandIns } from "./testing/outer.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
 
@@ -136,9 +146,8 @@ if (insideOwnNetns(import.meta.url)) {
       const before = hostState();
       let died = 0;
       for (let step = 1, dead = true; dead; step += 1) {
-        const holder = spawn("unshare", ["--net", "sh", "-c", "echo; exec cat"], { stdio: "pipe" });
-        await once(holder.stdout, "data");
-        const pid = holder.pid ?? 0;
+        await using container = await openNamespace();
+        const { pid } = container;
         const databasePath = join(folder, `${task}-${step}.db`);
         const doomed = await startDoomed(databasePath, task, step, pid);
         dead = doomed.dead;
@@ -150,9 +159,6 @@ if (insideOwnNetns(import.meta.url)) {
         assert.equal(/eth1/.test(inNetns(pid, "ip", "link")), isIn, `step ${step}`);
         if (isIn === false) await lab.networks.connect("web", inNetwork("lan", { ipv4: "198.51.100.64" }), pid);
         assert.deepEqual(routesIn(pid), ["198.51.100.2 eth1"]);
-        const exited = once(holder, "exit");
-        holder.kill("SIGKILL");
-        await exited;
         await lab.networks.release("web");
         for (const name of ["lan", "inner"]) await lab.networks.remove(name);
       }

@@ -13,9 +13,7 @@ export function run(program: string, ...args: readonly string[]): string {
  * 2001:db8::1, there 198.51.100.2 and 2001:db8::2 on `out0`.
  */
 export async function openNeighbour(): Promise<{ readonly pid: number } & AsyncDisposable> {
-  const child = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up; echo; exec cat"], { stdio: "pipe" });
-  await once(child.stdout, "data");
-  const pid = child.pid ?? 0;
+  const { pid, [Symbol.asyncDispose]: end } = await openNamespace();
   run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns", String(pid));
   run("ip", "address", "add", "198.51.100.1/24", "dev", "up0");
   run("ip", "address", "add", "2001:db8::1/64", "dev", "up0", "nodad");
@@ -27,9 +25,16 @@ export async function openNeighbour(): Promise<{ readonly pid: number } & AsyncD
     pid,
     [Symbol.asyncDispose]: async () => {
       run("ip", "link", "delete", "up0");
-      await stop(child);
+      await end();
     },
   };
+}
+
+/** A network namespace of its own, and the process that has it. */
+export async function openNamespace(): Promise<{ readonly pid: number } & AsyncDisposable> {
+  const child = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up; echo; exec cat"], { stdio: "pipe" });
+  await once(child.stdout, "data");
+  return { pid: child.pid ?? 0, [Symbol.asyncDispose]: async () => await stop(child) };
 }
 
 export function inNetns(pid: number, ...command: readonly string[]): string {
