@@ -32,7 +32,7 @@ enum { LINK_MAC = 1, LINK_NAME = 3, LINK_MTU = 4, LINK_MASTER = 10, LINK_INFO = 
 enum { INFO_KIND = 1, INFO_DATA = 2, INFO_PORT_KIND = 4, INFO_PORT_DATA = 5, VETH_PEER = 1, PORT_HAIRPIN = 4, PORT_ISOLATED = 33 };
 enum { FAMILY_ADDRESS_MODE = 8, ADDRESS_MODE_NONE = 1 };
 enum { ADDRESS_PEER = 1, ADDRESS_LOCAL = 2, ADDRESS_BROADCAST = 4, ADDRESS_NO_DUPLICATE_CHECK = 2 };
-enum { ROUTE_LINK = 4, ROUTE_GATEWAY = 5, TABLE_MAIN = 254, PROTOCOL_BOOT = 3, ROUTE_UNICAST = 1 };
+enum { ROUTE_LINK = 4, ROUTE_GATEWAY = 5, TABLE_MAIN = 254, PROTOCOL_BOOT = 3, SCOPE_LINK = 253, ROUTE_UNICAST = 1 };
 
 struct link_head {
   uint8_t family, pad;
@@ -161,14 +161,15 @@ static int change_address(const struct link_change *change, int socket) {
 
 static int change_route(const struct link_change *change, int socket) {
   unsigned char bytes[16];
-  struct route_head head = {.table = TABLE_MAIN, .protocol = PROTOCOL_BOOT, .type = ROUTE_UNICAST};
+  struct route_head head = {.family = change->by_link6 ? AF_INET6 : AF_INET, .table = TABLE_MAIN, .protocol = PROTOCOL_BOOT, .type = ROUTE_UNICAST};
   unsigned link = if_nametoindex(change->link.name);
   if (link == 0) return -errno;
-  int size = read_address(change->gateway, &head.family, bytes, NULL);
+  int size = change->gateway == NULL ? 0 : read_address(change->gateway, &head.family, bytes, NULL);
   if (size < 0) return size;
+  if (change->gateway == NULL && !change->by_link6) head.scope = SCOPE_LINK; /* as ip has it */
   struct rt_message message;
   rt_begin(&message, RT_NEW_ROUTE, RT_CREATE | RT_REPLACE, &head, sizeof head);
-  rt_put(&message, ROUTE_GATEWAY, bytes, (size_t)size);
+  if (size > 0) rt_put(&message, ROUTE_GATEWAY, bytes, (size_t)size);
   rt_put_u32(&message, ROUTE_LINK, link);
   return rt_send(&message, socket);
 }

@@ -84,7 +84,10 @@ static bool read_address(char *rest, struct link_change *change) {
 
 static bool read_route(char *rest, struct link_change *change) {
   const char *target = next_word(&rest);
-  if (target == NULL || strcmp(target, "default") != 0) return false;
+  if (target == NULL) return false;
+  bool any = strcmp(target, "default") == 0;
+  change->by_link6 = strcmp(target, "::/0") == 0;
+  if (!any && !change->by_link6 && strcmp(target, "0.0.0.0/0") != 0) return false;
   for (const char *word; (word = next_word(&rest)) != NULL;) {
     const char *value = next_word(&rest);
     if (value == NULL) return false;
@@ -92,7 +95,7 @@ static bool read_route(char *rest, struct link_change *change) {
     else if (strcmp(word, "dev") == 0) change->link.name = value;
     else return false;
   }
-  return change->gateway != NULL && change->link.name != NULL;
+  return (change->gateway != NULL) == any && change->link.name != NULL;
 }
 
 bool link_words_read(char *line, struct link_change *change) {

@@ -7,6 +7,7 @@
  *   link delete dev NAME
  *   address add|replace ADDRESS/LENGTH [broadcast ADDRESS] dev NAME [nodad]
  *   route replace default via ADDRESS dev NAME
+ *   route replace 0.0.0.0/0|::/0 dev NAME
  */
 #pragma once
 
@@ -30,6 +31,7 @@ struct link_change {
   bool up, no_generated_address, hairpin, isolated, no_duplicate_check;
   const char *address; /* ADDRESS/LENGTH */
   const char *broadcast, *gateway;
+  bool by_link6; /* of a route without a gateway: it is for IPv6 */
 };
 
 /* Reads the line, cutting it into words in place; they live as long as it does. False for what is not understood. */

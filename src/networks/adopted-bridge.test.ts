@@ -33,7 +33,7 @@ if (insideOwnNetns(import.meta.url)) {
       assert.match(run("ip", "address", "show", "dev", "lan0"), /fd66::1\/64/);
       for (const id of ["web", "other"]) await lab.networks.release(id);
       await lab.reopen();
-      await lab.networks.reconcile(new Set());
+      await lab.networks.reconcile(new Map());
       assert.match(run("ip", "address", "show", "dev", "lan0"), /fd66::1\/64/);
       await lab.networks.remove("lan");
       assert.ok(hostState().links.includes("lan0"));

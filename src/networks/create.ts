@@ -12,42 +12,42 @@ import {
   subnetFrom,
 } from "./addresses/address.ts";
 import { checkIpam } from "./addresses/check-ipam.ts";
-import { type Own, clashesWith, freeSubnet } from "./addresses/occupied.ts";
-import type { SubnetSource } from "./addresses/subnet-choice.ts";
+import type { Occupied, SubnetSource } from "./addresses/subnet-choice.ts";
+import { type Own, clashesWith, freeSubnet, ownClashesWith } from "./addresses/occupied.ts";
 import { withSubnetLock } from "./addresses/subnet-lock.ts";
-import { checkBridgeOptions } from "./create-options.ts";
-import { bridgeNameOf, bridgeOption, networkRulesOf, poolOf } from "./links/bridge-plan.ts";
+import { isHosted } from "./drivers/driver.ts";
+import { bridgeOption, poolOf } from "./links/bridge-plan.ts";
 import { addressesOf } from "./links/host-links.ts";
 import { reportNetwork } from "./network-events.ts";
-import type { IpamPool, Network, NetworkRequest } from "./networks.ts";
+import type { IpamPool, Network, NetworkDriver, NetworkRequest } from "./networks.ts";
 import { unknownPlugin } from "./unknown-plugin.ts";
 import { isPredefined } from "./which-network.ts";
 import type { Wiring } from "./wiring.ts";
 
-/** Makes a network, its bridge and its part of the firewall: all of it or none. */
+/** Makes a network and what its driver needs for it on the host: all of it or none. */
 export async function createNetwork(
   wiring: Wiring,
   request: NetworkRequest,
 ): Promise<{ id: string; warnings: readonly string[] }> {
   checkName(request.name);
-  checkDriver(request);
-  checkIpam(request);
-  const warnings = checkBridgeOptions(request.options, request.internal);
-  const network = await withSubnetLock(async () => await define(wiring, request));
+  const driver = driverNamed(request);
+  checkIpam(request, driver);
+  const warnings = await wiring.drivers(driver).check(request);
+  const network = await withSubnetLock(async () => await define(wiring, request, driver));
   reportNetwork(wiring.events, "create", network);
   return { id: network.id, warnings };
 }
 
 /** The record and the link: while others of this host must not choose the same addresses. */
-async function define(wiring: Wiring, request: NetworkRequest): Promise<Network> {
-  const { records, bridges, firewall, now } = wiring;
-  mustBeFree(wiring, request);
-  const pools = await choosePools(wiring, request);
+async function define(wiring: Wiring, request: NetworkRequest, driver: NetworkDriver): Promise<Network> {
+  const { records, now } = wiring;
+  mustBeFree(wiring, request, driver);
+  const pools = await choosePools(wiring, request, driver);
   const { name, ipv4, ipv6, internal, attachable, options, labels, ipam } = request;
   const network: Network = {
     id: newId(),
     name,
-    driver: "bridge",
+    driver,
     createdNs: now(),
     ipv4,
     ipv6,
@@ -57,19 +57,11 @@ async function define(wiring: Wiring, request: NetworkRequest): Promise<Network>
     options,
     labels,
   };
-  mustBeFree(wiring, request);
+  mustBeFree(wiring, request, driver);
   await using undo = new AsyncDisposableStack();
   records.add(network);
-  undo.defer(() => {
-    records.remove(network.id);
-    bridges.drop(network);
-  });
-  const bridge = bridges.of(network);
-  undo.defer(async () => await bridge.remove());
-  // Perhaps the whole table was written with it.
-  undo.defer(() => firewall.forget());
-  await bridge.ensure();
-  await firewall.addNetwork(networkRulesOf(network));
+  undo.defer(() => records.remove(network.id));
+  await wiring.drivers(driver).create(network, undo);
   undo.move();
   return network;
 }
@@ -84,7 +76,7 @@ function checkName(name: string): void {
   }
 }
 
-function checkDriver({ driver, scope }: NetworkRequest): void {
+function driverNamed({ driver, scope }: NetworkRequest): NetworkDriver {
   if (driver === "overlay" || scope === "swarm") {
     throw new Fault(
       "unavailable",
@@ -97,46 +89,41 @@ function checkDriver({ driver, scope }: NetworkRequest): void {
   if (driver === "host" || driver === "null") {
     throw new Fault("forbidden", `only one instance of "${driver}" network is allowed`);
   }
-  if (driver === "macvlan" || driver === "ipvlan") {
-    throw new Fault("unsupported", `the driver ${driver} is not supported yet`, { remedy: "Use the driver bridge." });
-  }
-  if (!["", "bridge", "default"].includes(driver)) {
-    throw unknownPlugin(driver, "Slipway has the drivers bridge, host and none.");
-  }
+  if (driver === "macvlan" || driver === "ipvlan") return driver;
+  if (["", "bridge", "default"].includes(driver)) return "bridge";
+  throw unknownPlugin(driver, "Slipway has the drivers bridge, macvlan, ipvlan, host and none.");
 }
 
-function mustBeFree({ records }: Wiring, { name, options }: NetworkRequest): void {
+function mustBeFree({ records, drivers }: Wiring, request: NetworkRequest, driver: NetworkDriver): void {
+  const { name } = request;
   if (records.named(name) !== undefined) throw new Fault("conflict", `network with name ${name} already exists`);
-  const bridge = options[bridgeOption.name];
-  const other =
-    bridge === undefined
-      ? undefined
-      : records.list().find((each) => each.driver === "bridge" && bridgeNameOf(each) === bridge);
-  if (other === undefined) return;
-  throw new Fault("forbidden", `cannot create network with bridge name ${bridge}: the network ${other.name} has it`);
+  drivers(driver).mustBeFree(request);
 }
 
 /** The subnets as asked for, completed by free ones and by gateways. */
-async function choosePools(wiring: Wiring, request: NetworkRequest): Promise<IpamPool[]> {
+async function choosePools(wiring: Wiring, request: NetworkRequest, driver: NetworkDriver): Promise<IpamPool[]> {
   const pools: IpamPool[] = [];
-  const link = request.options[bridgeOption.name];
+  const hosted = isHosted({ driver });
+  const link = hosted ? request.options[bridgeOption.name] : undefined;
   // Those of a bridge that somebody else made.
   const addresses = link === undefined ? [] : await addressesOf(wiring.programs, link);
   for (const family of [4, 6] as const) {
     if (!(family === 4 ? request.ipv4 : request.ipv6)) continue;
     const asked = poolOf(request, family);
     const own = link === undefined ? {} : { link };
-    const subnet =
-      asked === undefined
-        ? await freePoolSubnet(wiring, family, own)
-        : await mustNotClash(wiring, subnetFrom(asked.subnet), own);
+    const subnet = asked === undefined ? await freePoolSubnet(wiring, family, own) : subnetFrom(asked.subnet);
+    // The subnet of a network outside may well be one that this host is in too.
+    if (asked !== undefined) {
+      mustNotClash(subnet, hosted ? await clashesWith(wiring, subnet, own) : ownClashesWith(wiring, subnet));
+    }
     const there = addresses.flatMap((text) => parseCidr(text)?.address ?? []).filter((each) => contains(subnet, each));
     const gateway = asked?.gateway ?? formatAddress(there[0] ?? firstHostOf(subnet));
     const others = there.map(formatAddress).filter((address) => address !== gateway);
     pools.push({
       ...asked,
       subnet: formatSubnet(subnet),
-      gateway,
+      // Outside nobody is a gateway who was not named as one; as in Docker 28.
+      ...(hosted && { gateway }),
       auxiliary: {
         ...asked?.auxiliary,
         // No container may get them.
@@ -164,10 +151,9 @@ function localSource(instance: string): SubnetSource {
   return { base: subnetFrom(`fd${digits.slice(0, 2)}:${digits.slice(2, 6)}:${digits.slice(6)}::/48`), size: 64 };
 }
 
-async function mustNotClash(wiring: Wiring, subnet: Subnet, own: Own): Promise<Subnet> {
-  const clashes = await clashesWith(wiring, subnet, own);
+function mustNotClash(subnet: Subnet, clashes: readonly Occupied[]): void {
   const clash = clashes.find((other) => other.isRouted !== true || other.subnet.prefixLength >= subnet.prefixLength);
-  if (clash === undefined) return subnet;
+  if (clash === undefined) return;
   throw new Fault("forbidden", "invalid pool request: Pool overlaps with other one on this address space", {
     remedy: `${formatSubnet(subnet)} clashes with ${clash.by}: choose another subnet.`,
   });

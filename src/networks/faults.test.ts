@@ -112,7 +112,6 @@ const refused: readonly [Partial<NetworkRequest>, { kind: string; message?: RegE
   [{ scope: "swarm" }, { kind: "unavailable" }],
   [{ driver: "host" }, { kind: "forbidden", message: 'only one instance of "host" network is allowed' }],
   [{ driver: "null" }, { kind: "forbidden", message: 'only one instance of "null" network is allowed' }],
-  [{ driver: "macvlan" }, { kind: "unsupported" }],
   [
     { driver: "weave" },
     { kind: "notFound", message: 'could not find plugin weave in v1 plugin registry: plugin "weave" not found' },

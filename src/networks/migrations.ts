@@ -35,4 +35,9 @@ export const migrations: readonly string[] = [
      'linkLocal', json('[]'), 'aliases', json('[]'), 'links', json('{}'), 'gatewayPriority', 0) FROM old_endpoint;
    DROP TABLE old_endpoint;
    DROP TABLE old_network`,
+  // What a crash would leave in a running container's namespace, which the host does not see.
+  `CREATE TABLE network_loose_interface (
+     container_id TEXT NOT NULL REFERENCES network_sandbox (container_id) ON DELETE CASCADE, interface TEXT NOT NULL,
+     PRIMARY KEY (container_id, interface)
+   ) STRICT`,
 ];

@@ -10,6 +10,8 @@ export interface InstanceNames {
   readonly bridgeAlias: string;
   /** The same for the bridge of the network of that id. */
   aliasOf(networkId: string): string;
+  /** Written on the parents of macvlan and ipvlan networks that we made. */
+  readonly parentAlias: string;
   /** Whether a link with that alias is this instance's. */
   isOwnAlias(alias: string): boolean;
   /** A new name for the host's end of a veth pair, 15 characters. */
@@ -28,6 +30,7 @@ export function namesOf(instance: string): InstanceNames {
     bridge: digits === undefined ? "slipway0" : `slw-${digits}`,
     bridgeAlias: `default bridge of ${instance}`,
     aliasOf: (networkId) => `network ${networkId} of ${instance}`,
+    parentAlias: `network parent of ${instance}`,
     isOwnAlias: (alias) =>
       alias === `default bridge of ${instance}` || (alias.startsWith("network ") && alias.endsWith(` of ${instance}`)),
     newLink: () => prefix + randomBytes(4).toString("hex").slice(0, freeDigits),

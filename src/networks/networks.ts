@@ -4,7 +4,7 @@ import type { EventSink } from "#core/event";
 import type { Log } from "#core/log";
 import type { Database, DetachedProgram, Machine, MonitorSlot, Paths, Shim, UserNamespace } from "#host";
 
-export type NetworkDriver = "bridge" | "host" | "null";
+export type NetworkDriver = "bridge" | "macvlan" | "ipvlan" | "host" | "null";
 
 /** A network as `docker network inspect` shows it. */
 export interface Network {
@@ -184,8 +184,8 @@ export interface Networks {
   rename(containerId: string, name: string): void;
   /** Where a running container is; undefined for one that has no attachment. */
   attachedOf(containerId: string): Attached | undefined;
-  /** After a crash: releases what no running container needs, repairs links and ruleset for those that run. */
-  reconcile(running: ReadonlySet<string>): Promise<void>;
+  /** After a crash: releases what no running container needs, repairs links and ruleset for those that run, given with their processes. */
+  reconcile(running: ReadonlyMap<string, number>): Promise<void>;
   /** Removes links and ruleset when no container needs them and the daemon stops for good; leaves them when containers run on. */
   close(): Promise<void>;
 }
@@ -222,5 +222,6 @@ export interface AddressPoolSetting {
 }
 
 export { aloneFault } from "./alone-fault.ts";
+export { isAlone, isHosted } from "./drivers/driver.ts";
 export { openNetworks } from "./open.ts";
 export { isNamed, isPredefined } from "./which-network.ts";

@@ -204,7 +204,7 @@ if (insideOwnNetns(import.meta.url)) {
     await lab.networks.close();
     assert.equal(await askTcp("127.0.0.1", 8080), "hello 172.17.0.1");
     await lab.reopen();
-    await lab.networks.reconcile(new Set(["web"]));
+    await lab.networks.reconcile(new Map([["web", process.pid]]));
   });
 
   test("openNetworks: refuses a --bip that is none, and leaves a bridge alone that it has not made", async () => {

@@ -3,6 +3,8 @@ import { subnetFrom } from "./addresses/address.ts";
 import { defaultSources } from "./addresses/subnet-choice.ts";
 import { withSubnetLock } from "./addresses/subnet-lock.ts";
 import { createNetwork } from "./create.ts";
+import { isAlone, isHosted } from "./drivers/driver.ts";
+import { openDrivers } from "./drivers/drivers.ts";
 import { attach } from "./endpoints/attach.ts";
 import { attachedFrom, endpointFrom } from "./endpoints/attached.ts";
 import { connect, disconnect, tellNames } from "./endpoints/connect.ts";
@@ -11,16 +13,16 @@ import { evict } from "./endpoints/evict.ts";
 import { release } from "./endpoints/release.ts";
 import { Firewall } from "./firewall/firewall.ts";
 import { firewallWatch } from "./firewall/watch.ts";
-import { bridgeNameOf, networkRulesOf } from "./links/bridge-plan.ts";
+import { networkRulesOf } from "./links/bridge-plan.ts";
 import { bridgeWatch } from "./links/bridge-watch.ts";
 import { Bridges } from "./links/bridges.ts";
 import { defineDefaultBridge, moveIfClashing } from "./links/default-bridge.ts";
 import { Departures } from "./links/departures.ts";
-import { bridgesBeside, listLinks } from "./links/host-links.ts";
+import { listLinks, ownLinksBeside } from "./links/host-links.ts";
 import { removalLine } from "./links/link-commands.ts";
 import type { MendingParts } from "./links/mend-bridges.ts";
 import { type InstanceNames, namesOf } from "./names.ts";
-import type { Network, Networks, NetworksOptions } from "./networks.ts";
+import type { Networks, NetworksOptions } from "./networks.ts";
 import { PortHolds } from "./ports/port-holds.ts";
 import { publicationsOf } from "./ports/publications.ts";
 import { NetworkPrograms } from "./programs.ts";
@@ -82,7 +84,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
   };
   const { id: defaultId } = await defineDefaultBridge(defaultBridge);
   const firewall = new Firewall(programs, names.table, () => ({
-    networks: records.list().filter(isBridge).map(networkRulesOf),
+    networks: records.list().filter(isHosted).map(networkRulesOf),
     publications: records.sandboxes().flatMap(publicationsOf),
   }));
   const watch = watchOf(firewall, names.table, options, () => ({ records, programs, bridges, slots }));
@@ -112,6 +114,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     now: () => clock.now(),
     events,
     bridges,
+    drivers: openDrivers({ records, programs, names, bridges, firewall }),
     ...resolverOf(records, options),
     firewall,
     watch,
@@ -188,21 +191,17 @@ async function ephemeralRange(programs: NetworkPrograms): Promise<{ first: numbe
   return { first, last };
 }
 
-function isBridge({ driver }: Network): boolean {
-  return driver === "bridge";
-}
-
 /** What containers run in stays; of the rest nothing of ours is left on the host until the next start. */
 async function close(wiring: Wiring): Promise<void> {
-  const { slots, departures, held, records, programs, names, firewall, watch, resolver } = wiring;
+  const { slots, departures, held, records, programs, names, firewall, watch, resolver, drivers } = wiring;
   resolver.close();
   await watch.close();
   await slots.close();
   await departures.close();
   for (const holds of held.values()) await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));
   held.clear();
-  const used = records.list().filter((network) => isBridge(network) && records.isUsed(network.id));
-  const idle = bridgesBeside(new Set(used.map(bridgeNameOf)), await listLinks(programs), names);
-  await programs.linksEach(idle.map(removalLine));
-  if (used.length === 0) await firewall.remove();
+  const used = records.list().filter(({ id, driver }) => !isAlone(driver) && records.isUsed(id));
+  const needed = new Set(used.map((network) => drivers(network.driver).hostLink(network)));
+  await programs.linksEach(ownLinksBeside(needed, await listLinks(programs), names).map(removalLine));
+  if (!used.some(isHosted)) await firewall.remove();
 }

@@ -20,6 +20,11 @@ export class NetworkPrograms {
     if (lines.length > 0) await this.#shim.changeLinks(lines, "each");
   }
 
+  /** Runs the lines as one `ip -batch`: for kinds of links that the shim does not know. */
+  async ip(lines: readonly string[], netns?: string): Promise<void> {
+    await this.#run({ argv: ["ip", "-batch", "-"], ...(netns !== undefined && { netns }) }, lines.join("\n"));
+  }
+
   /** What `ip -json …` lists; empty when the asked for link does not exist. */
   async ipList(...args: readonly string[]): Promise<unknown[]> {
     const end = await this.#start({ argv: ["ip", "-json", ...args] });

@@ -21,7 +21,7 @@ if (insideOwnNetns(import.meta.url)) {
     const before = hostState();
     await using host = await openScratchHost();
     const networks = await openNetworks({ ...host, events: host.journal, mtu: 1500, warmSlots: 2 });
-    await networks.reconcile(new Set());
+    await networks.reconcile(new Map());
     const { slot, attached } = await networks.attach(requestOf("web", [port("tcp", 8080, 80)]), neverAborted);
     {
       await using _server = await serve(slot.pid, 80);

@@ -1,6 +1,7 @@
-import { bridgeNameOf } from "./links/bridge-plan.ts";
-import { type HostLink, bridgesBeside, listLinks } from "./links/host-links.ts";
-import { removalLine } from "./links/link-commands.ts";
+import { isAlone, isHosted } from "./drivers/driver.ts";
+import { routeLines } from "./endpoints/connect.ts";
+import { type HostLink, listLinks, ownLinksBeside } from "./links/host-links.ts";
+import { netnsLine, removalLine } from "./links/link-commands.ts";
 import { endpointsOf, mendBridges } from "./links/mend-bridges.ts";
 import { forwardPackets } from "./links/forwarding.ts";
 import type { Network } from "./networks.ts";
@@ -10,7 +11,7 @@ import type { Wiring } from "./wiring.ts";
  * After a crash: releases what no running container needs, makes bridges, ports and ruleset whole for those that run, and
  * removes links of ours that belong to nobody. It touches nothing that does not carry this instance's names.
  */
-export async function reconcile(wiring: Wiring, running: ReadonlySet<string>): Promise<void> {
+export async function reconcile(wiring: Wiring, running: ReadonlyMap<string, number>): Promise<void> {
   const { records, resolver } = wiring;
   for (const { containerId } of records.sandboxes()) {
     if (running.has(containerId)) continue;
@@ -18,22 +19,34 @@ export async function reconcile(wiring: Wiring, running: ReadonlySet<string>): P
     records.removeSandbox(containerId);
     await resolver.forget(containerId);
   }
+  await removeLooseInterfaces(wiring, running);
   wiring.bridges.forget();
   const wanted = wantedNetworks(wiring);
-  await bringUp(wiring, wanted, await removeStrayLinks(wiring, wanted));
+  await bringUp(wiring, wanted.filter(isHosted), await removeStrayLinks(wiring, wanted));
   await holdPorts(wiring);
+}
+
+/** What a connect or disconnect that was cut off left in running containers' namespaces. */
+async function removeLooseInterfaces(
+  { records, programs }: Wiring,
+  running: ReadonlyMap<string, number>,
+): Promise<void> {
+  for (const loose of records.loose()) {
+    const pid = running.get(loose.containerId);
+    const routes = routeLines(records.sandboxOf(loose.containerId)?.endpoints ?? []);
+    if (pid !== undefined) await programs.linksEach([netnsLine(pid), removalLine(loose.interface), ...routes]);
+    records.forgetLoose(loose);
+  }
 }
 
 /** Networks that were made are there, as after a reboot; the default one only when somebody is on it. */
 function wantedNetworks({ records }: Wiring): Network[] {
-  return records
-    .list()
-    .filter(({ id, name, driver }) => driver === "bridge" && (name !== "bridge" || records.isUsed(id)));
+  return records.list().filter(({ id, name, driver }) => !isAlone(driver) && (name !== "bridge" || records.isUsed(id)));
 }
 
 /** Answers all links that are left. */
 async function removeStrayLinks(
-  { records, slots, departures, programs, names }: Wiring,
+  { records, slots, departures, programs, names, drivers }: Wiring,
   wanted: readonly Network[],
 ): Promise<HostLink[]> {
   const links = await listLinks(programs);
@@ -42,7 +55,7 @@ async function removeStrayLinks(
     ...links
       .map(({ name }) => name)
       .filter((link) => names.isOwnLink(link) && !needed.has(link) && !departures.has(link)),
-    ...bridgesBeside(new Set(wanted.map(bridgeNameOf)), links, names),
+    ...ownLinksBeside(new Set(wanted.map((network) => drivers(network.driver).hostLink(network))), links, names),
   ]);
   // The kernel may be about to remove some of them by itself.
   await programs.linksEach([...strays].map(removalLine));

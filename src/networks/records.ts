@@ -22,11 +22,11 @@ export interface EndpointRecord {
   readonly endpointId: string;
   readonly ipv4?: string;
   readonly ipv6?: string;
-  /** Empty for `none` and `host`, as the rest. */
+  /** Empty with ipvlan, and for `none` and `host`. */
   readonly macAddress: string;
-  /** The host's end of the veth pair. */
+  /** The host's end of the veth pair; empty where there is none. */
   readonly link: string;
-  /** The container's end. */
+  /** The container's end; empty for `none` and `host`. */
   readonly interface: string;
   readonly linkLocal: readonly string[];
   readonly aliases: readonly string[];
@@ -34,6 +34,9 @@ export interface EndpointRecord {
   readonly links: Readonly<Record<string, string>>;
   readonly gatewayPriority: number;
 }
+
+/** An interface in a running container's namespace that belongs to no endpoint. */
+export type LooseInterface = Pick<EndpointRecord, "containerId" | "interface">;
 
 /** The durable records of networks and endpoints. Networks are also kept in memory, as thousands of them are looked through for each new one. */
 export class NetworkRecords {
@@ -127,26 +130,54 @@ export class NetworkRecords {
     });
   }
 
-  /** Fault `notFound` when the network was removed meanwhile. */
+  /** Its interface is loose no more. Fault `notFound` when the network was removed meanwhile. */
   addEndpoint(endpoint: EndpointRecord): void {
     const { containerId, network, endpointId, ipv4, ipv6, ...document } = endpoint;
-    this.mustHave(network);
+    this.#database.transaction(() => {
+      this.mustHave(network);
+      this.#database.run(
+        "INSERT INTO network_endpoint (container_id, network_id, endpoint_id, ipv4, ipv6, document) VALUES (?, ?, ?, ?, ?, ?)",
+        containerId,
+        network.id,
+        endpointId,
+        ipv4 ?? null,
+        ipv6 ?? null,
+        JSON.stringify(document),
+      );
+      this.forgetLoose(endpoint);
+    });
+  }
+
+  /** Its interface is loose until it is taken away. */
+  removeEndpoint(endpoint: EndpointRecord): void {
+    this.#database.transaction(() => {
+      this.#database.run(
+        "DELETE FROM network_endpoint WHERE container_id = ? AND network_id = ?",
+        endpoint.containerId,
+        endpoint.network.id,
+      );
+      this.addLoose(endpoint);
+    });
+  }
+
+  /** Says that a running container has, or is about to get, an interface that no endpoint of its accounts for; only of those without an end on the host. */
+  addLoose({ containerId, link, interface: name }: EndpointRecord): void {
+    if (link !== "") return;
+    this.#database.run("INSERT OR IGNORE INTO network_loose_interface VALUES (?, ?)", containerId, name);
+  }
+
+  forgetLoose({ containerId, interface: name }: LooseInterface): void {
     this.#database.run(
-      "INSERT INTO network_endpoint (container_id, network_id, endpoint_id, ipv4, ipv6, document) VALUES (?, ?, ?, ?, ?, ?)",
+      "DELETE FROM network_loose_interface WHERE container_id = ? AND interface = ?",
       containerId,
-      network.id,
-      endpointId,
-      ipv4 ?? null,
-      ipv6 ?? null,
-      JSON.stringify(document),
+      name,
     );
   }
 
-  removeEndpoint(containerId: string, networkId: string): void {
-    this.#database.run(
-      "DELETE FROM network_endpoint WHERE container_id = ? AND network_id = ?",
-      containerId,
-      networkId,
+  /** What a crash left in containers' namespaces. */
+  loose(): LooseInterface[] {
+    return this.#database.all<LooseInterface>(
+      "SELECT container_id AS containerId, interface FROM network_loose_interface",
     );
   }
 

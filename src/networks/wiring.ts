@@ -2,6 +2,7 @@ import type { EventSink } from "#core/event";
 import type { Machine } from "#host";
 import type { HostView } from "./addresses/occupied.ts";
 import type { SubnetSource } from "./addresses/subnet-choice.ts";
+import type { Drivers } from "./drivers/drivers.ts";
 import type { Firewall } from "./firewall/firewall.ts";
 import type { Bridges } from "./links/bridges.ts";
 import type { Departures } from "./links/departures.ts";
@@ -23,6 +24,7 @@ export interface Wiring extends HostView {
   readonly now: () => bigint;
   readonly events: EventSink;
   readonly bridges: Bridges;
+  readonly drivers: Drivers;
   readonly resolver: Resolver;
   /** Where monitors reach it; undefined where there is none. */
   readonly resolverSocket: string | undefined;

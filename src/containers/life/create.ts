@@ -2,6 +2,7 @@ import { parseLink } from "#core/container-link";
 import { stat } from "node:fs/promises";
 import { Fault, isFault } from "#core/fault";
 import { newId, shortId } from "#core/ids";
+import { isAlone, isHosted, isNamed } from "#networks";
 import { announce } from "../announce.ts";
 import { resolveCapabilities } from "../config/capabilities.ts";
 import { healthWarnings } from "../config/healthcheck.ts";
@@ -40,7 +41,7 @@ export async function create(
   await checkBindSources(request);
   const spec = joinById(room, joinNetwork(room, { ...request, limits: withDefaultSwap(settled.limits) }));
   const resolved = resolveProcess(spec, image.config.config ?? {});
-  warnings.push(...healthWarnings(resolved.healthcheck));
+  warnings.push(...healthWarnings(resolved.healthcheck), ...portWarnings(room, spec));
   signal.throwIfAborted();
   const id = newId();
   // The writable layer comes first: one without a record is collected, a record without one would be broken.
@@ -76,6 +77,14 @@ export async function create(
 function cgroupWarnings({ securityOptions }: ContainerSpec, version: 1 | 2): string[] {
   if (version === 2 || parseSecurityOptions(securityOptions).writableCgroups !== true) return [];
   return ["With cgroup v1 a container with writable cgroups can lift its own limits"];
+}
+
+/** In a macvlan or ipvlan network a container is reached at its own address; its host publishes nothing. */
+function portWarnings({ networks }: Room, { ports, endpoints }: ContainerSpec): string[] {
+  const joined = networks.list().filter((each) => endpoints.some(({ network }) => isNamed(network, each)));
+  const [first] = joined;
+  if (ports.length === 0 || first === undefined || isAlone(first.driver) || joined.some(isHosted)) return [];
+  return [`Published ports are discarded when using ${first.driver} network mode`];
 }
 
 function chooseName(room: Room, wanted: string | undefined): string {

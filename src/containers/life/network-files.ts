@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { Fault } from "#core/fault";
+import { isHosted } from "#networks";
 import { parseExtraHost } from "../config/checks.ts";
 import { hostsText, resolvConfText } from "../config/etc-files.ts";
 import { parseNetworkMode } from "../config/network-mode.ts";
@@ -74,11 +75,14 @@ function resolvConfOf({ spec }: ContainerRecord, host: string, hasResolver: bool
   });
 }
 
-/** `host-gateway` is the host as the container sees it: its first network's gateway, else the default bridge's. */
+/** `host-gateway` is the host as the container sees it: the gateway of its first network on a bridge, else the default bridge's. */
 function resolveExtraHost(room: Room, entry: string, place: Place): { name: string; ip: string } {
   const { name, ip } = parseExtraHost(entry);
   if (ip !== "host-gateway") return { name, ip };
-  const own = place.attached.endpoints.map(({ ipv4 }) => ipv4?.gateway ?? "").find((text) => text !== "");
+  const own = place.attached.endpoints
+    .filter(({ networkId }) => isHosted(room.networks.find(networkId)))
+    .map(({ ipv4 }) => ipv4?.gateway ?? "")
+    .find((text) => text !== "");
   const gateway = own ?? room.networks.find("bridge").ipam.pools[0]?.gateway;
   if (gateway !== undefined) return { name, ip: gateway };
   throw new Fault("invalid", "unable to derive the IP value for host-gateway", {

@@ -29,7 +29,9 @@ export async function reconcile(room: Room): Promise<void> {
   });
   for (const record of [...room.store.all()]) startWithDaemon(room, record);
   const left = [...room.store.all()];
-  await room.networks.reconcile(new Set(left.filter((record) => isRunning(record.state)).map((record) => record.id)));
+  await room.networks.reconcile(
+    new Map(left.flatMap(({ id, state }) => (isRunning(state) ? [[id, state.pid] as const] : []))),
+  );
   await tellHostResolver(room); // it may have changed while there was no daemon
   await room.images.collect(new Set(left.map((record) => record.id)));
 }

@@ -1,10 +1,13 @@
 import { Fault } from "#core/fault";
-import type { IpamPool, NetworkRequest } from "../networks.ts";
+import type { IpamPool, NetworkDriver, NetworkRequest } from "../networks.ts";
 import { unknownPlugin } from "../unknown-plugin.ts";
 import { type Subnet, contains, firstOf, formatSubnet, hostRange, lastOf, parseAddress, parseCidr } from "./address.ts";
 
 /** Checks subnets, ranges, gateways and auxiliary addresses, and that they fit. Fault `invalid` with all that is wrong, in Docker's words. */
-export function checkIpam({ ipam, ipv4, ipv6 }: Pick<NetworkRequest, "ipam" | "ipv4" | "ipv6">): void {
+export function checkIpam(
+  { ipam, ipv4, ipv6 }: Pick<NetworkRequest, "ipam" | "ipv4" | "ipv6">,
+  driver: NetworkDriver = "bridge",
+): void {
   if (!["", "default"].includes(ipam.driver)) {
     throw unknownPlugin(ipam.driver, "Slipway has the IPAM driver default.");
   }
@@ -14,7 +17,7 @@ export function checkIpam({ ipam, ipv4, ipv6 }: Pick<NetworkRequest, "ipam" | "i
   for (const family of [4, 6] as const) {
     const subnets = ipam.pools.flatMap(({ subnet }) => parseCidr(subnet ?? "")?.subnet ?? []);
     if (subnets.filter((subnet) => subnet.family === family).length > 1) {
-      throw new Fault("invalid", `bridge driver doesn't support multiple IPv${family} subnets`);
+      throw new Fault("invalid", `${driver} driver doesn't support multiple IPv${family} subnets`);
     }
   }
 }

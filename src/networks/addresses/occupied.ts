@@ -1,4 +1,5 @@
 import type { Machine } from "#host";
+import { isHosted } from "../drivers/driver.ts";
 import { bridgeNameOf, poolOf } from "../links/bridge-plan.ts";
 import type { Network } from "../networks.ts";
 import type { NetworkPrograms } from "../programs.ts";
@@ -17,6 +18,11 @@ export interface HostView {
 export interface Own {
   readonly id?: string;
   readonly link?: string;
+}
+
+/** What networks of ours use of the subnet. */
+export function ownClashesWith(view: Pick<HostView, "records">, subnet: Subnet): Occupied[] {
+  return ofNetworks(view, subnet.family, {}).filter((other) => overlaps(subnet, other.subnet));
 }
 
 /** What uses addresses of the subnet at this moment: the host, or networks of ours; what is the asker's own is left out. */
@@ -47,17 +53,14 @@ export async function freeSubnet(
 }
 
 async function ofHost({ records, machine }: HostView, routes: readonly unknown[], own: Own): Promise<Occupied[]> {
-  const bridges = new Set(records.all().filter(isBridge).map(bridgeNameOf));
+  const bridges = new Set(records.all().filter(isHosted).map(bridgeNameOf));
   return occupiedBy(routes, await machine.resolvConf(), (link) => bridges.has(link) || link === own.link);
 }
 
-function ofNetworks({ records }: HostView, family: Family, own: Own): Occupied[] {
-  const others = records.all().filter((network) => isBridge(network) && network.id !== own.id);
+/** Those that networks of ours have. */
+function ofNetworks({ records }: Pick<HostView, "records">, family: Family, own: Own): Occupied[] {
+  const others = records.all().filter((network) => network.id !== own.id);
   return [...others.flatMap((network) => occupiedByNetwork(network)[family])];
-}
-
-function isBridge({ driver }: Network): boolean {
-  return driver === "bridge";
 }
 
 /** Each network's is worked out once. */

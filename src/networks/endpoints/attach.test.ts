@@ -139,7 +139,7 @@ if (insideOwnNetns(import.meta.url)) {
     const first = await lab.attach("a", [], inNetwork("shop"), inNetwork("bridge"));
     first.keep();
     await lab.reopen();
-    await lab.networks.reconcile(new Set(["a"]));
+    await lab.networks.reconcile(new Map([["a", process.pid]]));
     assert.deepEqual(lab.networks.attachedOf("a"), first.attached);
     const second = await lab.attach("b", [], inNetwork("shop"), inNetwork("bridge"));
     for (const network of ["shop", "bridge"]) assert.notEqual(ipv4Of(first, network), ipv4Of(second, network));

@@ -1,19 +1,16 @@
 import { newId } from "#core/ids";
 import type { MonitorSlot } from "#host";
-import type { Bridge } from "../links/bridge.ts";
 import { bridgeOption } from "../links/bridge-plan.ts";
-import { removalLine } from "../links/link-commands.ts";
-import { type Plug, plugIn } from "../links/plug.ts";
 import { reportEndpoint } from "../network-events.ts";
 import type { Attachment, AttachRequest, EndpointRequest, Network } from "../networks.ts";
 import type { PortHold } from "../ports/port-holds.ts";
 import { connectivityFault } from "../ports/connectivity-fault.ts";
 import { publish } from "../ports/publish.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
-import { discardEndpoint, onBridge, warmPlan } from "../slots/prepare-endpoints.ts";
+import { discardEndpoint, warmPlan } from "../slots/prepare-endpoints.ts";
 import type { Wiring } from "../wiring.ts";
 import { attachedFrom } from "./attached.ts";
-import { gatewayEndpoint, gatewayOf } from "./gateways.ts";
+import { gatewayEndpoint, publishedEndpoint, wayOut } from "./gateways.ts";
 import { type PlannedEndpoint, planEndpoint, recordOf } from "./plan.ts";
 import { namesOf } from "./names-of.ts";
 import { release } from "./release.ts";
@@ -92,7 +89,7 @@ async function place(
     const names = new Set(planned.map(({ plan }) => plan.interface));
     planned.push(await planEndpoint(wiring, containerId, network, endpoint, names, links));
   }
-  await plugAll(wiring, slot.pid, planned);
+  await plugAll(slot.pid, planned);
   return { slot, endpoints: planned.map(({ record }) => record) };
 }
 
@@ -103,28 +100,14 @@ function isPlain(network: Network, { ipv4, ipv6, linkLocal, macAddress, options 
   return isDefault && !asks && Object.keys(options).length === 0;
 }
 
-async function plugAll(wiring: Wiring, pid: number, planned: readonly PlannedEndpoint[]): Promise<void> {
+async function plugAll(pid: number, planned: readonly PlannedEndpoint[]): Promise<void> {
   const records = planned.map(({ record }) => record);
-  const [way4, way6] = [gatewayEndpoint(records, 4), gatewayEndpoint(records, 6)];
-  for (const { plan, bridge, record, settings } of planned) {
-    const gateway4 = record === way4 ? gatewayOf(record, 4) : undefined;
-    const gateway6 = record === way6 ? gatewayOf(record, 6) : undefined;
-    await plugOne(wiring, bridge, { plan, bridge: bridge.plan, pid, gateway4, gateway6, settings });
+  for (const { plan, driver, record, settings } of planned) {
+    const ways = ([4, 6] as const).flatMap((family) =>
+      gatewayEndpoint(records, family) === record ? (wayOut(record, family) ?? []) : [],
+    );
+    await driver.plug(record.network, { plan, pid, ways, settings });
   }
-}
-
-/** Puts one endpoint's link into its bridge and its namespace. */
-export async function plugOne(wiring: Wiring, bridge: Bridge, plug: Plug): Promise<void> {
-  const { programs } = wiring;
-  await onBridge(bridge, async () => {
-    try {
-      await plugIn(programs, [plug]);
-    } catch (error) {
-      // What was made of it would be in the way of the next try.
-      await programs.linksEach([removalLine(plug.plan.link)]);
-      throw error;
-    }
-  });
 }
 
 /** In `none` and `host` a container has a place without an address. */
@@ -149,8 +132,8 @@ async function holdPorts(
   endpoints: readonly EndpointRecord[],
   undo: AsyncDisposableStack,
 ): Promise<Sandbox["ports"]> {
-  const way4 = gatewayEndpoint(endpoints, 4);
-  const way6 = gatewayEndpoint(endpoints, 6);
+  const way4 = publishedEndpoint(endpoints, 4);
+  const way6 = publishedEndpoint(endpoints, 6);
   const families = { ipv4: way4 !== undefined, ipv6: way6 !== undefined };
   const way = way4 ?? way6;
   if (ports.length === 0 || way === undefined) return [];

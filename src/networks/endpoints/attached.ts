@@ -1,12 +1,13 @@
 import { subnetFrom } from "../addresses/address.ts";
 import { poolOf } from "../links/bridge-plan.ts";
 import type { Attached, Endpoint, EndpointAddress } from "../networks.ts";
+import { publishedNow } from "../ports/publications.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
-import { dnsNamesOf } from "./names-of.ts";
+import { dnsNamesOf, isPlaced } from "./names-of.ts";
 
 /** Where a container is, as the door shows it. */
 export function attachedFrom(sandbox: Sandbox): Attached {
-  return { endpoints: sandbox.endpoints.map((record) => endpointFrom(record, sandbox)), ports: sandbox.ports };
+  return { endpoints: sandbox.endpoints.map((record) => endpointFrom(record, sandbox)), ports: publishedNow(sandbox) };
 }
 
 export function endpointFrom(record: EndpointRecord, container: Pick<Sandbox, "containerName" | "hostname">): Endpoint {
@@ -20,7 +21,7 @@ export function endpointFrom(record: EndpointRecord, container: Pick<Sandbox, "c
     ...(ipv6 !== undefined && { ipv6 }),
     macAddress: record.macAddress,
     interface: record.interface,
-    dnsNames: record.link === "" ? [] : dnsNamesOf(record, container),
+    dnsNames: isPlaced(record) ? dnsNamesOf(record, container) : [],
   };
 }
 

@@ -1,15 +1,15 @@
 import { Fault } from "#core/fault";
 import { aloneFault } from "../alone-fault.ts";
-import { netnsLine, removalLine, routeLine } from "../links/link-commands.ts";
+import { isAlone } from "../drivers/driver.ts";
+import { netnsLine, routeLine } from "../links/link-commands.ts";
 import { reportEndpoint } from "../network-events.ts";
 import type { Endpoint, EndpointRequest, Network } from "../networks.ts";
 import { republish } from "../ports/publish.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import type { Wiring } from "../wiring.ts";
-import { plugOne } from "./attach.ts";
 import { endpointFrom } from "./attached.ts";
-import { gatewayEndpoint, gatewayOf } from "./gateways.ts";
-import { namesOf } from "./names-of.ts";
+import { gatewayEndpoint, wayOut } from "./gateways.ts";
+import { isPlaced, namesOf } from "./names-of.ts";
 import { planEndpoint } from "./plan.ts";
 import { depart } from "./release.ts";
 
@@ -23,7 +23,7 @@ export async function connect(
   const { records } = wiring;
   const before = mustBeAttached(records.sandboxOf(containerId), containerId);
   const network = records.find(request.network);
-  mustBeBridged(before, network);
+  mustShare(before, network);
   if (before.endpoints.some((endpoint) => endpoint.network.id === network.id)) {
     throw new Fault(
       "forbidden",
@@ -32,13 +32,15 @@ export async function connect(
   }
   await using undo = new AsyncDisposableStack();
   const taken = new Set(before.endpoints.map((endpoint) => endpoint.interface));
-  const { record, plan, bridge, settings } = await planEndpoint(wiring, containerId, network, request, taken, undo);
+  const { record, plan, driver, settings } = await planEndpoint(wiring, containerId, network, request, taken, undo);
   const after = { ...before, endpoints: [...before.endpoints, record] };
+  records.addLoose(record);
+  undo.defer(() => records.forgetLoose(record));
+  await driver.plug(record.network, { plan, pid, ways: [], settings });
   undo.defer(async () => await unplug(wiring, record, before, pid));
-  await plugOne(wiring, bridge, { plan, bridge: bridge.plan, pid, settings });
   await routeBy(wiring, after.endpoints, pid);
   records.addEndpoint(record);
-  undo.defer(() => records.removeEndpoint(containerId, network.id));
+  undo.defer(() => records.removeEndpoint(record));
   await republish(wiring, before, after);
   await tellNames(wiring, after);
   undo.move();
@@ -51,9 +53,9 @@ export async function disconnect(wiring: Wiring, containerId: string, networkId:
   const { records } = wiring;
   const before = mustBeAttached(records.sandboxOf(containerId), containerId);
   const leaving = before.endpoints.find((endpoint) => endpoint.network.id === networkId);
-  if (leaving === undefined || leaving.link === "") return;
+  if (leaving === undefined || !isPlaced(leaving)) return;
   const after = { ...before, endpoints: before.endpoints.filter((endpoint) => endpoint !== leaving) };
-  records.removeEndpoint(containerId, networkId);
+  records.removeEndpoint(leaving);
   try {
     await republish(wiring, before, after);
   } finally {
@@ -72,24 +74,30 @@ export async function tellNames({ resolver }: Wiring, sandbox: Sandbox): Promise
 }
 
 /** Takes the link away from the running container, and leads its routes by the networks that it stays in. */
-async function unplug(wiring: Wiring, { link }: EndpointRecord, left: Sandbox, pid: number): Promise<void> {
-  await wiring.programs.linksEach([removalLine(link)]);
+async function unplug(wiring: Wiring, endpoint: EndpointRecord, left: Sandbox, pid: number): Promise<void> {
+  await wiring.drivers(endpoint.network.driver).unplug(endpoint, pid);
+  wiring.records.forgetLoose(endpoint);
   await routeBy(wiring, left.endpoints, pid);
 }
 
 /** Leads the container's default routes by the endpoints that are to have them. */
 async function routeBy({ programs }: Wiring, endpoints: readonly EndpointRecord[], pid: number): Promise<void> {
-  const lines = ([4, 6] as const).flatMap((family) => {
-    const way = gatewayEndpoint(endpoints, family);
-    const gateway = way === undefined ? undefined : gatewayOf(way, family);
-    return way === undefined || gateway === undefined ? [] : [routeLine(gateway, way.interface)];
-  });
+  const lines = routeLines(endpoints);
   if (lines.length > 0) await programs.links([netnsLine(pid), ...lines]);
 }
 
+/** The lines that do so, behind the one that leads to its namespace. */
+export function routeLines(endpoints: readonly EndpointRecord[]): string[] {
+  return ([4, 6] as const).flatMap((family) => {
+    const way = gatewayEndpoint(endpoints, family);
+    const out = way === undefined ? undefined : wayOut(way, family);
+    return way === undefined || out === undefined ? [] : [routeLine(out, way.interface)];
+  });
+}
+
 /** The namespace of `host` is the host's own, and `none` means none. */
-function mustBeBridged({ endpoints }: Sandbox, network: Network): void {
-  const alone = [network, ...endpoints.map((endpoint) => endpoint.network)].find(({ driver }) => driver !== "bridge");
+function mustShare({ endpoints }: Sandbox, network: Network): void {
+  const alone = [network, ...endpoints.map((endpoint) => endpoint.network)].find(({ driver }) => isAlone(driver));
   if (alone !== undefined) throw aloneFault("forbidden", alone.driver === "host" ? "shared" : "none");
 }
 

@@ -4,7 +4,7 @@ import { formatAddress } from "../addresses/address.ts";
 import type { Network } from "../networks.ts";
 import { publicationsOf } from "../ports/publications.ts";
 import type { EndpointRecord } from "../records.ts";
-import { gatewayEndpoint, gatewayOf } from "./gateways.ts";
+import { gatewayEndpoint, wayOut } from "./gateways.ts";
 
 test("gatewayEndpoint: the greatest priority leads, then the network's name; internal and isolated ones never", () => {
   const [alpha, beta] = [endpoint("alpha"), endpoint("beta")];
@@ -23,7 +23,7 @@ test("gatewayEndpoint: each family has its own", () => {
   const both = [endpoint("four"), six];
   assert.equal(gatewayEndpoint(both, 4)?.network.name, "four");
   assert.equal(gatewayEndpoint(both, 6), six);
-  assert.equal(formatAddress(gatewayOf(six, 6) ?? assert.fail()), "fd00::1");
+  assert.equal(formatAddress(wayOut(six, 6)?.gateway ?? assert.fail()), "fd00::1");
 });
 
 test("publicationsOf: ports lead to the endpoint that answers, of their family", () => {

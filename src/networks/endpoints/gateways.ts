@@ -1,5 +1,8 @@
-import { addressFrom, type Address } from "../addresses/address.ts";
+import { addressFrom } from "../addresses/address.ts";
+import { type Way, isHosted } from "../drivers/driver.ts";
+import { parentPlanOf } from "../drivers/parent-plan.ts";
 import { gatewayMode, poolOf } from "../links/bridge-plan.ts";
+import type { Network } from "../networks.ts";
 import type { EndpointRecord } from "../records.ts";
 
 /** The endpoint that a container's default route of that family goes by: of the greatest priority, then by the network's name. */
@@ -8,20 +11,36 @@ export function gatewayEndpoint<Record extends Omit<EndpointRecord, "endpointId"
   family: 4 | 6,
 ): Record | undefined {
   const [first] = endpoints
-    .filter((endpoint) => gatewayOf(endpoint, family) !== undefined)
+    .filter((endpoint) => wayOut(endpoint, family) !== undefined)
     .toSorted(
       (one, other) => other.gatewayPriority - one.gatewayPriority || (one.network.name < other.network.name ? -1 : 1),
     );
   return first;
 }
 
-/** The address that leads out of the endpoint's network; internal networks have none. */
-export function gatewayOf(
+/** The endpoint that answers at the host's published ports: the one of the default route, where that goes by this host. */
+export function publishedEndpoint<Record extends Omit<EndpointRecord, "endpointId">>(
+  endpoints: readonly Record[],
+  family: 4 | 6,
+): Record | undefined {
+  const way = gatewayEndpoint(endpoints, family);
+  return way !== undefined && isHosted(way.network) ? way : undefined;
+}
+
+/** Whether nothing leads out of the network. */
+export function isClosed(network: Network, family: 4 | 6): boolean {
+  if (!isHosted(network)) return parentPlanOf(network).isClosed;
+  return network.internal || gatewayMode(network, family) === "isolated";
+}
+
+/** What leads out of the endpoint's network; undefined where nothing does, as in internal ones. */
+export function wayOut(
   { network, ipv4, ipv6 }: Pick<EndpointRecord, "network" | "ipv4" | "ipv6">,
   family: 4 | 6,
-): Address | undefined {
+): Way | undefined {
   const own = family === 4 ? ipv4 : ipv6;
+  if (own === undefined || isClosed(network, family)) return undefined;
+  if (!isHosted(network) && parentPlanOf(network).routesByDevice) return { family };
   const gateway = poolOf(network, family)?.gateway;
-  const leadsOut = own !== undefined && !network.internal && gatewayMode(network, family) !== "isolated";
-  return leadsOut && gateway !== undefined ? addressFrom(gateway) : undefined;
+  return gateway === undefined ? undefined : { family, gateway: addressFrom(gateway) };
 }

@@ -1,7 +1,8 @@
 import { gatewayMode, poolOf } from "../links/bridge-plan.ts";
+import { isHosted } from "../drivers/driver.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import type { ContainerNames, HostAddresses } from "../resolver/container-names.ts";
-import { gatewayEndpoint } from "./gateways.ts";
+import { gatewayEndpoint, isClosed } from "./gateways.ts";
 
 /** All names that a container answers to in a network: its own, aliases, the short id, its hostname. */
 export function dnsNamesOf(
@@ -12,15 +13,20 @@ export function dnsNamesOf(
   return [...new Set(names.filter((name) => name !== ""))];
 }
 
+/** Whether the container is in that network with an interface of its own; not in `none` and `host`. */
+export function isPlaced(endpoint: Pick<EndpointRecord, "interface">): boolean {
+  return endpoint.interface !== "";
+}
+
 /** Whether others find the container by its names; not in `none` and `host`. */
 export function hasNames({ endpoints }: Pick<Sandbox, "endpoints">): boolean {
-  return endpoints.some(({ link }) => link !== "");
+  return endpoints.some(isPlaced);
 }
 
 /** What the resolver must know of a container; undefined for one without names. */
 export function namesOf(sandbox: Sandbox): ContainerNames | undefined {
   if (!hasNames(sandbox)) return undefined;
-  const endpoints = sandbox.endpoints.filter(({ link }) => link !== "");
+  const endpoints = sandbox.endpoints.filter(isPlaced);
   return {
     id: sandbox.containerId,
     endpoints: endpoints.map((endpoint) => ({
@@ -33,12 +39,13 @@ export function namesOf(sandbox: Sandbox): ContainerNames | undefined {
     links: Object.assign({}, ...endpoints.map(({ links }) => links)) as Record<string, string>,
     host: hostOf(endpoints),
     servers: sandbox.servers,
-    external: endpoints.some(({ network }) => !network.internal && gatewayMode(network, 4) !== "isolated"),
+    external: endpoints.some(({ network }) => !isClosed(network, 4)),
   };
 }
 
-/** By the network that leads out, else by the first one: the bridge's own address there. */
-function hostOf(endpoints: readonly EndpointRecord[]): HostAddresses {
+/** By the network that leads out, else by the first one: the bridge's own address there. In networks outside the host is nobody. */
+function hostOf(all: readonly EndpointRecord[]): HostAddresses {
+  const endpoints = all.filter(({ network }) => isHosted(network));
   const gatewayIn = (family: 4 | 6): string | undefined => {
     const endpoint = gatewayEndpoint(endpoints, family) ?? endpoints.find((each) => each[`ipv${family}`] !== undefined);
     const isBare = endpoint === undefined || gatewayMode(endpoint.network, family) === "isolated";

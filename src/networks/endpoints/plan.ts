@@ -3,25 +3,27 @@ import { randomBytes } from "node:crypto";
 import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
 import { type Address, formatAddress, formatMac, macOf, parseAddress } from "../addresses/address.ts";
-import { type Bridge, noAddressLeft } from "../links/bridge.ts";
+import { noAddressLeft } from "../addresses/network-addresses.ts";
+import type { Driver, NetworkPresence } from "../drivers/driver.ts";
 import { bridgeOption } from "../links/bridge-plan.ts";
 import type { EndpointPlan } from "../links/link-commands.ts";
 import type { EndpointRequest, Network } from "../networks.ts";
 import type { EndpointRecord } from "../records.ts";
 import type { Wiring } from "../wiring.ts";
 import { checkEndpointOptions, endpointSettings } from "./endpoint-options.ts";
+import { whenGone } from "./release.ts";
 
 /** An endpoint with its addresses taken, before anything is made for it. */
 export interface PlannedEndpoint {
   readonly record: EndpointRecord;
   readonly plan: EndpointPlan;
-  readonly bridge: Bridge;
+  readonly driver: Driver;
   /** Kernel settings of its interface. */
   readonly settings: Readonly<Record<string, string>>;
 }
 
 /**
- * Takes what an endpoint in a bridge network needs; `undo` gives it back when its link is gone.
+ * Takes what an endpoint needs; `undo` gives it back when its link is gone.
  *
  * @param taken - names of interfaces that the container has already
  */
@@ -34,31 +36,31 @@ export async function planEndpoint(
   undo: AsyncDisposableStack,
 ): Promise<PlannedEndpoint> {
   checkEndpointOptions(request.options);
-  const bridge = wiring.bridges.of(network);
-  await bridge.ensure();
-  const ipv4 = await addressFor(wiring, bridge, 4, request.ipv4);
-  const ipv6 = await addressFor(wiring, bridge, 6, request.ipv6).catch((error: unknown) => {
-    freeAll(bridge, [ipv4]);
+  const driver = wiring.drivers(network.driver);
+  const presence = driver.of(network);
+  await presence.ensure();
+  const macAddress = askedMac(presence, request);
+  const ipv4 = await addressFor(wiring, presence, 4, request.ipv4);
+  const ipv6 = await addressFor(wiring, presence, 6, request.ipv6).catch((error: unknown) => {
+    presence.addresses.free(ipv4);
     throw error;
   });
-  const link = wiring.names.newLink();
-  // With its link, not before: until then packets may still come.
-  undo.defer(() => wiring.departures.add(link, () => freeAll(bridge, [ipv4, ipv6])));
-  const name = interfaceName(bridge.network, request, taken);
+  const link = driver.newLink();
+  undo.defer(() => whenGone(wiring, link, () => presence.addresses.free(ipv4, ipv6)));
+  const name = interfaceName(presence.network, request, taken);
   const plan = {
     link,
     interface: name,
-    macAddress:
-      request.macAddress?.replaceAll("-", ":").toLowerCase() ?? (ipv4 === undefined ? randomMac() : macOf(ipv4)),
+    macAddress: macAddress ?? (ipv4 === undefined ? randomMac() : macOf(ipv4)),
     ...(ipv4 !== undefined && { ipv4 }),
     ...(ipv6 !== undefined && { ipv6 }),
     linkLocal: request.linkLocal.flatMap((text) => parseAddress(text) ?? []),
   };
   return {
     plan,
-    bridge,
+    driver,
     settings: endpointSettings(request.options, name),
-    record: recordOf(containerId, bridge.network, request, plan),
+    record: recordOf(containerId, presence.network, request, plan),
   };
 }
 
@@ -85,35 +87,40 @@ export function recordOf(
   };
 }
 
-export function freeAll(bridge: Bridge, addresses: readonly (Address | undefined)[]): void {
-  for (const address of addresses) if (address !== undefined) bridge.freeAddress(address);
+function askedMac({ fixedMac }: NetworkPresence, { macAddress }: EndpointRequest): string | undefined {
+  if (macAddress === undefined) return fixedMac;
+  if (fixedMac === "") {
+    throw new Fault("invalid", "ipvlan interfaces do not support custom mac address assignment", {
+      remedy: "All containers of an ipvlan network have the MAC address of its parent interface.",
+    });
+  }
+  return macAddress.replaceAll("-", ":").toLowerCase();
 }
 
 async function addressFor(
   { departures }: Wiring,
-  bridge: Bridge,
+  { network, addresses }: NetworkPresence,
   family: 4 | 6,
   wanted: string | undefined,
 ): Promise<Address | undefined> {
-  const { network } = bridge;
   if (!(family === 4 ? network.ipv4 : network.ipv6)) {
     if (wanted === undefined) return undefined;
     throw new Fault("invalid", `the network ${network.name} has no IPv${family}: it cannot give ${wanted}`);
   }
   if (wanted !== undefined) {
     try {
-      return bridge.claimAddress(wanted);
+      return addresses.claim(wanted);
     } catch (error) {
       if (!(error instanceof Fault) || error.kind !== "forbidden") throw error;
       // Perhaps of this container's own run before.
       await departures.sweep();
-      return bridge.claimAddress(wanted);
+      return addresses.claim(wanted);
     }
   }
-  const free = bridge.takeAddress(family);
+  const free = addresses.take(family);
   if (free !== undefined) return free;
   await departures.sweep();
-  const freed = bridge.takeAddress(family);
+  const freed = addresses.take(family);
   if (freed === undefined) throw noAddressLeft(network, family);
   return freed;
 }

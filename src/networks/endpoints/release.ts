@@ -3,8 +3,7 @@ import { reportEndpoint } from "../network-events.ts";
 import { forgetAnswers, withdraw } from "../ports/publish.ts";
 import type { EndpointRecord } from "../records.ts";
 import type { Wiring } from "../wiring.ts";
-import { hasNames } from "./names-of.ts";
-import { freeAll } from "./plan.ts";
+import { hasNames, isPlaced } from "./names-of.ts";
 
 /**
  * Undoes a container's attachment, whose namespace is gone or about to go; quiet when there is none. When the firewall
@@ -29,9 +28,16 @@ export async function release(wiring: Wiring, containerId: string): Promise<void
 }
 
 /** Its addresses come back when its link is gone. */
-export function depart({ bridges, departures }: Wiring, { network, link, ipv4, ipv6 }: EndpointRecord): void {
-  if (link === "") return;
-  const bridge = bridges.of(network);
+export function depart(wiring: Wiring, record: EndpointRecord): void {
+  if (!isPlaced(record)) return;
+  const { network, link, ipv4, ipv6 } = record;
+  const presence = wiring.drivers(network.driver).of(network);
   const addresses = [ipv4, ipv6].flatMap((text) => (text === undefined ? [] : [addressFrom(text)]));
-  departures.add(link, () => freeAll(bridge, addresses));
+  whenGone(wiring, link, () => presence.addresses.free(...addresses));
+}
+
+/** Until a link is gone packets may still come. One without an end on the host goes with its namespace, unseen: at once. */
+export function whenGone({ departures }: Pick<Wiring, "departures">, link: string, free: () => void): void {
+  if (link === "") free();
+  else departures.add(link, free);
 }

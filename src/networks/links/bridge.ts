@@ -1,13 +1,13 @@
 import { Fault } from "#core/fault";
 import type { EventSink } from "#core/event";
 import type { Machine } from "#host";
-import { type Address, type Family, addressFrom, subnetFrom } from "../addresses/address.ts";
-import { AddressPool, isHostAddress } from "../addresses/address-pool.ts";
+import { NetworkAddresses } from "../addresses/network-addresses.ts";
+import type { NetworkPresence } from "../drivers/driver.ts";
 import type { Firewall } from "../firewall/firewall.ts";
 import type { Network } from "../networks.ts";
 import type { NetworkPrograms } from "../programs.ts";
 import type { NetworkRecords } from "../records.ts";
-import { bridgePlanOf, poolOf } from "./bridge-plan.ts";
+import { bridgePlanOf } from "./bridge-plan.ts";
 import { forwardPackets } from "./forwarding.ts";
 import { findLink } from "./host-links.ts";
 import { type BridgePlan, removalLine } from "./link-commands.ts";
@@ -30,11 +30,11 @@ export interface BridgeWorkshop {
 }
 
 /** A bridge network on this host: its link, made with the first need, and its free addresses. */
-export class Bridge {
+export class Bridge implements NetworkPresence {
   readonly #workshop: BridgeWorkshop;
   #network: Network;
   #plan: BridgePlan;
-  #pools: Readonly<Record<Family, AddressPool | undefined>>;
+  #addresses: NetworkAddresses;
   #making: Promise<void> | undefined;
   #isBeingMade = false;
   #isMade = false;
@@ -44,7 +44,7 @@ export class Bridge {
     this.#workshop = workshop;
     this.#network = network;
     this.#plan = this.#planOf(network);
-    this.#pools = this.#newPools(network);
+    this.#addresses = new NetworkAddresses(workshop.records, network);
   }
 
   get network(): Network {
@@ -57,6 +57,10 @@ export class Bridge {
 
   get name(): string {
     return this.#plan.name;
+  }
+
+  get addresses(): NetworkAddresses {
+    return this.#addresses;
   }
 
   /** Whether it is to be on the host: it was made, and not removed since. */
@@ -77,29 +81,6 @@ export class Bridge {
   /** Whether somebody else made it. */
   get isForeign(): boolean {
     return this.#isForeign;
-  }
-
-  /** The next free address of that family; undefined when there is none. */
-  takeAddress(family: Family): Address | undefined {
-    return this.#pools[family]?.take();
-  }
-
-  /** An address of somebody's own choice. Faults: `invalid` when it is none of the network's, `forbidden` when it is in use. */
-  claimAddress(text: string): Address {
-    const address = addressFrom(text);
-    const pool = poolOf(this.#network, address.family);
-    const [free, subnet] = [this.#pools[address.family], pool && subnetFrom(pool.subnet)];
-    if (free === undefined || subnet === undefined || !isHostAddress(subnet, address)) {
-      throw new Fault("invalid", `no configured subnet contains IP address ${text}`, {
-        remedy: `The network ${this.#network.name} has ${this.#network.ipam.pools.map((each) => each.subnet).join(" and ")}.`,
-      });
-    }
-    if (!free.claim(address)) throw new Fault("forbidden", "Address already in use", { remedy: this.#userOf(text) });
-    return address;
-  }
-
-  freeAddress(address: Address): void {
-    this.#pools[address.family]?.free(address);
   }
 
   /** Makes the bridge if it is not there, and the firewall. Fault `notFound` when the network was removed. */
@@ -171,46 +152,11 @@ export class Bridge {
     if (network === this.#network) return;
     this.#network = network;
     this.#plan = this.#planOf(network);
-    this.#pools = this.#newPools(network);
+    this.#addresses = new NetworkAddresses(this.#workshop.records, network);
   }
 
   #planOf(network: Network): BridgePlan {
     const { aliasOf, mtu } = this.#workshop;
     return bridgePlanOf(network, aliasOf(network), mtu);
   }
-
-  #newPools(network: Network): Record<Family, AddressPool | undefined> {
-    const taken = this.#workshop.records
-      .members(network.id)
-      .flatMap(({ endpoint }) => [endpoint.ipv4, endpoint.ipv6].filter((text) => text !== undefined));
-    return { 4: newPool(network, 4, taken), 6: newPool(network, 6, taken) };
-  }
-
-  #userOf(text: string): string {
-    const members = this.#workshop.records.members(this.#network.id);
-    const user = members.find(({ endpoint }) => endpoint.ipv4 === text || endpoint.ipv6 === text);
-    return user === undefined
-      ? `${text} is the gateway's, or reserved in the network ${this.#network.name}.`
-      : `The container ${user.containerName} has ${text}: choose another, or disconnect it.`;
-  }
-}
-
-function newPool(network: Network, family: Family, taken: readonly string[]): AddressPool | undefined {
-  const pool = poolOf(network, family);
-  if (pool === undefined) return undefined;
-  const subnet = subnetFrom(pool.subnet);
-  const kept = [...taken, ...Object.values(pool.auxiliary), ...(pool.gateway === undefined ? [] : [pool.gateway])];
-  const own = kept.map(addressFrom).filter((address) => address.family === family);
-  return new AddressPool(subnet, pool.range === undefined ? subnet : subnetFrom(pool.range), own);
-}
-
-/** Fault `exhausted`, in Docker's words. */
-export function noAddressLeft({ name, id }: Network, family: Family): Fault {
-  return new Fault(
-    "exhausted",
-    `no available IPv${family} addresses on this network's address pools: ${name} (${id})`,
-    {
-      remedy: "Stop containers that are not needed, or use a network with a larger subnet.",
-    },
-  );
 }

@@ -47,8 +47,8 @@ function addressesIn({ addr_info: addresses = [] }: Row): string[] {
   return addresses.map(({ local = "", prefixlen = 0 }) => `${local}/${prefixlen}`);
 }
 
-/** Bridges of ours, but for those that are to stay. */
-export function bridgesBeside(keep: ReadonlySet<string>, links: readonly HostLink[], names: InstanceNames): string[] {
+/** Bridges of ours and parents that we made, but for those that are to stay. */
+export function ownLinksBeside(keep: ReadonlySet<string>, links: readonly HostLink[], names: InstanceNames): string[] {
   return links.filter(({ name, alias }) => names.isOwnAlias(alias) && !keep.has(name)).map(({ name }) => name);
 }
 

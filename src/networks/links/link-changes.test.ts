@@ -80,6 +80,8 @@ if (insideOwnNetns(import.meta.url)) {
       "address add 10.0.0.1/129 dev one",
       "address add 10.0.0.1/24 broadcast fd00::1 dev one",
       "route replace 10.0.0.0/8 via 10.0.0.1 dev one",
+      "route replace default dev one",
+      "route replace ::/0 via fd00::1 dev one",
       "tunnel add x",
       "sysctl net/ipv4/conf/one/route_localnet",
       "sysctl net/../kernel/core_pattern=x",
@@ -142,8 +144,14 @@ async function outcome(programs: NetworkPrograms, bridgePlan: BridgePlan, endpoi
     inNetns(there.pid, "sysctl", "net/ipv6/conf/eth0/disable_ipv6", "net/ipv6/conf/eth0/accept_dad"),
   ].join("");
   if (gateways.gateway4 !== undefined) {
-    await programs.links([netnsLine(there.pid), routeLine(addressFrom("10.7.0.9"), "eth0")]);
+    await programs.links([netnsLine(there.pid), routeLine({ family: 4, gateway: addressFrom("10.7.0.9") }, "eth0")]);
     assert.match(inside("route"), /default via 10\.7\.0\.9/);
+    await programs.links([netnsLine(there.pid), routeLine({ family: 4 }, "eth0")]);
+    assert.match(inside("-details", "route"), /unicast default dev eth0 proto boot scope link/);
+  }
+  if (gateways.gateway6 !== undefined) {
+    await programs.links([netnsLine(there.pid), routeLine({ family: 6 }, "eth0")]);
+    assert.match(inside("-6", "-details", "route"), /default dev eth0 proto boot scope global/);
   }
   await programs.linksEach([removalLine(name)]);
   await programs.links([...bridgeLines(bridgePlan), ...rejoinLines(endpoint.link, bridgePlan)]);

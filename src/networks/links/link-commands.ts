@@ -1,4 +1,5 @@
 import { type Address, type Subnet, formatAddress, lastOf } from "../addresses/address.ts";
+import type { Way } from "../drivers/driver.ts";
 
 /** A subnet with the address that its gateway has there; undefined where the network has none. */
 export interface Place {
@@ -6,12 +7,13 @@ export interface Place {
   readonly gateway: Address | undefined;
 }
 
-/** The place of one container in a bridge network. */
+/** The place of one container in a network. */
 export interface EndpointPlan {
-  /** The host's end of the veth pair. */
+  /** The host's end of the veth pair; empty where there is none. */
   readonly link: string;
   /** The container's end. */
   readonly interface: string;
+  /** Empty: it is the kernel's to choose. */
   readonly macAddress: string;
   readonly ipv4?: Address;
   readonly ipv6?: Address;
@@ -58,12 +60,18 @@ function portLine(link: string, { separates }: BridgePlan): string {
 }
 
 /** Kernel settings of an interface inside, before it is started. */
-export function insideSettings({ interface: name, ipv6, linkLocal }: EndpointPlan): Readonly<Record<string, string>> {
+export function insideSettings(
+  { interface: name, ipv6, linkLocal }: EndpointPlan,
+  hearsRouters = false,
+): Readonly<Record<string, string>> {
   const key = (setting: string): string => `net/ipv6/conf/${name}/${setting}`;
-  // A neighbour's router advertisement would configure it.
-  return ipv6 === undefined && !linkLocal.some(({ family }) => family === 6)
-    ? { [key("disable_ipv6")]: "1" }
-    : { [key("disable_ipv6")]: "0", [key("accept_dad")]: "0", [key("accept_ra")]: "0", [key("autoconf")]: "0" };
+  if (ipv6 === undefined && !linkLocal.some(({ family }) => family === 6)) return { [key("disable_ipv6")]: "1" };
+  return {
+    [key("disable_ipv6")]: "0",
+    [key("accept_dad")]: "0",
+    // A neighbour's router advertisement would configure it.
+    ...(!hearsRouters && { [key("accept_ra")]: "0", [key("autoconf")]: "0" }),
+  };
 }
 
 /** The line that leads all lines behind it to the network namespace of a process. */
@@ -76,26 +84,36 @@ export function settingLines(settings: Readonly<Record<string, string>>): string
   return Object.entries(settings).map(([key, value]) => `sysctl ${key}=${value}`);
 }
 
-/** The line that leads everything by a gateway. */
-export function routeLine(gateway: Address, link: string): string {
+/** The line that leads everything by a gateway, or by the interface itself. */
+export function routeLine({ family, gateway }: Way, link: string): string {
+  if (gateway === undefined) return `route replace ${family === 4 ? "0.0.0.0/0" : "::/0"} dev ${link}`;
   return `route replace default via ${formatAddress(gateway)} dev ${link}`;
 }
 
 /** Lines inside: addresses, and the interface started. Default routes are `routeLine`. */
 export function insideLines(plan: EndpointPlan, bridge: BridgePlan): string[] {
-  const { ipv4, ipv6, linkLocal } = plan;
-  const device = `dev ${plan.interface}`;
-  return [
-    ...(ipv4 === undefined || bridge.ipv4 === undefined ? [] : [addressLine(ipv4, bridge.ipv4, device)]),
-    ...(ipv6 === undefined || bridge.ipv6 === undefined ? [] : [`${addressLine(ipv6, bridge.ipv6, device)} nodad`]),
-    ...linkLocal.map((address) => `address add ${formatAddress(address)}/${address.family === 4 ? 16 : 64} ${device}`),
-    `link set ${device} up`,
-  ];
+  return [...addressLines(plan, bridge), `link set dev ${plan.interface} up`];
 }
 
-function addressLine(address: Address, { subnet }: Place, device: string): string {
+/** The lines for its addresses alone; with `replace` they may be tried again. */
+export function addressLines(plan: EndpointPlan, places: Places, verb: "add" | "replace" = "add"): string[] {
+  const { ipv4, ipv6, linkLocal } = plan;
+  return [
+    ...(ipv4 === undefined || places.ipv4 === undefined ? [] : [addressText(ipv4, places.ipv4)]),
+    ...(ipv6 === undefined || places.ipv6 === undefined ? [] : [`${addressText(ipv6, places.ipv6)} nodad`]),
+    ...linkLocal.map((address) => `${formatAddress(address)}/${address.family === 4 ? 16 : 64}`),
+  ].map((address) => `address ${verb} dev ${plan.interface} ${address}`);
+}
+
+/** Where a network's addresses lie. */
+interface Places {
+  readonly ipv4?: Pick<Place, "subnet">;
+  readonly ipv6?: Pick<Place, "subnet">;
+}
+
+function addressText(address: Address, { subnet }: Pick<Place, "subnet">): string {
   const broadcast = address.family === 4 ? ` broadcast ${formatAddress(lastOf(subnet))}` : "";
-  return `address add ${formatAddress(address)}/${subnet.prefixLength}${broadcast} ${device}`;
+  return `${formatAddress(address)}/${subnet.prefixLength}${broadcast}`;
 }
 
 /** Lines that make a new bridge; `bridgeStartLines` come after them. */

@@ -1,3 +1,4 @@
+import { isHosted } from "../drivers/driver.ts";
 import type { EndpointRecord, NetworkRecords } from "../records.ts";
 import type { WarmSlots } from "../slots/warm-slots.ts";
 import type { NetworkPrograms } from "../programs.ts";
@@ -62,5 +63,5 @@ function strays(
 
 /** The places on bridges of all containers. */
 export function endpointsOf(records: NetworkRecords): EndpointRecord[] {
-  return records.sandboxes().flatMap(({ endpoints }) => endpoints.filter(({ network }) => network.driver === "bridge"));
+  return records.sandboxes().flatMap(({ endpoints }) => endpoints.filter(({ network }) => isHosted(network)));
 }

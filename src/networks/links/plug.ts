@@ -46,7 +46,7 @@ export async function plugIn(programs: NetworkPrograms, plugs: readonly Plug[]):
 
 function linesInside({ plan, bridge, pid, gateway4, gateway6, settings = {} }: Plug): string[] {
   const routes = [gateway4, gateway6].flatMap((gateway) =>
-    gateway === undefined ? [] : routeLine(gateway, plan.interface),
+    gateway === undefined ? [] : routeLine({ family: gateway.family, gateway }, plan.interface),
   );
   return [
     netnsLine(pid),

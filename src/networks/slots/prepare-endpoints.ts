@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { Fault } from "#core/fault";
 import type { MonitorSlot, Shim, SlotNamespaces } from "#host";
 import { type Address, macOf } from "../addresses/address.ts";
-import { type Bridge, noAddressLeft } from "../links/bridge.ts";
+import { noAddressLeft } from "../addresses/network-addresses.ts";
+import type { Bridge } from "../links/bridge.ts";
 import type { Bridges } from "../links/bridges.ts";
 import type { Departures } from "../links/departures.ts";
 import type { EndpointPlan } from "../links/link-commands.ts";
@@ -59,7 +60,7 @@ export async function discardEndpoint(
 ): Promise<void> {
   await slot[Symbol.asyncDispose]();
   const bridge = bridges.default;
-  departures.add(link, () => bridge.freeAddress(address));
+  departures.add(link, () => bridge.addresses.free(address));
 }
 
 /** How the warm endpoint's place is described. */
@@ -72,7 +73,7 @@ async function prepareOn(workshop: EndpointWorkshop, bridge: Bridge, count: numb
   await using undo = new AsyncDisposableStack();
   const places = (await takeAddresses(workshop, bridge, count)).map((address) => ({ address, link: names.newLink() }));
   // The stack runs backwards: first the namespaces go, then the addresses wait for their links to be gone.
-  for (const { link, address } of places) undo.defer(() => departures.add(link, () => bridge.freeAddress(address)));
+  for (const { link, address } of places) undo.defer(() => departures.add(link, () => bridge.addresses.free(address)));
   const slots = await prepareSlots(shim, { ...workshop.users, newNetns: true }, places.length);
   const made = places.map(({ address, link }, index) => {
     const slot = slots[index];
@@ -104,7 +105,7 @@ async function takeAddresses(
 function takeUpTo(bridge: Bridge, count: number): Address[] {
   const addresses: Address[] = [];
   while (addresses.length < count) {
-    const address = bridge.takeAddress(4);
+    const address = bridge.addresses.take(4);
     if (address === undefined) break;
     addresses.push(address);
   }

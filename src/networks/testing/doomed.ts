@@ -1,12 +1,14 @@
 /**
  * A daemon's networks in a process of their own, to be killed with SIGKILL. Arguments: the database, what to do, and before
- * which program to die by one's own hand (counted from there; 0: never). Says the slots' pids when all is done, and waits.
+ * which program to die by one's own hand (counted from there; 0: never), and the pid of a namespace to connect. Says the slots' pids when all is done, and waits.
  */
 import { inNetwork, openLab, port } from "./lab.ts";
+import { macvlan, withStandIns } from "./outer.ts";
 
-const [databasePath = "", task = "", dieBefore = "0"] = process.argv.slice(2);
+const [databasePath = "", task = "", dieBefore = "0", holder = "0"] = process.argv.slice(2);
 const lab = await openLab({ databasePath, warmSlots: 0 });
 const pids: number[] = [];
+lab.shim.rewrite = withStandIns;
 
 const tasks: Readonly<Record<string, () => Promise<void>>> = {
   attachTwo: async () => {
@@ -27,9 +29,29 @@ const tasks: Readonly<Record<string, () => Promise<void>>> = {
     web.keep();
     pids.push(web.slot.pid);
   },
+  createLan: async () => {
+    await lab.networks.create(macvlan("lan", { parent: "up0.50" }));
+  },
+  attachLan: async () => {
+    const web = await lab.attach("web", [], inNetwork("lan"));
+    web.keep();
+    pids.push(web.slot.pid);
+  },
+  connectLan: async () => {
+    await lab.networks.connect("web", inNetwork("lan"), Number(holder));
+  },
+  disconnectLan: async () => {
+    await lab.networks.disconnect("web", lab.networks.find("lan").id, Number(holder));
+  },
 };
 
 if (task === "attach") await lab.network("shop", { ipv6: true });
+if (task.endsWith("Lan") && task !== "createLan") await lab.networks.create(macvlan("lan"));
+if (task.endsWith("connectLan")) {
+  await lab.network("inner", { internal: true });
+  (await lab.attach("web", [], inNetwork("inner"))).keep();
+}
+if (task === "disconnectLan") await tasks["connectLan"]?.();
 const last = lab.shim.programs.length + Number(dieBefore);
 lab.shim.trouble = () => {
   if (dieBefore !== "0" && lab.shim.programs.length === last) process.kill(process.pid, "SIGKILL");

@@ -20,8 +20,7 @@ export async function openNamespace(): Promise<{ readonly pid: number } & AsyncD
  * 2001:db8::1, there 198.51.100.2 and 2001:db8::2 on `out0`.
  */
 export async function openNeighbour(): Promise<{ readonly pid: number } & AsyncDisposable> {
-  const namespace = await openNamespace();
-  const { pid } = namespace;
+  const { pid, [Symbol.asyncDispose]: end } = await openNamespace();
   run("ip", "link", "add", "up0", "type", "veth", "peer", "name", "out0", "netns", String(pid));
   run("ip", "address", "add", "198.51.100.1/24", "dev", "up0");
   run("ip", "address", "add", "2001:db8::1/64", "dev", "up0", "nodad");
@@ -33,7 +32,7 @@ export async function openNeighbour(): Promise<{ readonly pid: number } & AsyncD
     pid,
     [Symbol.asyncDispose]: async () => {
       run("ip", "link", "delete", "up0");
-      await namespace[Symbol.asyncDispose]();
+      await end();
     },
   };
 }

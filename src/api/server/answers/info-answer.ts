@@ -21,7 +21,7 @@ export function infoAnswer(options: ServerOptions): InfoAnswer {
     ],
     Plugins: {
       Volume: [],
-      Network: ["bridge", "host", "null"],
+      Network: ["bridge", "host", "ipvlan", "macvlan", "null"],
       Authorization: null,
       Log: ["fluentd", "json-file", "local", "syslog"],
     },
