@@ -26,6 +26,7 @@
 #include "handler.h"
 #include "linkwords.h"
 #include "rtnetlink.h"
+#include "title.h"
 
 /* linux/if_link.h, if_addr.h, rtnetlink.h, veth.h */
 enum { LINK_MAC = 1, LINK_NAME = 3, LINK_MTU = 4, LINK_MASTER = 10, LINK_INFO = 18, LINK_NETNS_PID = 19, LINK_ALIAS = 20, LINK_FAMILIES = 26 };
@@ -238,6 +239,7 @@ static int answer(int client, struct place *place, const struct request *request
 
 int serve_links(int client, const struct request *first) {
   prctl(PR_SET_NAME, "slipway-links");
+  title_set("slipway-links");
   struct place place = {.host = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), .host_socket = rt_socket(), .away_socket = -1};
   if (place.host < 0 || place.host_socket < 0) return 1;
   int result = answer(client, &place, first);
