@@ -146,6 +146,8 @@ export interface Machine {
   /** The user namespace of a process, to be shared with it; undefined when it is the daemon's own. Fault `notFound` without such a process. */
   userNamespaceOf(pid: number): Extract<UserNamespace, { kind: "shared" }> | undefined;
   readonly ipv4Forwarding: boolean;
+  /** Whether [::1] is up: the host has IPv6 then. */
+  readonly ipv6Loopback: boolean;
   /** Folders of /sys that count how often a processor was too hot; they tell containers what others compute. */
   readonly throttleFolders: readonly string[];
   /** The resolv.conf that containers should follow (systemd-resolved's real one where that runs). */

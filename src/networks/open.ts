@@ -19,6 +19,7 @@ import { removalLine } from "./links/link-commands.ts";
 import { type InstanceNames, namesOf } from "./names.ts";
 import type { Network, Networks, NetworksOptions } from "./networks.ts";
 import { PortHolds } from "./ports/port-holds.ts";
+import { heldPortsOf } from "./ports/held-ports.ts";
 import { publicationsOf } from "./ports/publications.ts";
 import { NetworkPrograms } from "./programs.ts";
 import { reconcile } from "./reconcile.ts";
@@ -56,6 +57,10 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     attachedOf: (containerId) => {
       const sandbox = records.sandboxOf(containerId);
       return sandbox === undefined ? undefined : attachedFrom(sandbox);
+    },
+    heldPortsOf: (containerId) => {
+      const sandbox = records.sandboxOf(containerId);
+      return sandbox === undefined ? [] : heldPortsOf(sandbox);
     },
     reconcile: async (running) => await reconcile(wiring, running),
     close: async () => await close(wiring),
@@ -174,13 +179,11 @@ function isBridge({ driver }: Network): boolean {
 
 /** What containers run in stays; of the rest nothing of ours is left on the host until the next start. */
 async function close(wiring: Wiring): Promise<void> {
-  const { slots, departures, held, records, programs, names, firewall, watch, resolver } = wiring;
+  const { slots, departures, records, programs, names, firewall, watch, resolver } = wiring;
   resolver.close();
   await watch.close();
   await slots.close();
   await departures.close();
-  for (const holds of held.values()) await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));
-  held.clear();
   const used = records.list().filter((network) => isBridge(network) && records.isUsed(network.id));
   const idle = bridgesBeside(new Set(used.map(bridgeNameOf)), await listLinks(programs), names);
   await programs.ipEach(idle.map(removalLine));

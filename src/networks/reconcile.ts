@@ -23,7 +23,7 @@ export async function reconcile(wiring: Wiring, running: ReadonlySet<string>): P
   const present = await removeStrayLinks(wiring, wanted);
   await makeBridges(wiring, wanted, present);
   await repairLinks(wiring, present);
-  await holdPorts(wiring);
+  notePorts(wiring);
 }
 
 /** Networks that were made are there, as after a reboot; the default one only when somebody is on it. */
@@ -82,9 +82,10 @@ async function repairLinks({ records, programs, bridges }: Wiring, present: Read
   if (lines.length > 0) await programs.ip(lines);
 }
 
-async function holdPorts({ records, ports, held }: Wiring): Promise<void> {
+/** Their monitors hold them all along. */
+function notePorts({ records, ports, held }: Wiring): void {
   for (const { containerId, ports: published } of records.sandboxes()) {
-    if (published.length > 0 && !held.has(containerId)) held.set(containerId, [await ports.holdAgain(published)]);
+    if (published.length > 0 && !held.has(containerId)) held.set(containerId, ports.holdAgain(published));
   }
 }
 

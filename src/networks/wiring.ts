@@ -13,7 +13,7 @@ import type { WarmSlots } from "./slots/warm-slots.ts";
 
 /** The parts of the open room; `openNetworks` puts them together. */
 export interface Wiring extends HostView {
-  readonly machine: Pick<Machine, "resolvConf" | "ipv4Forwarding">;
+  readonly machine: Pick<Machine, "resolvConf" | "ipv4Forwarding" | "ipv6Loopback">;
   readonly names: InstanceNames;
   readonly now: () => bigint;
   readonly events: EventSink;
@@ -26,7 +26,7 @@ export interface Wiring extends HostView {
   readonly departures: Departures;
   readonly ports: PortHolds;
   /** By container. */
-  readonly held: Map<string, readonly PortHold[]>;
+  readonly held: Map<string, PortHold>;
   readonly slots: WarmSlots;
   /** Where new networks get their subnets. */
   readonly sources: readonly SubnetSource[];

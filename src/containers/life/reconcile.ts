@@ -8,6 +8,7 @@ import { foldersOf } from "./folders.ts";
 import { resumeHealth } from "./health.ts";
 import { attempt, type Room } from "../room.ts";
 import { noteOutOfMemory, watchMemory } from "./memory.ts";
+import { leadPorts } from "./ports.ts";
 import { cgroupOf } from "./runtime.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -29,6 +30,8 @@ export async function reconcile(room: Room): Promise<void> {
   for (const record of [...room.store.all()]) startWithDaemon(room, record);
   const left = [...room.store.all()];
   await room.networks.reconcile(new Set(left.filter((record) => isRunning(record.state)).map((record) => record.id)));
+  // The last daemon may have died between a change of a container's networks and its monitor's hearing of it.
+  await inParallel([...room.live], async ([id, { monitor }]) => await leadPorts(room, id, monitor));
   await room.images.collect(new Set(left.map((record) => record.id)));
 }
 

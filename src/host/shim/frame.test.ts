@@ -34,6 +34,7 @@ const frames: Readonly<Record<string, Uint8Array>> = {
     ]),
   }),
   names: encodeRequest(frameType.start, { names: "/run/slipway/names.sock" }),
+  ports: encodeRequest(frameType.ports, { port: ["tcp 0.0.0.0 8080", "udp :: 53 172.17.0.2 5353"] }),
   monitor: encodeRequest(frameType.monitor, { newNetns: true }),
   stdin: encodeFrame(frameType.stdin, Buffer.from("in\n")),
   stdinEof: encodeFrame(frameType.stdinEof, Uint8Array.of(1)),

@@ -8,6 +8,7 @@ export const frameType = {
   monitor: 4,
   start: 5,
   go: 6,
+  ports: 9,
   stdin: 7,
   stdinEof: 8,
   attach: 16,
@@ -33,6 +34,7 @@ export const frameType = {
   deleted: 75,
   state: 76,
   oom: 77,
+  warning: 78,
 } as const;
 
 /** Tags of fields; the same numbers as in shim/protocol.h. */
@@ -90,6 +92,8 @@ export const fieldTag = {
   givesShim: 59,
   builtin: 60,
   names: 61,
+  port: 62,
+  index: 63,
 } as const;
 
 /** The name of a field. */
@@ -105,7 +109,7 @@ export interface Frame {
 }
 
 /** Version of the protocol that this client speaks. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 /** Longest frame that either side accepts, without its length. */
 export const maxFrameBytes = 1 << 20;
 /** Most stdin bytes that go into one frame. */
