@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
-import { openHost } from "#host";
 import { openNetworks } from "./open.ts";
 import {
   assertSameSoon,
@@ -17,8 +12,9 @@ import {
   port,
   requestOf,
 } from "./testing/lab.ts";
-import { addressesIn, askTcp, routesIn, run, serve } from "./testing/machines.ts";
+import { addressesIn, askTcp, routesIn, serve } from "./testing/machines.ts";
 import { insideOwnNetns } from "./testing/own-netns.ts";
+import { openScratchHost } from "./testing/scratch-host.ts";
 
 if (insideOwnNetns(import.meta.url)) {
   test("attach: with the real shim a published port answers, and all of it goes with the slot", async () => {
@@ -47,26 +43,4 @@ if (insideOwnNetns(import.meta.url)) {
     await networks.close();
     await assertSameSoon(before);
   });
-}
-
-/** A host in a scratch folder; disposing it ends its zygote too. */
-async function openScratchHost(): ReturnType<typeof openHost> {
-  const root = join(import.meta.dirname, "../..");
-  execFileSync(join(root, "shim/build.sh"), { stdio: "inherit" });
-  const folder = mkdtempSync(join(tmpdir(), "slipway-networks-"));
-  const host = await openHost({
-    dataRoot: join(folder, "data"),
-    execRoot: join(folder, "exec"),
-    shimPath: join(root, "build/shim/slipway-shim"),
-  });
-  const zygote = Number(run("pgrep", "-f", `zygote --socket ${folder}/`));
-  return {
-    ...host,
-    [Symbol.asyncDispose]: async () => {
-      await host[Symbol.asyncDispose]();
-      process.kill(zygote);
-      while (existsSync(`/proc/${zygote}/ns/net`)) await sleep(20);
-      rmSync(folder, { recursive: true });
-    },
-  };
 }
