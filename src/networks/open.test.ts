@@ -148,7 +148,7 @@ if (insideOwnNetns(import.meta.url)) {
       (await lab.attach(id, requests.flat() as never)).attached.ports
         .filter(({ hostIp }) => hostIp === "0.0.0.0")
         .map(({ hostPort }) => hostPort)
-        .sort();
+        .toSorted((one, other) => one - other);
     assert.deepEqual(await ports("a", [range]), [8000]);
     assert.deepEqual(await ports("b", [range]), [8001]);
     await assert.rejects(lab.attach("c", [range]), /Bind for 0\.0\.0\.0:8001 failed: port is already allocated/);

@@ -68,7 +68,7 @@ function hostAddress(): string {
 test("docker run -p: by 127.0.0.1, the host's own address, the gateway, another container, host.docker.internal", async () => {
   const port = await freePort();
   await serve("web", "-p", `${port}:80`);
-  assert.equal(await docker("port", "web"), `80/tcp -> 0.0.0.0:${port}`);
+  assert.equal(await docker("port", "web"), `80/tcp -> 0.0.0.0:${port}\n80/tcp -> [::]:${port}`);
   assert.equal(await page(`127.0.0.1:${port}`), "web");
   assert.equal(await page(`${hostAddress()}:${port}`), "web");
   const gateway = await docker("network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}");

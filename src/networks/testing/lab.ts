@@ -81,6 +81,8 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       networks = await open();
     },
     attach: async (containerId, ports = [], ...endpoints) => {
+      // Of an earlier run, which has ended.
+      await shim.freePorts(pids.get(containerId) ?? 0);
       const attachment = await networks.attach(requestOf(containerId, ports, endpoints), neverAborted);
       pids.set(containerId, attachment.slot.pid);
       return attachment;
