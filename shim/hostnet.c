@@ -30,7 +30,7 @@ static int run_errand(void *context) {
 
 /* Like vfork: the child has our memory and descriptors while we wait for it, and a namespace of its own. */
 int hostnet_do(int (*work)(void *context), void *context) {
-  if (kept < 0) return -ENONET;
+  if (kept < 0) return -EINVAL; /* it has never left the host's */
   struct errand errand = {work, context, -ECHILD};
   /* No signal at its end: the loop's reaping must not see it. */
   pid_t pid = clone(run_errand, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES, &errand);

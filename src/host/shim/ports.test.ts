@@ -45,6 +45,12 @@ if (insideOwnNetwork(import.meta.url)) {
     assert.deepEqual([await isFree("0.0.0.0", 8000), await isFree("127.0.0.1", 8002)], [true, false]);
     assert.equal(await slot.holdPorts([]), undefined);
     assert.equal(await isFree("127.0.0.1", 8002), true);
+    // Also where its own network belongs to a user namespace, but not without a network of its own.
+    await using mapped = await bed.shim.prepareMonitor({ newNetns: true, newUserns: true });
+    assert.equal(await mapped.holdPorts([held("tcp", "0.0.0.0", 80)]), undefined);
+    assert.equal(await isFree("0.0.0.0", 80), false);
+    await using onHost = await bed.shim.prepareMonitor({ newNetns: false });
+    assert.equal((await onHost.holdPorts([held("tcp", "0.0.0.0", 81)]))?.code, "EINVAL");
     other.close();
   });
 
