@@ -1,9 +1,13 @@
 import type { Monitor } from "#host";
 import { isFault } from "#core/fault";
-import type { Room } from "../room.ts";
+import type { Networks } from "#networks";
 
 /** Tells a running container's monitor where its published ports lead now. */
-export async function leadPorts({ networks }: Pick<Room, "networks">, id: string, monitor: Monitor): Promise<void> {
+export async function leadPorts(
+  { networks }: { readonly networks: Pick<Networks, "heldPortsOf"> },
+  id: string,
+  monitor: Pick<Monitor, "leadPorts">,
+): Promise<void> {
   const ports = networks.heldPortsOf(id);
   if (ports.length === 0) return;
   try {

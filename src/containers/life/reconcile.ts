@@ -31,7 +31,9 @@ export async function reconcile(room: Room): Promise<void> {
   const left = [...room.store.all()];
   await room.networks.reconcile(new Set(left.filter((record) => isRunning(record.state)).map((record) => record.id)));
   // The last daemon may have died between a change of a container's networks and its monitor's hearing of it.
-  await inParallel([...room.live], async ([id, { monitor }]) => await leadPorts(room, id, monitor));
+  await inParallel([...room.live], async ([id, { monitor }]) => {
+    await leadPorts(room, id, monitor).catch(room.onUnexpected);
+  });
   await room.images.collect(new Set(left.map((record) => record.id)));
 }
 

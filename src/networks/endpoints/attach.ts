@@ -161,7 +161,6 @@ async function holdPorts(
   const requests = ports.map((port) =>
     port.hostIp === "" && binding !== "0.0.0.0" ? { ...port, hostIp: binding } : port,
   );
-  undo.defer(async () => await freePorts(slot));
   try {
     const hold = await wiring.ports.hold(
       requests,
@@ -173,6 +172,8 @@ async function holdPorts(
     undo.defer(() => {
       wiring.held.delete(containerId);
     });
+    // First of all, so that whoever is given them next can have them.
+    undo.defer(async () => await freePorts(slot));
     return hold.ports;
   } catch (error) {
     throw connectivityFault(containerName, way.endpointId, error);
