@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { createSocket, type Socket as Datagrams } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
@@ -51,7 +51,8 @@ export async function serve(bed: TestBed, ports: readonly HeldPort[]): Promise<S
   await using undo = new AsyncDisposableStack();
   const slot = undo.use(await bed.shim.prepareMonitor({ newNetns: true }));
   link(slot.pid);
-  undo.defer(() => void execFileSync("ip", ["link", "delete", "host0"]));
+  // The kernel may have removed it already, with the namespace of its other end.
+  undo.defer(() => void spawnSync("ip", ["link", "delete", "host0"]));
   assert.equal(await slot.holdPorts(ports), undefined);
   const server = spawn("nsenter", [`--net=/proc/${slot.pid}/ns/net`, process.execPath, "-e", serverScript], {
     stdio: ["ignore", "pipe", "inherit"],
