@@ -189,9 +189,12 @@ void ports_tell_full(void) {
 
 /* ---- where they lead ---- */
 
-static struct port *find_held(const struct port *like) {
-  for (size_t i = 0; i < count; i++)
-    if (ports[i].protocol == like->protocol && memcmp(&ports[i].host, &like->host, sizeof like->host) == 0) return &ports[i];
+/* They are told in the order in which they were asked for: `guess` is its place, most likely. */
+static struct port *find_held(const struct port *like, size_t guess) {
+  for (size_t i = 0; i < count; i++) {
+    struct port *port = &ports[(guess + i) % count];
+    if (port->protocol == like->protocol && memcmp(&port->host, &like->host, sizeof like->host) == 0) return port;
+  }
   return NULL;
 }
 
@@ -209,7 +212,7 @@ int ports_lead(const struct request *request, struct failure *failure) {
   struct port *wanted = read_ports(request, &n, failure);
   if (wanted == NULL) return -failure->error;
   for (size_t i = 0; i < n; i++) {
-    struct port *port = find_held(&wanted[i]);
+    struct port *port = find_held(&wanted[i], i);
     if (port != NULL) lead(port, &wanted[i]);
   }
   free(wanted);
