@@ -16,7 +16,8 @@ export async function openScratchHost(): ReturnType<typeof openHost> {
     execRoot: join(folder, "exec"),
     shimPath: join(root, "build/shim/slipway-shim"),
   });
-  const zygote = Number(run("pgrep", "-f", `zygote --socket ${folder}/`));
+  // The oldest: those that it forks bear its name for a moment.
+  const zygote = Number(run("pgrep", "-o", "-f", `zygote --socket ${folder}/`));
   return {
     ...host,
     [Symbol.asyncDispose]: async () => {
