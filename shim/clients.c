@@ -11,6 +11,7 @@
 #include "fail.h"
 #include "fd.h"
 #include "monitor.h"
+#include "ports.h"
 #include "spawn.h"
 
 static const char socket_name[] = "monitor.sock";
@@ -117,6 +118,13 @@ static void watch(struct client *client) {
   if (reply_send(&reply, client->source.fd) < 0) client_close(client);
 }
 
+static void lead_ports(struct client *client, const struct request *request) {
+  struct failure failure;
+  if (ports_lead(request, &failure) < 0) send_failure(client->source.fd, &failure, -1);
+  else send_plain(client->source.fd, FRAME_OK);
+  client_close(client);
+}
+
 static void handle_request(struct client *client, uint8_t type, struct request *request) {
   struct monitor *monitor = client->monitor;
   switch (type) {
@@ -142,6 +150,9 @@ static void handle_request(struct client *client, uint8_t type, struct request *
     case FRAME_ROTATE:
       log_rotate(&monitor->log);
       answer(client, 0, "");
+      return;
+    case FRAME_PORTS:
+      lead_ports(client, request);
       return;
     case FRAME_STATUS:
       tell_status(client);
@@ -255,7 +266,15 @@ static void on_connection(void *owner, uint32_t events) {
   close(fd);
 }
 
+static void warn_of_full_ports(void *owner) {
+  struct reply reply;
+  reply_begin(&reply, FRAME_WARNING);
+  reply_text(&reply, FIELD_TEXT, "more connections to published ports than are relayed at once: the others are refused");
+  clients_tell(owner, &reply);
+}
+
 int clients_listen(struct monitor *monitor) {
+  ports_on_full(monitor, warn_of_full_ports);
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   memcpy(address.sun_path, socket_name, sizeof socket_name);
   if (unlink(socket_name) != 0 && errno != ENOENT) return -errno;

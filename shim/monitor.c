@@ -11,6 +11,7 @@
 #include "fail.h"
 #include "fd.h"
 #include "mountplan.h"
+#include "ports.h"
 #include "spawn.h"
 
 #define DELETE_NS 30000000000u
@@ -77,6 +78,7 @@ static void begin_delete(struct monitor *monitor) {
 /* Undoes everything before the failure is told, so that nothing is left when the client hears of it. */
 static void give_up(struct monitor *monitor, struct failure *failure, int status) {
   monitor->state = STATE_FAILED;
+  ports_close();
   begin_delete(monitor);
   while (monitor->deleting && loop_step() >= 0) {
   }
@@ -94,6 +96,7 @@ static void give_up(struct monitor *monitor, struct failure *failure, int status
 static void on_init_ended(void *owner, int status) {
   struct monitor *monitor = owner;
   monitor->state = STATE_EXITED;
+  ports_close(); /* whoever hears of the end may want them */
   monitor->exit.status = status;
   monitor->exit.time_ns = now_real_ns();
   oom_look(monitor);

@@ -10,6 +10,7 @@
  *   execs.c     programs started beside the container's init
  *   oom.c       the kernel's word that memory ran out
  *   names.c     the container's DNS queries, passed on to the host's resolver
+ *   ports.c     the container's published ports, held for as long as it lives
  */
 #pragma once
 

@@ -26,6 +26,7 @@ enum frame_type {
   /* to a monitor, on the connection that asked for it */
   FRAME_START = 5,
   FRAME_GO = 6,
+  FRAME_PORTS = 9, /* before START: holds these, and no others; later, on the monitor's socket: where they lead */
   /* input for a program, an exec or a container */
   FRAME_STDIN = 7,
   FRAME_STDIN_EOF = 8, /* payload: nothing, or one byte 1 = close in any case */
@@ -54,6 +55,7 @@ enum frame_type {
   FRAME_DELETED = 75,
   FRAME_STATE = 76,
   FRAME_OOM = 77, /* to those who watch: memory ran out; OOM says whether somebody was killed */
+  FRAME_WARNING = 78, /* to those who watch: TEXT is for the log */
 };
 
 enum field_tag {
@@ -110,6 +112,8 @@ enum field_tag {
   FIELD_GIVES_SHIM = 59, /* EXEC: the program gets this one as descriptor 3, and the null device as 4 */
   FIELD_BUILTIN = 60, /* RUN: one of the shim's own programs, see builtin.h; ARGV are its arguments */
   FIELD_NAMES = 61,   /* START: path of the resolver's socket; the container's DNS queries go there, see names.h */
+  FIELD_PORT = 62,    /* PORTS: one, in the words of ports.h */
+  FIELD_INDEX = 63,   /* FAILED: which of several */
   FIELD_LINE = 70,    /* LINKS: one change, see links.c */
   FIELD_EACH = 71,    /* LINKS: all of the lines, whatever fails */
 };

@@ -16,9 +16,11 @@
 #include "fail.h"
 #include "fd.h"
 #include "handler.h"
+#include "hostnet.h"
 #include "monitor.h"
 #include "mountplan.h"
 #include "names.h"
+#include "ports.h"
 #include "title.h"
 
 #define DEFAULT_LOG_BYTES (20u * 1024 * 1024)
@@ -51,6 +53,7 @@ static int make_namespaces(const struct request *request, int *user, struct fail
   fd_scoped int network = -1;
   int result = 0;
   const char *shared = request_text(request, FIELD_USERNS);
+  if (has_network && (result = hostnet_keep()) < 0) return fail(failure, "spawn", -result, "the host's network");
   if (shared != NULL) {
     *user = open(shared, O_RDONLY | O_CLOEXEC);
     if (*user < 0) return fail(failure, "spawn", errno, "user namespace %s", shared);
@@ -153,6 +156,7 @@ static int prepare(struct monitor *monitor, int client, struct failure *failure)
   result = loop_open();
   if (result == 0) result = loop_reap_children();
   if (result == 0) result = clients_listen(monitor);
+  if (result == 0) result = ports_watch();
   if (result < 0) return fail(failure, "spawn", -result, "monitor socket");
   result = stdio_open(monitor, failure);
   if (result == 0) result = open_names(monitor, failure);
@@ -164,6 +168,33 @@ static int prepare(struct monitor *monitor, int client, struct failure *failure)
   starter->starter = true;
   starter->kind = CLIENT_WATCHING;
   return 0;
+}
+
+static int hold_ports(int client, char *payload, uint32_t length) {
+  struct failure failure = {0};
+  request_scoped struct request request;
+  uint64_t refused = 0;
+  int result = request_parse(&request, payload, length);
+  if (result < 0) fail(&failure, "request", -result, "the request is not well formed");
+  else result = ports_hold(&request, &refused, &failure);
+  if (result == 0) return send_plain(client, FRAME_OK);
+  struct reply reply;
+  reply_begin(&reply, FRAME_FAILED);
+  reply_text(&reply, FIELD_STAGE, failure.stage);
+  reply_number(&reply, FIELD_ERRNO, (uint64_t)failure.error);
+  reply_number(&reply, FIELD_INDEX, refused);
+  reply_text(&reply, FIELD_TEXT, failure.text);
+  return reply_send(&reply, client);
+}
+
+/* The next frame that is not about ports: as `frame_receive`. */
+static int await_start(int client, uint8_t *type, char **payload, uint32_t *length) {
+  for (;;) {
+    int result = frame_receive(client, type, payload, length, FRAME_MAX);
+    if (result <= 0 || *type != FRAME_PORTS) return result;
+    result = hold_ports(client, *payload, *length);
+    if (result < 0) return result;
+  }
 }
 
 int become_monitor(int client, const struct request *request) {
@@ -180,7 +211,7 @@ int become_monitor(int client, const struct request *request) {
   uint8_t type;
   char *payload = NULL;
   uint32_t length;
-  if (frame_receive(client, &type, &payload, &length, FRAME_MAX) <= 0) return 0; /* the slot was not needed */
+  if (await_start(client, &type, &payload, &length) <= 0) return 0; /* the slot was not needed */
   if (type != FRAME_START || request_parse(&monitor.start, payload, length) < 0) {
     fail(&failure, "request", EBADMSG, "a slot wants a start");
     return send_failure(client, &failure, -1) < 0 ? 1 : 2;
@@ -194,6 +225,7 @@ int become_monitor(int client, const struct request *request) {
   signal(SIGHUP, SIG_IGN);
   if (prepare(&monitor, client, &failure) < 0) {
     clients_stop_listening(&monitor);
+    ports_close();
     fd_set_nonblocking(client, false);
     return send_failure(client, &failure, -1) < 0 ? 1 : 2;
   }

@@ -149,6 +149,8 @@ export interface Machine {
   /** Whether the host's network has a link of that name. */
   hasLink(name: string): boolean;
   readonly ipv6Forwarding: boolean;
+  /** Whether [::1] is up: the host has IPv6 then. */
+  readonly ipv6Loopback: boolean;
   /** Folders of /sys that count how often a processor was too hot; they tell containers what others compute. */
   readonly throttleFolders: readonly string[];
   /** The resolv.conf that containers should follow (systemd-resolved's real one where that runs). */

@@ -45,6 +45,9 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
     get ipv6Forwarding() {
       return readIfThere("/proc/sys/net/ipv6/conf/all/forwarding")?.trim() === "1";
     },
+    get ipv6Loopback() {
+      return /^0{31}1 /m.test(readIfThere("/proc/net/if_inet6") ?? "");
+    },
     resolvConf: async () => await readResolvConf(),
     watchResolvConf: (onChange) => watchFile("/etc/resolv.conf", onChange),
     time: () => parseMachineTime(readFileSync("/proc/stat", "latin1")),

@@ -16,4 +16,4 @@ export async function holdServer(where: ListenOptions): Promise<AsyncDisposable>
 }
 
 /** A failure of the first bind rejects `once`; what comes later (too many files, an ICMP answer) concerns nobody. */
-export function noHarm(): void {}
+function noHarm(): void {}

@@ -2,7 +2,7 @@
 import type { Clock } from "#core/clock";
 import type { EventSink } from "#core/event";
 import type { Log } from "#core/log";
-import type { Database, DetachedProgram, Machine, MonitorSlot, Paths, Shim, UserNamespace } from "#host";
+import type { Database, DetachedProgram, HeldPort, Machine, MonitorSlot, Paths, Shim, UserNamespace } from "#host";
 
 export type NetworkDriver = "bridge" | "macvlan" | "ipvlan" | "host" | "null";
 
@@ -184,6 +184,8 @@ export interface Networks {
   rename(containerId: string, name: string): void;
   /** Where a running container is; undefined for one that has no attachment. */
   attachedOf(containerId: string): Attached | undefined;
+  /** The ports that its monitor is to hold, with where it is to lead them now. */
+  heldPortsOf(containerId: string): readonly HeldPort[];
   /** After a crash: releases what no running container needs, repairs links and ruleset for those that run, given with their processes. */
   reconcile(running: ReadonlyMap<string, number>): Promise<void>;
   /** Removes links and ruleset when no container needs them and the daemon stops for good; leaves them when containers run on. */

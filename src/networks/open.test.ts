@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { test } from "node:test";
@@ -106,16 +107,27 @@ if (insideOwnNetns(import.meta.url)) {
       lab.attach("fourth", [port("tcp", 8091, 80, "203.0.113.9")]),
       /cannot assign requested address$/,
     );
-    await assert.rejects(lab.attach("fifth", [port("tcp", 8091, 80, "::")]), {
+    await assert.rejects(lab.attach("fifth", [port("sctp", 8091, 80, "::")]), {
       kind: "invalid",
       message: /cannot publish on the IPv6 address ::: the container has no IPv6 address$/,
     });
+    const other6 = createServer().listen({ host: "::", port: 8092, ipv6Only: true });
+    await once(other6, "listening");
+    await assert.rejects(
+      lab.attach("fifth", [port("tcp", 8092, 80)]),
+      /: failed to bind host port for \[::\]:8092:172\.17\.0\.\d+:80\/tcp: address already in use$/,
+    );
+    other6.close();
     await assert.rejects(lab.attach("fifth", [port("tcp", 8091, 80, "localhost")]), {
       kind: "invalid",
       message: /: invalid IP address: localhost$/,
     });
     const again = await lab.attach("sixth", [port("tcp", 8081, 80)]);
-    assert.deepEqual(again.attached.ports, [{ protocol: "tcp", containerPort: 80, hostIp: "0.0.0.0", hostPort: 8081 }]);
+    const bound = { protocol: "tcp", containerPort: 80, hostPort: 8081 };
+    assert.deepEqual(again.attached.ports, [
+      { ...bound, hostIp: "0.0.0.0" },
+      { ...bound, hostIp: "::" },
+    ]);
     assert.deepEqual(
       lab.networks
         .membersOf(lab.networks.find("bridge").id)
@@ -133,15 +145,26 @@ if (insideOwnNetns(import.meta.url)) {
     await using lab = await openLab();
     const range = { protocol: "tcp", containerPort: 80, hostIp: "", hostPort: { first: 8000, last: 8001 } } as const;
     const ports = async (id: string, ...requests: Parameters<typeof lab.attach>[1][]): Promise<number[] | undefined> =>
-      (await lab.attach(id, requests.flat() as never)).attached.ports.map(({ hostPort }) => hostPort);
+      (await lab.attach(id, requests.flat() as never)).attached.ports
+        .filter(({ hostIp }) => hostIp === "0.0.0.0")
+        .map(({ hostPort }) => hostPort)
+        .toSorted((one, other) => one - other);
     assert.deepEqual(await ports("a", [range]), [8000]);
     assert.deepEqual(await ports("b", [range]), [8001]);
     await assert.rejects(lab.attach("c", [range]), /Bind for 0\.0\.0\.0:8001 failed: port is already allocated/);
     const [low = 0] = run("sysctl", "-n", "net.ipv4.ip_local_port_range").split(/\s+/).map(Number);
     const inUse = createServer().listen(low, "127.0.0.1");
     await once(inUse, "listening");
-    assert.deepEqual(await ports("d", [port("tcp", 0, 80), port("tcp", 0, 81)]), [low + 1, low + 2]);
-    inUse.close();
+    const inUse6 = createServer().listen({ host: "::", port: low + 1, ipv6Only: true });
+    await once(inUse6, "listening");
+    const udp = createSocket("udp4").bind(low + 2);
+    await once(udp, "listening");
+    // What a program has on one address of one family, no container gets on any.
+    assert.deepEqual(await ports("d", [port("tcp", 0, 80), port("tcp", 0, 81)]), [low + 2, low + 3]);
+    await lab.reopen();
+    assert.deepEqual(await ports("e", [port("udp", 0, 80)]), [low]);
+    assert.deepEqual(await ports("f", [port("udp", 0, 80), port("udp", 0, 81)]), [low + 1, low + 3]);
+    for (const each of [inUse, inUse6, udp]) each.close();
   });
 
   test("attach: an exhausted pool says so, and serves again once a container has ended", async () => {

@@ -24,6 +24,7 @@ import type { MendingParts } from "./links/mend-bridges.ts";
 import { type InstanceNames, namesOf } from "./names.ts";
 import type { Networks, NetworksOptions } from "./networks.ts";
 import { PortHolds } from "./ports/port-holds.ts";
+import { heldPortsOf } from "./ports/held-ports.ts";
 import { publicationsOf } from "./ports/publications.ts";
 import { NetworkPrograms } from "./programs.ts";
 import { reconcile } from "./reconcile.ts";
@@ -62,6 +63,10 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     attachedOf: (containerId) => {
       const sandbox = records.sandboxOf(containerId);
       return sandbox === undefined ? undefined : attachedFrom(sandbox);
+    },
+    heldPortsOf: (containerId) => {
+      const sandbox = records.sandboxOf(containerId);
+      return sandbox === undefined ? [] : heldPortsOf(sandbox);
     },
     reconcile: async (running) => await reconcile(wiring, running),
     close: async () => await close(wiring),
@@ -193,13 +198,11 @@ async function ephemeralRange(programs: NetworkPrograms): Promise<{ first: numbe
 
 /** What containers run in stays; of the rest nothing of ours is left on the host until the next start. */
 async function close(wiring: Wiring): Promise<void> {
-  const { slots, departures, held, records, programs, names, firewall, watch, resolver, drivers } = wiring;
+  const { slots, departures, records, programs, names, firewall, watch, resolver, drivers } = wiring;
   resolver.close();
   await watch.close();
   await slots.close();
   await departures.close();
-  for (const holds of held.values()) await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));
-  held.clear();
   const used = records.list().filter(({ id, driver }) => !isAlone(driver) && records.isUsed(id));
   const needed = new Set(used.map((network) => drivers(network.driver).hostLink(network)));
   await programs.linksEach(ownLinksBeside(needed, await listLinks(programs), names).map(removalLine));

@@ -23,7 +23,7 @@ export async function reconcile(wiring: Wiring, running: ReadonlyMap<string, num
   wiring.bridges.forget();
   const wanted = wantedNetworks(wiring);
   await bringUp(wiring, wanted.filter(isHosted), await removeStrayLinks(wiring, wanted));
-  await holdPorts(wiring);
+  notePorts(wiring);
 }
 
 /** What a connect or disconnect that was cut off left in running containers' namespaces. */
@@ -83,8 +83,9 @@ async function bringUp(wiring: Wiring, wanted: readonly Network[], links: readon
   watch.start();
 }
 
-async function holdPorts({ records, ports, held }: Wiring): Promise<void> {
+/** Their monitors hold them all along. */
+function notePorts({ records, ports, held }: Wiring): void {
   for (const { containerId, ports: published } of records.sandboxes()) {
-    if (published.length > 0 && !held.has(containerId)) held.set(containerId, [await ports.holdAgain(published)]);
+    if (published.length > 0 && !held.has(containerId)) held.set(containerId, ports.holdAgain(published));
   }
 }

@@ -19,7 +19,7 @@ export interface Watch {
 
 /** The parts of the open room; `openNetworks` puts them together. */
 export interface Wiring extends HostView {
-  readonly machine: Pick<Machine, "resolvConf" | "ipv4Forwarding" | "hasLink">;
+  readonly machine: Pick<Machine, "resolvConf" | "ipv4Forwarding" | "ipv6Loopback" | "hasLink">;
   readonly names: InstanceNames;
   readonly now: () => bigint;
   readonly events: EventSink;
@@ -34,7 +34,7 @@ export interface Wiring extends HostView {
   readonly departures: Departures;
   readonly ports: PortHolds;
   /** By container. */
-  readonly held: Map<string, readonly PortHold[]>;
+  readonly held: Map<string, PortHold>;
   readonly slots: WarmSlots;
   /** Where new networks get their subnets. */
   readonly sources: readonly SubnetSource[];

@@ -6,6 +6,7 @@ import type { Room } from "../room.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 import { linkedEndpoint } from "./place.ts";
+import { leadPorts } from "./ports.ts";
 
 /** Puts a container into a network: at once when it runs, else with its next start. */
 export async function connectNetwork(room: Room, nameOrId: string, wanted: EndpointRequest): Promise<void> {
@@ -19,7 +20,10 @@ export async function connectNetwork(room: Room, nameOrId: string, wanted: Endpo
   checkEndpoint(request, network);
   const before = record.spec.endpoints.filter((endpoint) => !isNamed(endpoint.network, network));
   if (isRunning(record.state)) {
-    await room.networks.connect(id, linkedEndpoint(room, request), record.state.pid);
+    const { pid } = record.state;
+    await leadingPorts(room, id, async () => {
+      await room.networks.connect(id, linkedEndpoint(room, request), pid);
+    });
   } else if (before.length < record.spec.endpoints.length) {
     throw new Fault("forbidden", `endpoint with name ${record.name} already exists in network ${network.name}`);
   }
@@ -40,7 +44,10 @@ export async function disconnectNetwork(room: Room, nameOrId: string, networkNam
   if (left.length === endpoints.length && !isAttached) {
     throw new Fault("forbidden", `container ${id} is not connected to network ${network.name}`);
   }
-  if (isRunning(record.state)) await room.networks.disconnect(id, network.id, record.state.pid);
+  if (isRunning(record.state)) {
+    const { pid } = record.state;
+    await leadingPorts(room, id, async () => await room.networks.disconnect(id, network.id, pid));
+  }
   room.store.respecify(id, { ...record.spec, endpoints: left });
 }
 
@@ -56,6 +63,16 @@ function findUnlessLeft({ networks }: Room, { spec, state }: ContainerRecord, ty
 }
 
 type Named = Pick<Network, "id" | "name">;
+
+/** Whatever becomes of the change, the container's ports lead to where it is then. */
+async function leadingPorts(room: Room, id: string, change: () => Promise<void>): Promise<void> {
+  try {
+    await change();
+  } finally {
+    const live = room.live.get(id);
+    if (live !== undefined) await leadPorts(room, id, live.monitor);
+  }
+}
 
 function mustStay({ id, state }: ContainerRecord): void {
   if (state.status !== "removing" && state.status !== "dead") return;

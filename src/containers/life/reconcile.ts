@@ -9,6 +9,7 @@ import { foldersOf } from "./folders.ts";
 import { resumeHealth } from "./health.ts";
 import { attempt, type Room } from "../room.ts";
 import { noteOutOfMemory, watchMemory } from "./memory.ts";
+import { leadPorts } from "./ports.ts";
 import { cgroupOf } from "./runtime.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -32,6 +33,10 @@ export async function reconcile(room: Room): Promise<void> {
   await room.networks.reconcile(
     new Map(left.flatMap(({ id, state }) => (isRunning(state) ? [[id, state.pid] as const] : []))),
   );
+  // The last daemon may have died between a change of a container's networks and its monitor's hearing of it.
+  await inParallel([...room.live], async ([id, { monitor }]) => {
+    await leadPorts(room, id, monitor).catch(room.onUnexpected);
+  });
   await tellHostResolver(room); // it may have changed while there was no daemon
   await room.images.collect(new Set(left.map((record) => record.id)));
 }

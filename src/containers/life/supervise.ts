@@ -18,6 +18,7 @@ export function supervise(room: Room, id: string, monitor: Monitor, pid: number)
   if (record !== undefined) attempt(room, () => room.forwarders.begin(record, true));
   const live: Live = { monitor, pid, ended: watch(room, id, monitor, departed) };
   room.live.set(id, live);
+  monitor.onWarning((text) => room.log?.warn(text, { container: id }));
 }
 
 /** Exit code of an end that nobody saw, as Docker gives it. */

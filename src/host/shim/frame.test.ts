@@ -35,6 +35,7 @@ const frames: Readonly<Record<string, Uint8Array>> = {
     ]),
   }),
   names: encodeRequest(frameType.start, { names: "/run/slipway/names.sock" }),
+  ports: encodeRequest(frameType.ports, { port: ["tcp 0.0.0.0 8080", "udp :: 53 172.17.0.2 5353"] }),
   monitor: encodeRequest(frameType.monitor, { newNetns: true }),
   links: encodeRequest(frameType.links, { line: ["link set dev a up", "netns /proc/7/ns/net"], each: true }),
   stdin: encodeFrame(frameType.stdin, Buffer.from("in\n")),

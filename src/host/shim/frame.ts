@@ -9,6 +9,7 @@ export const frameType = {
   links: 10,
   start: 5,
   go: 6,
+  ports: 9,
   stdin: 7,
   stdinEof: 8,
   attach: 16,
@@ -34,6 +35,7 @@ export const frameType = {
   deleted: 75,
   state: 76,
   oom: 77,
+  warning: 78,
 } as const;
 
 /** Tags of fields; the same numbers as in shim/protocol.h. */
@@ -91,6 +93,8 @@ export const fieldTag = {
   givesShim: 59,
   builtin: 60,
   names: 61,
+  port: 62,
+  index: 63,
   line: 70,
   each: 71,
 } as const;

@@ -5,12 +5,14 @@ import { ShimExecSession } from "./exec-session.ts";
 import { exitFactsOf, readExitRecord } from "./exit-record.ts";
 import { encodeRequest, type FieldName, Fields, type FieldValue, type Frame, frameType } from "./frame.ts";
 import { connectFrames, type FrameSocket } from "./frame-socket.ts";
+import { portWords } from "./port-words.ts";
 import type {
   AttachRequest,
   Attachment,
   ExecSession,
   ExecStart,
   ExitFacts,
+  HeldPort,
   Monitor,
   MonitorStatus,
   TerminalSize,
@@ -18,6 +20,7 @@ import type {
 
 const noSuchProcess = 3; // ESRCH
 const oomKeptMost = 16;
+const warningsKeptMost = 16;
 
 /** A container's monitor, by its socket; `watcher` is the connection on which its end is told. */
 export class ShimMonitor implements Monitor {
@@ -31,6 +34,9 @@ export class ShimMonitor implements Monitor {
   #oomListener: ((killed: boolean, timeNs: bigint) => void) | undefined;
   /** What came before there was a listener. */
   readonly #oomBefore: { readonly killed: boolean; readonly timeNs: bigint }[] = [];
+  #warningListener: ((text: string) => void) | undefined;
+  /** What came before there was a listener. */
+  readonly #warningsBefore: string[] = [];
   #consoles = 0;
   #disposed = false;
 
@@ -52,6 +58,11 @@ export class ShimMonitor implements Monitor {
   onOutOfMemory(listener: (killed: boolean, timeNs: bigint) => void): void {
     this.#oomListener = listener;
     for (const { killed, timeNs } of this.#oomBefore.splice(0)) listener(killed, timeNs);
+  }
+
+  onWarning(listener: (text: string) => void): void {
+    this.#warningListener = listener;
+    for (const text of this.#warningsBefore.splice(0)) listener(text);
   }
 
   async attach(request: AttachRequest): Promise<Attachment> {
@@ -108,6 +119,10 @@ export class ShimMonitor implements Monitor {
     await this.#ask(frameType.closeStdin);
   }
 
+  async leadPorts(ports: readonly HeldPort[]): Promise<void> {
+    await this.#ask(frameType.ports, { port: ports.map(portWords) });
+  }
+
   async rotateLog(): Promise<void> {
     await this.#ask(frameType.rotate);
   }
@@ -134,6 +149,7 @@ export class ShimMonitor implements Monitor {
         const frame = await this.#watcher.receive();
         if (frame === undefined) break;
         if (frame.type === frameType.oom) this.#tellOom(new Fields(frame.payload));
+        if (frame.type === frameType.warning) this.#tellWarning(new Fields(frame.payload).text("text"));
         if (frame.type === frameType.exit) this.#exited.resolve(exitFactsOf(new Fields(frame.payload)));
         if (frame.type === frameType.deleted) break;
       }
@@ -157,6 +173,11 @@ export class ShimMonitor implements Monitor {
     const timeNs = fields.bigint("timeNs") ?? 0n;
     if (this.#oomListener !== undefined) this.#oomListener(killed, timeNs);
     else if (this.#oomBefore.length < oomKeptMost) this.#oomBefore.push({ killed, timeNs });
+  }
+
+  #tellWarning(text: string): void {
+    if (this.#warningListener !== undefined) this.#warningListener(text);
+    else if (this.#warningsBefore.length < warningsKeptMost) this.#warningsBefore.push(text);
   }
 
   async #connect(): Promise<FrameSocket> {

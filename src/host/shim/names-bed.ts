@@ -150,7 +150,7 @@ interface Typed {
 }
 
 /** Without an entry for it, the runtime leaves the container in the network of its monitor. */
-async function takeSlotsNetwork(configPath: string): Promise<void> {
+export async function takeSlotsNetwork(configPath: string): Promise<void> {
   const config = JSON.parse(await readFile(configPath, "utf8")) as { linux: { namespaces: Typed[] }; mounts: Typed[] };
   config.linux.namespaces = config.linux.namespaces.filter(({ type }) => type !== "network");
   config.mounts = config.mounts.filter(({ type }) => type !== "sysfs"); // it would want that namespace to be its own

@@ -155,6 +155,25 @@ export interface TerminalSize {
   readonly columns: number;
 }
 
+/** A port of the host that is held for a container. */
+export interface HeldPort {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  /** `0.0.0.0` and `::`: every address of that family, and of that one alone. */
+  readonly hostIp: string;
+  readonly hostPort: number;
+  /** Where what reaches the socket is relayed, for an IPv6 `hostIp` alone; without it whoever connects is sent away. */
+  readonly target?: { readonly ip: string; readonly port: number };
+}
+
+/** Why a port could not be held. */
+export interface PortRefusal {
+  /** Its place among those that were asked for. */
+  readonly index: number;
+  /** Such as `EADDRINUSE`. */
+  readonly code: string;
+  readonly text: string;
+}
+
 /** How a container's init ended, as the exit record keeps it. */
 export interface ExitFacts {
   /** Null when a signal ended it. */
@@ -234,9 +253,13 @@ export interface Monitor extends AsyncDisposable {
   /** Sends a signal to the container's init; Fault `conflict` when it has ended. */
   signal(signal: number): Promise<void>;
   closeStdin(): Promise<void>;
+  /** Leads those of its slot's held ports to new targets; connections to the old ones end. Quiet about ports that it does not hold. */
+  leadPorts(ports: readonly HeldPort[]): Promise<void>;
   status(): Promise<MonitorStatus>;
   /** Whenever the container's memory runs out, with whether the kernel killed somebody; what came before the call is told at once. One listener. */
   onOutOfMemory(listener: (killed: boolean, timeNs: bigint) => void): void;
+  /** What the container's keeper of logs should read, such as that connections are refused; what came before the call is told at once. One listener. */
+  onWarning(listener: (text: string) => void): void;
   /** Settles when init has ended and its output is in the log. Rejects with `unavailable` when the monitor died without saying. */
   readonly exited: Promise<ExitFacts>;
   /** Settles when the runtime's delete is done too and the monitor is about to go; never rejects. */
@@ -258,6 +281,12 @@ export type MonitorStatus =
 export interface MonitorSlot extends AsyncDisposable {
   /** Its namespaces are `/proc/<pid>/ns/net` and so on. */
   readonly pid: number;
+  /**
+   * Holds these ports of the host, in place of those that it held before: all of them, or none when one is refused. The
+   * container's monitor goes on holding them, and they are free when its end is told, or a failed start. Only for a slot
+   * with a network namespace of its own, and before `start`.
+   */
+  holdPorts(ports: readonly HeldPort[]): Promise<PortRefusal | undefined>;
   /**
    * Starts the container: `beforeRun` is called when the monitor's socket is up and mounts are made, so that clients can
    * attach before the first byte; then the runtime runs. Rejects with a StartFailure when it cannot; nothing is left then.

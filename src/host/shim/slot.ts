@@ -3,11 +3,14 @@ import { encodeFrame, encodeRequest, Fields, type Frame, frameType } from "./fra
 import type { FrameSocket } from "./frame-socket.ts";
 import { ShimMonitor, withConsole } from "./monitor.ts";
 import { encodeMounts } from "./mount-plan.ts";
+import { portRefusal, portWords } from "./port-words.ts";
 import {
+  type HeldPort,
   type IdRange,
   type Monitor,
   type MonitorSlot,
   type MonitorStart,
+  type PortRefusal,
   type SlotNamespaces,
   StartFailure,
   type UserNamespace,
@@ -37,6 +40,15 @@ class ShimSlot implements MonitorSlot {
   constructor(socket: FrameSocket, pid: number) {
     this.#socket = socket;
     this.pid = pid;
+  }
+
+  async holdPorts(ports: readonly HeldPort[]): Promise<PortRefusal | undefined> {
+    await this.#socket.send(encodeRequest(frameType.ports, { port: ports.map(portWords) }));
+    const answer = await this.#socket.receive();
+    if (answer === undefined) throw new Fault("unavailable", "the container's monitor went away");
+    const refusal = portRefusal(answer);
+    if (refusal === undefined) expect(answer, frameType.ok);
+    return refusal;
   }
 
   async start(start: MonitorStart, beforeRun?: (monitor: Monitor) => Promise<void>): ReturnType<MonitorSlot["start"]> {

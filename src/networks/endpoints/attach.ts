@@ -1,10 +1,11 @@
+import { isFault } from "#core/fault";
 import { newId } from "#core/ids";
 import type { MonitorSlot } from "#host";
 import { bridgeOption } from "../links/bridge-plan.ts";
 import { reportEndpoint } from "../network-events.ts";
 import type { Attachment, AttachRequest, EndpointRequest, Network } from "../networks.ts";
-import type { PortHold } from "../ports/port-holds.ts";
 import { connectivityFault } from "../ports/connectivity-fault.ts";
+import { heldPortsOf } from "../ports/held-ports.ts";
 import { publish } from "../ports/publish.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import { discardEndpoint, warmPlan } from "../slots/prepare-endpoints.ts";
@@ -21,8 +22,9 @@ export async function attach(wiring: Wiring, request: AttachRequest, signal: Abo
   // What an earlier run of the container may have left.
   await release(wiring, containerId);
   await using undo = new AsyncDisposableStack();
-  const { slot, endpoints } = await place(wiring, request, undo, signal);
-  const ports = await holdPorts(wiring, request, endpoints, undo);
+  const placed = await place(wiring, request, undo, signal);
+  const { slot, endpoints } = placed;
+  const ports = await holdPorts(wiring, request, placed, undo);
   const sandbox: Sandbox = {
     containerId,
     containerName: request.containerName,
@@ -49,6 +51,7 @@ export async function attach(wiring: Wiring, request: AttachRequest, signal: Abo
     [Symbol.asyncDispose]: async () => {
       if (kept) return;
       kept = true;
+      if (ports.length > 0) await freePorts(slot);
       await slot[Symbol.asyncDispose]();
       await release(wiring, containerId);
     },
@@ -129,28 +132,42 @@ function bareRecord(containerId: string, network: Network): EndpointRecord {
 async function holdPorts(
   wiring: Wiring,
   { containerId, containerName, ports }: AttachRequest,
-  endpoints: readonly EndpointRecord[],
+  { slot, endpoints }: Placed,
   undo: AsyncDisposableStack,
 ): Promise<Sandbox["ports"]> {
   const way4 = publishedEndpoint(endpoints, 4);
   const way6 = publishedEndpoint(endpoints, 6);
-  const families = { ipv4: way4 !== undefined, ipv6: way6 !== undefined };
   const way = way4 ?? way6;
   if (ports.length === 0 || way === undefined) return [];
+  const reach = { ipv4: way4?.ipv4, ipv6: way6?.ipv6, hostHasIpv6: wiring.machine.ipv6Loopback };
   const binding = way.network.options[bridgeOption.hostBinding] ?? "0.0.0.0";
-  const holds: PortHold[] = [];
+  const requests = ports.map((port) =>
+    port.hostIp === "" && binding !== "0.0.0.0" ? { ...port, hostIp: binding } : port,
+  );
   try {
-    for (const port of ports) {
-      const request = port.hostIp === "" && binding !== "0.0.0.0" ? { ...port, hostIp: binding } : port;
-      const target = `${way.ipv4 ?? `[${way.ipv6 ?? ""}]`}:${port.containerPort}/${port.protocol}`;
-      holds.push(undo.use(await wiring.ports.hold(request, target, families)));
-    }
+    const hold = await wiring.ports.hold(
+      requests,
+      reach,
+      async (chosen) => await slot.holdPorts(heldPortsOf({ ports: chosen, endpoints })),
+    );
+    undo.use(hold);
+    wiring.held.set(containerId, hold);
+    undo.defer(() => {
+      wiring.held.delete(containerId);
+    });
+    // First of all, so that whoever is given them next can have them.
+    undo.defer(async () => await freePorts(slot));
+    return hold.ports;
   } catch (error) {
     throw connectivityFault(containerName, way.endpointId, error);
   }
-  wiring.held.set(containerId, holds);
-  undo.defer(() => {
-    wiring.held.delete(containerId);
-  });
-  return holds.flatMap((hold) => hold.ports);
+}
+
+/** Whoever hears that the container could not be made may want them at once. */
+async function freePorts(slot: MonitorSlot): Promise<void> {
+  try {
+    await slot.holdPorts([]);
+  } catch (error) {
+    if (!isFault(error, "unavailable")) throw error; // a slot that is gone holds nothing
+  }
 }

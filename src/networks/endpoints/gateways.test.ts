@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatAddress } from "../addresses/address.ts";
-import type { Network } from "../networks.ts";
+import type { Network, PublishedPort } from "../networks.ts";
+import { heldPortsOf } from "../ports/held-ports.ts";
 import { publicationsOf } from "../ports/publications.ts";
 import type { EndpointRecord } from "../records.ts";
 import { gatewayEndpoint, wayOut } from "./gateways.ts";
@@ -38,6 +39,27 @@ test("publicationsOf: ports lead to the endpoint that answers, of their family",
     { ...port, hostIp: "::", containerIp: "fd00::2" },
   ]);
   assert.deepEqual(publicationsOf({ ports, endpoints: [endpoint("in", {}, { internal: true })] }), []);
+  const relayed = publicationsOf({ ports, endpoints: [endpoint("a", { ipv4: "10.0.0.7" })] });
+  assert.deepEqual(relayed.at(1), { ...port, hostIp: "::", containerIp: "10.0.0.7" });
+});
+
+test("heldPortsOf: what the firewall cannot lead has a target: ::1, and IPv6 to a container without it, but for SCTP", () => {
+  const addresses = ["0.0.0.0", "127.0.0.1", "::", "::1", "2001:db8::1"];
+  const targets = (protocol: PublishedPort["protocol"], ...endpoints: readonly EndpointRecord[]): unknown[] => {
+    const ports = addresses.map((hostIp) => ({ protocol, containerPort: 80, hostPort: 8080, hostIp }));
+    const held = heldPortsOf({ ports, endpoints });
+    assert.deepEqual(
+      held.map(({ hostIp, hostPort }) => `${hostIp} ${hostPort}`),
+      addresses.map((hostIp) => `${hostIp} 8080`),
+    );
+    return held.map(({ target }) => target?.ip);
+  };
+  const none = undefined;
+  const [four, six] = [endpoint("a", { ipv4: "10.0.0.7" }), endpoint("b", { ipv6: "fd00::2" })];
+  assert.deepEqual(targets("tcp", four), [none, none, "10.0.0.7", "10.0.0.7", "10.0.0.7"]);
+  assert.deepEqual(targets("udp", four, six), [none, none, "fd00::2", "fd00::2", none]);
+  assert.deepEqual(targets("sctp", four, six), [none, none, none, none, none]);
+  assert.deepEqual(targets("tcp", endpoint("in", {}, { internal: true })), [none, none, none, none, none]);
 });
 
 function leader(...endpoints: readonly EndpointRecord[]): string | undefined {

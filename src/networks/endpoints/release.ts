@@ -14,12 +14,12 @@ export async function release(wiring: Wiring, containerId: string): Promise<void
   const sandbox = records.sandboxOf(containerId);
   if (sandbox === undefined) return;
   records.removeSandbox(containerId);
-  const holds = held.get(containerId) ?? [];
+  const hold = held.get(containerId);
   held.delete(containerId);
   try {
     await withdraw(wiring, sandbox);
   } finally {
-    await Promise.all(holds.map(async (hold) => await hold[Symbol.asyncDispose]()));
+    hold?.[Symbol.dispose]();
     for (const endpoint of sandbox.endpoints) reportEndpoint(events, "disconnect", endpoint);
   }
   if (hasNames(sandbox)) await wiring.resolver.forget(containerId);

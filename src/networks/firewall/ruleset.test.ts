@@ -20,6 +20,8 @@ const dns = publication("udp", "192.0.2.2", 53, "172.17.0.3", 5353);
 const phone = publication("sctp", "0.0.0.0", 3868, "172.17.0.2", 3868);
 const web6 = publication("tcp", "::", 8080, "fd00::2", 80);
 const dns6 = publication("udp", "2001:db8::1", 53, "fd00::3", 5353);
+const relayed = publication("tcp", "::", 8081, "172.17.0.2", 80);
+const relayedAt = publication("udp", "2001:db8::1", 54, "172.17.0.3", 53);
 const plain = rules("slipway0");
 const several = [
   plain,
@@ -34,7 +36,7 @@ const plans: Readonly<Record<string, FirewallPlan>> = {
   "no-network": { table: "slipway", networks: [], publications: [] },
   "one-network": { table: "slipway", networks: [plain], publications: [] },
   "several-networks": { table: "slipway-0a1b2c", networks: several, publications: [] },
-  ports: { table: "slipway", networks: [plain], publications: [web, dns, phone, web6, dns6] },
+  ports: { table: "slipway", networks: [plain], publications: [web, dns, phone, web6, dns6, relayed, relayedAt] },
 };
 
 for (const [name, plan] of Object.entries(plans)) {
@@ -96,16 +98,19 @@ test("publishText, withdrawText: the table becomes what the whole plan writes", 
 
 test("publishText: one more port is one element; withdrawText takes that element back", () => {
   assert.equal(
-    publishText("slipway", [web, dns, web6, dns6]),
+    publishText("slipway", [web, dns, web6, dns6, relayed, relayedAt]),
     "add element inet slipway published4 { tcp . 8080 : 172.17.0.2 . 80 }\n" +
       "add element inet slipway published4_at { 192.0.2.2 . udp . 53 : 172.17.0.3 . 5353 }\n" +
       "add element inet slipway published6 { tcp . 8080 : fd00::2 . 80 }\n" +
-      "add element inet slipway published6_at { 2001:db8::1 . udp . 53 : fd00::3 . 5353 }\n",
+      "add element inet slipway published6_at { 2001:db8::1 . udp . 53 : fd00::3 . 5353 }\n" +
+      "add element inet slipway relayed6 { tcp . 8081 }\n" +
+      "add element inet slipway relayed6_at { 2001:db8::1 . udp . 54 }\n",
   );
   assert.equal(
-    withdrawText("slipway", [web, dns6]),
+    withdrawText("slipway", [web, dns6, relayed]),
     "delete element inet slipway published4 { tcp . 8080 }\n" +
-      "delete element inet slipway published6_at { 2001:db8::1 . udp . 53 }\n",
+      "delete element inet slipway published6_at { 2001:db8::1 . udp . 53 }\n" +
+      "delete element inet slipway relayed6 { tcp . 8081 }\n",
   );
 });
 

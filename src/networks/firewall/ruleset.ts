@@ -24,7 +24,7 @@ export interface Publication {
   /** `0.0.0.0` and `::`: every address of the host of that family. */
   readonly hostIp: string;
   readonly hostPort: number;
-  /** Of the same family. */
+  /** Of the same family; an IPv4 one for an IPv6 `hostIp`: the container's monitor relays it. */
   readonly containerIp: string;
   readonly containerPort: number;
 }
@@ -37,13 +37,13 @@ export function rulesetOf({ table, networks, publications }: FirewallPlan): stri
       networks.flatMap((network) => elementsOf(network)[name]),
     ),
   );
-  const maps = mapNames.map((name) => mapOf(name, publications));
+  const ports = portNames.map((name) => portsOf(name, publications));
   return [
     `table inet ${table} {}`,
     `delete table inet ${table}`,
     `table inet ${table} {`,
     ...sets,
-    ...maps,
+    ...ports,
     ...chains.map(({ name, hook, rules }) => chainOf(name, hook, rules)),
     "}\n",
   ].join("\n");
@@ -62,13 +62,13 @@ export function removeNetworksText(table: string, networks: readonly NetworkRule
 /** The transaction that publishes ports: one element each. */
 export function publishText(table: string, publications: readonly Publication[]): string {
   return publications
-    .map((one) => `add element inet ${table} ${mapFor(one)} { ${publicationElement(one)} }\n`)
+    .map((one) => `add element inet ${table} ${portNameOf(one)} { ${publicationElement(one)} }\n`)
     .join("");
 }
 
 /** The transaction that takes published ports back. */
 export function withdrawText(table: string, publications: readonly Publication[]): string {
-  return publications.map((one) => `delete element inet ${table} ${mapFor(one)} { ${keyOf(one)} }\n`).join("");
+  return publications.map((one) => `delete element inet ${table} ${portNameOf(one)} { ${keyOf(one)} }\n`).join("");
 }
 
 /** The transaction that removes the table; no failure when there is none. */
@@ -93,15 +93,18 @@ const setTypes = {
 type SetName = keyof typeof setTypes;
 const setNames = Object.keys(setTypes) as SetName[];
 
-const mapTypes = {
+/** Where ports lead; of those that the host itself answers, as a monitor relays them, just the ports. */
+const portTypes = {
   published4: "inet_proto . inet_service : ipv4_addr . inet_service",
   published4_at: "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service",
   published6: "inet_proto . inet_service : ipv6_addr . inet_service",
   published6_at: "ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service",
+  relayed6: "inet_proto . inet_service",
+  relayed6_at: "ipv6_addr . inet_proto . inet_service",
 } as const;
 
-type MapName = keyof typeof mapTypes;
-const mapNames = Object.keys(mapTypes) as MapName[];
+type PortName = keyof typeof portTypes;
+const portNames = Object.keys(portTypes) as PortName[];
 
 /** Packets for a published port go to its container: first by address and port, then by port on any address of the host. */
 const translation: readonly string[] = [
@@ -132,7 +135,12 @@ const chains: readonly Chain[] = [
     // Of the host, an internal network has its gateway and nothing else.
     name: "input",
     hook: "filter hook input priority filter",
-    rules: ["iifname @internal fib daddr . iif type != { local, broadcast, multicast } drop"],
+    rules: [
+      "iifname @internal fib daddr . iif type != { local, broadcast, multicast } drop",
+      // Behind them are containers of other networks.
+      "iifname @internal meta nfproto ipv6 meta l4proto . th dport @relayed6 drop",
+      "iifname @internal ip6 daddr . meta l4proto . th dport @relayed6_at drop",
+    ],
   },
   {
     name: "prerouting",
@@ -223,25 +231,28 @@ function setOf(name: SetName, elements: readonly string[]): string {
   return `\tset ${name} {\n\t\ttype ${setTypes[name]}\n${elementLines(elements)}\t}`;
 }
 
-function mapOf(name: MapName, publications: readonly Publication[]): string {
-  const elements = publications.filter((one) => mapFor(one) === name).map(publicationElement);
-  return `\tmap ${name} {\n\t\ttype ${mapTypes[name]}\n${elementLines(elements)}\t}`;
+function portsOf(name: PortName, publications: readonly Publication[]): string {
+  const elements = publications.filter((one) => portNameOf(one) === name).map(publicationElement);
+  const kind = portTypes[name].includes(" : ") ? "map" : "set";
+  return `\t${kind} ${name} {\n\t\ttype ${portTypes[name]}\n${elementLines(elements)}\t}`;
 }
 
 function elementLines(elements: readonly string[]): string {
   return elements.length === 0 ? "" : `\t\telements = {\n${elements.map((one) => `\t\t\t${one},\n`).join("")}\t\t}\n`;
 }
 
-function mapFor({ hostIp }: Publication): MapName {
+function portNameOf({ hostIp, containerIp }: Publication): PortName {
+  if (hostIp.includes(":") && !containerIp.includes(":")) return hostIp === "::" ? "relayed6" : "relayed6_at";
   if (hostIp.includes(":")) return hostIp === "::" ? "published6" : "published6_at";
   return hostIp === "0.0.0.0" ? "published4" : "published4_at";
 }
 
 function keyOf(one: Publication): string {
   const key = `${one.protocol} . ${one.hostPort}`;
-  return mapFor(one).endsWith("_at") ? `${one.hostIp} . ${key}` : key;
+  return portNameOf(one).endsWith("_at") ? `${one.hostIp} . ${key}` : key;
 }
 
 function publicationElement(one: Publication): string {
-  return `${keyOf(one)} : ${one.containerIp} . ${one.containerPort}`;
+  const isRelayed = portNameOf(one).startsWith("relayed");
+  return isRelayed ? keyOf(one) : `${keyOf(one)} : ${one.containerIp} . ${one.containerPort}`;
 }

@@ -1,25 +1,29 @@
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
+import assert from "node:assert/strict";
 import { isIPv6 } from "node:net";
 import { Fault } from "#core/fault";
+import type { PortRefusal } from "#host";
 import { parseAddress } from "../addresses/address.ts";
-import { holdServer, noHarm } from "../held-server.ts";
 import type { PortRequest, PublishedPort } from "../networks.ts";
 
-/** A port of the host that is ours until it is disposed; of the same number on each of its addresses. */
-export interface PortHold extends AsyncDisposable {
+/** Ports of the host that are a container's until it is disposed. */
+export interface PortHold extends Disposable {
   readonly ports: readonly PublishedPort[];
 }
 
-/** Which families a container can be reached by. */
-export interface Families {
-  readonly ipv4: boolean;
-  readonly ipv6: boolean;
+/** How a container can be reached; undefined: not by that family. */
+export interface Reach {
+  readonly ipv4: string | undefined;
+  readonly ipv6: string | undefined;
+  /** Whether the host itself has IPv6. */
+  readonly hostHasIpv6: boolean;
 }
 
+/** Binds the ports of a container, all or none; answers which one was refused. */
+export type BindPorts = (ports: readonly PublishedPort[]) => Promise<PortRefusal | undefined>;
+
 /**
- * The host's ports that are published. Each is also held by a socket of the daemon, so that another program gets “address
- * in use” instead of a port on which nothing ever arrives, and we get it when another program was first.
+ * The book of the host's published ports, so that no two containers are given the same one. The sockets that keep other
+ * programs away are the monitors': they live and die with their containers.
  */
 export class PortHolds {
   readonly #ephemeral: { readonly first: number; readonly last: number };
@@ -33,69 +37,61 @@ export class PortHolds {
     this.#next = ephemeral.first;
   }
 
-  /** Takes the first free port that the request allows. Faults `internal` in Docker's words: the port is allocated, in use, or the address is not this host's. */
-  async hold(request: PortRequest, target: string, families: Families): Promise<PortHold> {
-    const { protocol, containerPort } = request;
-    const addresses = hostAddressesOf(request, families);
-    let failure = new Fault("internal", "all ports are allocated");
-    for (const hostPort of this.#candidates(request)) {
-      const ports = addresses.map((hostIp) => ({ protocol, containerPort, hostIp, hostPort }));
-      const taken = ports.find((port) => !this.#isFree(port));
-      if (taken !== undefined) {
-        failure = new Fault(
-          "internal",
-          `Bind for ${shownAt(taken.hostIp, hostPort)} failed: port is already allocated`,
-          {
-            remedy: "Another container publishes it: choose another host port, or stop that container.",
-          },
-        );
-        continue;
+  /** Takes the first free ports that the requests allow. Faults `internal` in Docker's words: a port is allocated, in use, or the address is not this host's. */
+  async hold(requests: readonly PortRequest[], reach: Reach, bind: BindPorts): Promise<PortHold> {
+    const choices = requests.map((request) => new Choice(request, reach, this.#candidates(request)));
+    using undo = new DisposableStack();
+    undo.defer(() => {
+      for (const choice of choices) this.#unclaim(choice.ports);
+    });
+    for (const choice of choices) this.#choose(choice);
+    for (;;) {
+      const ports = choices.flatMap((choice) => choice.ports);
+      const refusal = await bind(ports);
+      if (refusal === undefined) {
+        undo.move();
+        return this.#held(ports);
       }
-      try {
-        return await this.#bindAll(ports, target);
-      } catch (error) {
-        if (!(error instanceof BindFailure)) throw error;
-        failure = error.fault;
-        if (!error.inUse) throw failure;
-      }
+      const refused = ports[refusal.index];
+      const choice = choices.find((each) => refused !== undefined && each.ports.includes(refused));
+      assert(refused !== undefined && choice !== undefined, "a port was refused that nobody asked for");
+      choice.failure = bindFault(refusal, `${shownAt(refused)}:${shownTarget(refused, reach)}`);
+      if (refusal.code !== "EADDRINUSE") throw choice.failure;
+      this.#unclaim(choice.ports);
+      choice.ports = [];
+      this.#choose(choice);
     }
-    throw failure;
   }
 
-  /** Takes the very ports that a running container publishes; also when another program has bound one meanwhile, as its traffic comes to us all the same. */
-  async holdAgain(ports: readonly PublishedPort[]): Promise<PortHold> {
+  /** Notes the very ports that a running container publishes. */
+  holdAgain(ports: readonly PublishedPort[]): PortHold {
     for (const port of ports) this.#claim(port);
-    const sockets = await Promise.all(ports.map(async (port) => await bind(port).catch(() => undefined)));
-    return this.#held(ports, sockets);
+    return this.#held(ports);
   }
 
-  async #bindAll(ports: readonly PublishedPort[], target: string): Promise<PortHold> {
-    await using undo = new AsyncDisposableStack();
-    const sockets: AsyncDisposable[] = [];
-    for (const port of ports) {
-      this.#claim(port);
-      undo.defer(() => this.#unclaim(port));
-      try {
-        sockets.push(undo.use(await bind(port)));
-      } catch (error) {
-        throw new BindFailure(bindFault(error, `${shownAt(port.hostIp, port.hostPort)}:${target}`), codeOf(error));
+  /** Claims the next candidate that no other container has. */
+  #choose(choice: Choice): void {
+    for (const hostPort of choice.candidates) {
+      const ports = choice.portsAt(hostPort);
+      const taken = ports.find((port) => !this.#isFree(port));
+      if (taken === undefined) {
+        for (const port of ports) this.#claim(port);
+        choice.ports = ports;
+        return;
       }
+      choice.failure = new Fault("internal", `Bind for ${shownAt(taken)} failed: port is already allocated`, {
+        remedy: "Another container publishes it: choose another host port, or stop that container.",
+      });
     }
-    undo.move();
-    return this.#held(ports, sockets);
+    throw choice.failure;
   }
 
-  #held(ports: readonly PublishedPort[], sockets: readonly (AsyncDisposable | undefined)[]): PortHold {
-    return {
-      ports,
-      [Symbol.asyncDispose]: async () => {
-        for (const port of ports) this.#unclaim(port);
-        await Promise.all(sockets.map(async (socket) => await socket?.[Symbol.asyncDispose]()));
-      },
-    };
+  #held(ports: readonly PublishedPort[]): PortHold {
+    return { ports, [Symbol.dispose]: () => this.#unclaim(ports) };
   }
 
-  *#candidates({ hostPort }: PortRequest): Generator<number> {
+  /** Goes on where it stopped: the caller may come back for the next one. */
+  *#candidates({ hostPort }: PortRequest): Generator<number, void> {
     if (hostPort.first !== 0) {
       for (let port = hostPort.first; port <= hostPort.last; port += 1) yield port;
       return;
@@ -120,32 +116,48 @@ export class PortHolds {
     this.#taken.set(key, (this.#taken.get(key) ?? new Set()).add(hostIp));
   }
 
-  #unclaim({ protocol, hostIp, hostPort }: PublishedPort): void {
-    const key = `${protocol}:${hostPort}`;
-    const addresses = this.#taken.get(key);
-    addresses?.delete(hostIp);
-    if (addresses?.size === 0) this.#taken.delete(key);
+  #unclaim(ports: readonly PublishedPort[]): void {
+    for (const { protocol, hostIp, hostPort } of ports) {
+      const key = `${protocol}:${hostPort}`;
+      const addresses = this.#taken.get(key);
+      addresses?.delete(hostIp);
+      if (addresses?.size === 0) this.#taken.delete(key);
+    }
   }
 }
 
-/** Why a port could not be bound; another one may do when it was only in use. */
-class BindFailure extends Error {
-  readonly fault: Fault;
-  readonly inUse: boolean;
+/** What has been chosen for one request, and what is left to try: one number on all of its addresses. */
+class Choice {
+  readonly candidates: Iterable<number>;
+  ports: readonly PublishedPort[] = [];
+  failure = new Fault("internal", "all ports are allocated");
+  readonly #request: PortRequest;
+  readonly #addresses: readonly string[];
 
-  constructor(fault: Fault, code: unknown) {
-    super(fault.message);
-    this.fault = fault;
-    this.inUse = code === "EADDRINUSE";
+  constructor(request: PortRequest, reach: Reach, candidates: Generator<number, void>) {
+    this.#request = request;
+    this.#addresses = hostAddressesOf(request, reach);
+    // A loop over the generator itself would end it with its first `return`.
+    this.candidates = { [Symbol.iterator]: () => ({ next: () => candidates.next() }) };
+  }
+
+  portsAt(hostPort: number): PublishedPort[] {
+    const { protocol, containerPort } = this.#request;
+    return this.#addresses.map((hostIp) => ({ protocol, containerPort, hostIp, hostPort }));
   }
 }
 
-/** Without an address: all of those families that lead to the container. */
-function hostAddressesOf({ hostIp }: PortRequest, { ipv4, ipv6 }: Families): string[] {
-  if (hostIp === "") return [...(ipv4 || !ipv6 ? ["0.0.0.0"] : []), ...(ipv6 ? ["::"] : [])];
+/** Without an address: all IPv4 ones that lead to the container, and all IPv6 ones, be it that its monitor must relay. */
+function hostAddressesOf({ hostIp, protocol }: PortRequest, { ipv4, ipv6, hostHasIpv6 }: Reach): string[] {
+  // SCTP nobody can relay.
+  const reachesBy6 = ipv6 !== undefined || (ipv4 !== undefined && protocol !== "sctp");
+  if (hostIp === "") {
+    const by6 = reachesBy6 && hostHasIpv6;
+    return [...(ipv4 !== undefined || !by6 ? ["0.0.0.0"] : []), ...(by6 ? ["::"] : [])];
+  }
   // Else a name would be looked up.
   if (parseAddress(hostIp) === undefined) throw new Fault("invalid", `invalid IP address: ${hostIp}`);
-  const [family, other, reaches] = isIPv6(hostIp) ? [6, 4, ipv6] : [4, 6, ipv4];
+  const [family, other, reaches] = isIPv6(hostIp) ? [6, 4, reachesBy6] : [4, 6, ipv4 !== undefined];
   if (reaches) return [hostIp];
   throw new Fault(
     "invalid",
@@ -160,54 +172,31 @@ function everyAddressOf(address: string): string {
   return address.includes(":") ? "::" : "0.0.0.0";
 }
 
-function shownAt(hostIp: string, hostPort: number): string {
-  return hostIp.includes(":") ? `[${hostIp}]:${hostPort}` : `${hostIp}:${hostPort}`;
+function shownAt({ hostIp, hostPort }: PublishedPort): string {
+  return `${bracketed(hostIp)}:${hostPort}`;
 }
 
-/** Node has no SCTP: such a port is held in our own books alone. */
-async function bind(port: PublishedPort): Promise<AsyncDisposable> {
-  if (port.protocol === "sctp") return { [Symbol.asyncDispose]: async () => {} };
-  return port.protocol === "tcp" ? await bindTcp(port) : await bindUdp(port);
+function shownTarget({ hostIp, containerPort, protocol }: PublishedPort, { ipv4, ipv6 }: Reach): string {
+  const address = isIPv6(hostIp) ? (ipv6 ?? ipv4) : ipv4;
+  return `${bracketed(address ?? "")}:${containerPort}/${protocol}`;
 }
 
-/** The kernel gives a TCP port to nobody else only while it listens; the ruleset leads all connections away from here. */
-async function bindTcp({ hostIp, hostPort }: PublishedPort): Promise<AsyncDisposable> {
-  return await holdServer({ host: hostIp, port: hostPort, backlog: 1, exclusive: true, ipv6Only: isIPv6(hostIp) });
+function bracketed(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
 }
 
-async function bindUdp({ hostIp, hostPort }: PublishedPort): Promise<AsyncDisposable> {
-  const socket = createSocket(isIPv6(hostIp) ? { type: "udp6", ipv6Only: true } : { type: "udp4" }).on("error", noHarm);
-  socket.bind({ address: hostIp, port: hostPort, exclusive: true });
-  await once(socket, "listening");
-  socket.unref();
-  return {
-    [Symbol.asyncDispose]: async () => {
-      socket.close();
-      await once(socket, "close");
-    },
-  };
-}
-
-function bindFault(error: unknown, mapping: string): Fault {
+function bindFault({ code, text }: PortRefusal, mapping: string): Fault {
   const message = `failed to bind host port for ${mapping}`;
-  switch (codeOf(error)) {
+  switch (code) {
     case "EADDRINUSE":
       return new Fault("internal", `${message}: address already in use`, {
-        cause: error,
         remedy: "Another program on this host listens there: choose another host port, or stop that program.",
       });
     case "EADDRNOTAVAIL":
       return new Fault("internal", `${message}: cannot assign requested address`, {
-        cause: error,
         remedy: "That address is not one of this host's: see `ip address`.",
       });
     default:
-      return new Fault("internal", `${message}: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      return new Fault("internal", `${message}: ${text}`);
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }

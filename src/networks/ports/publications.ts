@@ -10,12 +10,12 @@ export function publishedNow({ ports, endpoints }: Pick<Sandbox, "ports" | "endp
   return way === undefined ? [] : ports;
 }
 
-/** What the firewall must do for a container's ports: lead them to the endpoint that it answers by. */
+/** What the firewall must do for a container's ports: lead them to the endpoint that it answers by, or know that its monitor relays them. */
 export function publicationsOf({ ports, endpoints }: Pick<Sandbox, "ports" | "endpoints">): Publication[] {
   const ipv4 = publishedEndpoint(endpoints, 4)?.ipv4;
   const ipv6 = publishedEndpoint(endpoints, 6)?.ipv6;
   return ports.flatMap((port) => {
-    const containerIp = isIPv6(port.hostIp) ? ipv6 : ipv4;
+    const containerIp = isIPv6(port.hostIp) ? (ipv6 ?? ipv4) : ipv4;
     return containerIp === undefined ? [] : [{ ...port, containerIp }];
   });
 }

@@ -51,6 +51,24 @@ test("WarmPool: who waits hears why nothing could be made; later tries are made 
   assert.equal(await pool.take(signal), "item");
 });
 
+test("WarmPool: who comes just as a filling ends is served all the same", async () => {
+  for (let turns = 0; turns < 12; turns += 1) {
+    let made = 0;
+    const pool = new WarmPool({
+      prepare: async () => {
+        made += 1;
+        return made === 1 ? await Promise.resolve(["item"]) : await Promise.reject(new Error("no more"));
+      },
+      discard: async () => await Promise.resolve(),
+      target: 1,
+      batch: 1,
+    });
+    assert.equal(await pool.take(signal), "item");
+    for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+    await assert.rejects(pool.take(AbortSignal.timeout(1000)), /^Error: no more$/, `after ${turns} turns`);
+  }
+});
+
 test("WarmPool: a waiter that goes away loses nothing", async () => {
   const { pool, discarded } = counted(0);
   const leaver = new AbortController();

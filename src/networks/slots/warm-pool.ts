@@ -76,6 +76,8 @@ export class WarmPool<Item> {
   #fillInBackground(): void {
     this.#filling ??= this.#fill().finally(() => {
       this.#filling = undefined;
+      // Who came when the filling had just looked for the last time.
+      if (this.#waiters.length > 0) this.#fillInBackground();
     });
   }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { Fault } from "#core/fault";
 import type { MonitorSlot, Program, ProgramEnd, RunningProgram, Shim } from "#host";
+import { PortSockets } from "./port-sockets.ts";
 
 /** The part of the shim that networks use, by child processes of the test; counts the programs that it ran and what they were given. */
 export class ChildShim implements Pick<Shim, "run" | "runToEnd" | "changeLinks" | "prepareMonitor"> {
@@ -13,6 +14,7 @@ export class ChildShim implements Pick<Shim, "run" | "runToEnd" | "changeLinks" 
   /** What programs are given in the place of their input: for links of kinds that the test's kernel may lack. */
   rewrite: (input: string) => string = (input) => input;
   readonly #slots = new Set<ChildProcess>();
+  readonly #sockets = new Map<number, PortSockets>();
 
   async runToEnd(
     program: Program & { readonly input?: string | Uint8Array },
@@ -80,11 +82,19 @@ export class ChildShim implements Pick<Shim, "run" | "runToEnd" | "changeLinks" 
     const child = spawn(command ?? "", args, { stdio: ["pipe", "pipe", "inherit"] });
     this.#slots.add(child);
     await once(child.stdout, "data");
+    const sockets = new PortSockets();
+    this.#sockets.set(child.pid ?? 0, sockets);
     return {
       pid: child.pid ?? 0,
+      holdPorts: async (ports) => await sockets.hold(ports),
       start: async () => await Promise.reject(new Error("this shim starts no containers")),
       [Symbol.asyncDispose]: async () => await this.#end(child),
     };
+  }
+
+  /** What the end of a slot's container does: its ports are free before anybody hears of it. */
+  async freePorts(pid: number): Promise<void> {
+    await this.#sockets.get(pid)?.close();
   }
 
   /** What a crash of the daemon does to the slots that wait: all but those of running containers end. */
@@ -94,6 +104,7 @@ export class ChildShim implements Pick<Shim, "run" | "runToEnd" | "changeLinks" 
   }
 
   async #end(child: ChildProcess): Promise<void> {
+    await this.freePorts(child.pid ?? 0);
     if (!this.#slots.delete(child)) return;
     const exited = once(child, "exit");
     child.stdin?.end();

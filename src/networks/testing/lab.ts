@@ -65,9 +65,16 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       ...options,
     });
   let networks = await open();
+  const pids = new Map<string, number>();
   return {
     get networks() {
-      return networks;
+      return {
+        ...networks,
+        release: async (containerId: string) => {
+          await shim.freePorts(pids.get(containerId) ?? 0);
+          await networks.release(containerId);
+        },
+      };
     },
     shim,
     events,
@@ -75,8 +82,13 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
       await networks.close();
       networks = await open();
     },
-    attach: async (containerId, ports = [], ...endpoints) =>
-      await networks.attach(requestOf(containerId, ports, endpoints), neverAborted),
+    attach: async (containerId, ports = [], ...endpoints) => {
+      // Of an earlier run, which has ended.
+      await shim.freePorts(pids.get(containerId) ?? 0);
+      const attachment = await networks.attach(requestOf(containerId, ports, endpoints), neverAborted);
+      pids.set(containerId, attachment.slot.pid);
+      return attachment;
+    },
     network: async (name, more = {}) => networks.find((await networks.create(networkOf(name, more))).id),
     [Symbol.asyncDispose]: async () => {
       shim.trouble = () => undefined;
@@ -179,8 +191,11 @@ export async function assertSameSoon(before: ReturnType<typeof hostState>): Prom
 }
 
 function fakeMachine(): Machine {
-  const facts: Pick<Machine, "ipv4Forwarding" | "resolvConf" | "hasLink"> = {
+  const facts: Pick<Machine, "ipv4Forwarding" | "ipv6Loopback" | "resolvConf" | "hasLink"> = {
     hasLink: (name) => existsSync(`/proc/sys/net/ipv4/conf/${name}`),
+    get ipv6Loopback() {
+      return / lo$/m.test(readFileSync("/proc/net/if_inet6", "utf8"));
+    },
     get ipv4Forwarding() {
       return readFileSync("/proc/sys/net/ipv4/ip_forward", "utf8").trim() === "1";
     },

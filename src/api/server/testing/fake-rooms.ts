@@ -224,6 +224,7 @@ function fakeHost(): ServerOptions["host"] {
       throttleFolders: ["/sys/devices/system/cpu/cpu0/thermal_throttle"],
       ipv4Forwarding: true,
       ipv6Forwarding: false,
+      ipv6Loopback: true,
     } as unknown as Host["machine"],
     paths: { dataRoot: "/var/lib/slipway", execRoot: "/run/slipway", instance: "slipway" },
     engineId: "6ba7b810-9dad-41d1-80b4-00c04fd430c8",
