@@ -77,10 +77,15 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     bridgeName: options.bridgeName ?? names.bridge,
   };
   const { id: defaultId } = await defineDefaultBridge(defaultBridge);
-  const firewall = new Firewall(programs, names.table, () => ({
-    networks: records.list().filter(isBridge).map(networkRulesOf),
-    publications: records.sandboxes().flatMap(publicationsOf),
-  }));
+  const exposes = options.firewall === "docker";
+  const firewall = new Firewall(programs, names.table, () => {
+    const publications = records.sandboxes().flatMap(publicationsOf);
+    return {
+      networks: records.list().filter(isBridge).map(networkRulesOf),
+      publications,
+      judges: !exposes || publications.some(({ judged }) => judged),
+    };
+  });
   const watch = watchOf(firewall, names.table, options);
   const bridges = new Bridges({
     records,
@@ -112,6 +117,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     watch,
     departures,
     ports: new PortHolds(await ephemeralRange(programs)),
+    exposes,
     held: new Map(),
     slots: new WarmSlots({ shim, workshop, target: warmSlots, mapsUsers }),
     sources: sourcesOf(options.addressPools ?? []),

@@ -49,9 +49,10 @@ export class NetworkPrograms {
     await this.#run({ argv: ["nft", "-f", "-"] }, transaction);
   }
 
-  /** The table without its elements; undefined when there is none. */
-  async nftShape(table: string): Promise<string | undefined> {
-    const end = await this.#start({ argv: ["nft", "-t", "list", "table", "inet", table] });
+  /** The tables (`inet slipway`) without their elements; undefined when one is missing. */
+  async nftShape(tables: readonly string[]): Promise<string | undefined> {
+    const lines = tables.map((table) => `list table ${table}\n`);
+    const end = await this.#start({ argv: ["nft", "-t", "-f", "-"] }, lines.join(""));
     return end.code === 0 ? new TextDecoder().decode(end.stdout) : undefined;
   }
 

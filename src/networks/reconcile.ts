@@ -83,7 +83,9 @@ async function repairLinks({ records, programs, bridges }: Wiring, present: Read
 }
 
 async function holdPorts({ records, ports, held }: Wiring): Promise<void> {
-  for (const { containerId, ports: published } of records.sandboxes()) {
+  for (const sandbox of records.sandboxes()) {
+    const { containerId } = sandbox;
+    const published = sandbox.ports.filter(({ hostPort }) => hostPort !== 0);
     if (published.length > 0 && !held.has(containerId)) held.set(containerId, [await ports.holdAgain(published)]);
   }
 }

@@ -25,6 +25,8 @@ export interface Wiring extends HostView {
   readonly watch: FirewallWatch;
   readonly departures: Departures;
   readonly ports: PortHolds;
+  /** Whether ports of which nobody says otherwise are open whatever the host's own firewall says. */
+  readonly exposes: boolean;
   /** By container. */
   readonly held: Map<string, readonly PortHold[]>;
   readonly slots: WarmSlots;

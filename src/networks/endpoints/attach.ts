@@ -1,13 +1,14 @@
 import { newId } from "#core/ids";
 import type { MonitorSlot } from "#host";
 import type { Bridge } from "../links/bridge.ts";
-import { bridgeOption } from "../links/bridge-plan.ts";
 import { removalLine } from "../links/link-commands.ts";
+import { bridgeOption } from "../links/bridge-plan.ts";
 import { type Plug, plugIn } from "../links/plug.ts";
 import { reportEndpoint } from "../network-events.ts";
 import type { Attachment, AttachRequest, EndpointRequest, Network } from "../networks.ts";
 import type { PortHold } from "../ports/port-holds.ts";
 import { connectivityFault } from "../ports/connectivity-fault.ts";
+import { planPorts } from "../ports/plan-ports.ts";
 import { publish } from "../ports/publish.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import { discardEndpoint, onBridge, warmPlan } from "../slots/prepare-endpoints.ts";
@@ -151,16 +152,18 @@ async function holdPorts(
 ): Promise<Sandbox["ports"]> {
   const way4 = gatewayEndpoint(endpoints, 4);
   const way6 = gatewayEndpoint(endpoints, 6);
-  const families = { ipv4: way4 !== undefined, ipv6: way6 !== undefined };
   const way = way4 ?? way6;
   if (ports.length === 0 || way === undefined) return [];
-  const binding = way.network.options[bridgeOption.hostBinding] ?? "0.0.0.0";
+  const { held, routed } = planPorts(ports, { ipv4: way4, ipv6: way6 });
   const holds: PortHold[] = [];
+  const published = [...routed];
   try {
-    for (const port of ports) {
-      const request = port.hostIp === "" && binding !== "0.0.0.0" ? { ...port, hostIp: binding } : port;
-      const target = `${way.ipv4 ?? `[${way.ipv6 ?? ""}]`}:${port.containerPort}/${port.protocol}`;
-      holds.push(undo.use(await wiring.ports.hold(request, target, families)));
+    for (const { request, families } of held) {
+      const target = `${way.ipv4 ?? `[${way.ipv6 ?? ""}]`}:${request.containerPort}/${request.protocol}`;
+      const hold = undo.use(await wiring.ports.hold(request, target, families));
+      holds.push(hold);
+      const exposed = request.exposed ?? wiring.exposes;
+      published.push(...(exposed ? hold.ports.map((port) => ({ ...port, exposed })) : hold.ports));
     }
   } catch (error) {
     throw connectivityFault(containerName, way.endpointId, error);
@@ -169,5 +172,5 @@ async function holdPorts(
   undo.defer(() => {
     wiring.held.delete(containerId);
   });
-  return holds.flatMap((hold) => hold.ports);
+  return published;
 }

@@ -48,7 +48,7 @@ export class FirewallWatch {
 
   async #follow(): Promise<void> {
     // Removals of our own look the same: what counts is how the table looks afterwards.
-    const removal = new RegExp(`^delete (?:table|chain|rule|set|map) inet ${this.#options.table}(?: |$)`);
+    const removal = new RegExp(`^delete (?:table|chain|rule|set|map) (?:inet|ip6?) ${this.#options.table}(?: |$)`);
     const monitor = await this.#options.shim.run({ argv: ["nft", "monitor", "destroy"] });
     this.#monitor = monitor;
     if (this.#closed) await monitor[Symbol.asyncDispose]();

@@ -45,7 +45,7 @@ export async function republish(wiring: Wiring, before: Sandbox, after: Sandbox)
 /** A client that has been sending all along would keep its old way, past the container. */
 async function forgetSenders({ programs }: Wiring, publications: readonly Publication[]): Promise<void> {
   for (const { protocol, hostPort, hostIp } of publications) {
-    if (protocol !== "udp") continue;
+    if (protocol !== "udp" || hostPort === 0) continue;
     await programs.forgetConnections(...familyOf(hostIp), "-p", "udp", "--orig-port-dst", String(hostPort));
   }
 }
