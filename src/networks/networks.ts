@@ -2,7 +2,16 @@
 import type { Clock } from "#core/clock";
 import type { EventSink } from "#core/event";
 import type { Log } from "#core/log";
-import type { Database, DetachedProgram, Machine, MonitorSlot, Paths, Shim, UserNamespace } from "#host";
+import type {
+  Database,
+  DetachedProgram,
+  ForwardObstacle,
+  Machine,
+  MonitorSlot,
+  Paths,
+  Shim,
+  UserNamespace,
+} from "#host";
 
 export type NetworkDriver = "bridge" | "host" | "null";
 
@@ -192,6 +201,8 @@ export interface Networks {
   attachedOf(containerId: string): Attached | undefined;
   /** After a crash: releases what no running container needs, repairs links and ruleset for those that run. */
   reconcile(running: ReadonlySet<string>): Promise<void>;
+  /** What other firewalls of this host keep from our networks, with the remedies. */
+  obstacles(): Promise<ForwardObstacle[]>;
   /** Removes links and ruleset when no container needs them and the daemon stops for good; leaves them when containers run on. */
   close(): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { connect, disconnect, tellNames } from "./endpoints/connect.ts";
 import { namesOf as containerNamesOf } from "./endpoints/names-of.ts";
 import { release } from "./endpoints/release.ts";
 import { Firewall } from "./firewall/firewall.ts";
+import { ForwardCheck } from "./firewall/forward-check.ts";
 import { FirewallWatch } from "./firewall/watch.ts";
 import { bridgeNameOf, networkRulesOf } from "./links/bridge-plan.ts";
 import { Bridges } from "./links/bridges.ts";
@@ -58,6 +59,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
       return sandbox === undefined ? undefined : attachedFrom(sandbox);
     },
     reconcile: async (running) => await reconcile(wiring, running),
+    obstacles: async () => await wiring.forwardCheck.look(),
     close: async () => await close(wiring),
   };
 }
@@ -86,6 +88,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
       judges: !exposes || publications.some(({ judged }) => judged),
     };
   });
+  const forwardCheck = new ForwardCheck(programs, names.table, options.log);
   const watch = watchOf(firewall, names.table, options);
   const bridges = new Bridges({
     records,
@@ -93,6 +96,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     machine,
     firewall,
     watch,
+    forwardCheck,
     events,
     mtu,
     aliasOf: ({ id }) => (id === defaultId ? names.bridgeAlias : names.aliasOf(id)),
@@ -115,6 +119,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     ...resolverOf(records, options),
     firewall,
     watch,
+    forwardCheck,
     departures,
     ports: new PortHolds(await ephemeralRange(programs)),
     exposes,
@@ -180,8 +185,9 @@ function isBridge({ driver }: Network): boolean {
 
 /** What containers run in stays; of the rest nothing of ours is left on the host until the next start. */
 async function close(wiring: Wiring): Promise<void> {
-  const { slots, departures, held, records, programs, names, firewall, watch, resolver } = wiring;
+  const { slots, departures, held, records, programs, names, firewall, watch, forwardCheck, resolver } = wiring;
   resolver.close();
+  forwardCheck.close();
   await watch.close();
   await slots.close();
   await departures.close();

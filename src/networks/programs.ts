@@ -56,6 +56,11 @@ export class NetworkPrograms {
     return end.code === 0 ? new TextDecoder().decode(end.stdout) : undefined;
   }
 
+  /** All rules of the host, as JSON. */
+  async nftRuleset(): Promise<string> {
+    return await this.#run({ argv: ["nft", "-j", "list", "ruleset"] });
+  }
+
   /** Sets kernel settings; those that this kernel does not know (no IPv6) are passed over. */
   async setKernel(settings: Readonly<Record<string, string>>, netns?: string): Promise<void> {
     await this.#run({

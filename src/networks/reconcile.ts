@@ -52,7 +52,7 @@ async function removeStrayLinks(
 }
 
 async function makeBridges(
-  { programs, bridges, firewall, watch, machine, events }: Wiring,
+  { programs, bridges, firewall, watch, forwardCheck, machine, events }: Wiring,
   wanted: readonly Network[],
   present: ReadonlySet<string>,
 ): Promise<void> {
@@ -72,6 +72,7 @@ async function makeBridges(
   }
   await firewall.ensure();
   watch.start();
+  forwardCheck.lookSoon();
 }
 
 /** A bridge that was removed meanwhile has lost its ports. */

@@ -3,6 +3,7 @@ import type { Machine } from "#host";
 import type { HostView } from "./addresses/occupied.ts";
 import type { SubnetSource } from "./addresses/subnet-choice.ts";
 import type { Firewall } from "./firewall/firewall.ts";
+import type { ForwardCheck } from "./firewall/forward-check.ts";
 import type { FirewallWatch } from "./firewall/watch.ts";
 import type { Bridges } from "./links/bridges.ts";
 import type { Departures } from "./links/departures.ts";
@@ -23,6 +24,7 @@ export interface Wiring extends HostView {
   readonly resolverSocket: string | undefined;
   readonly firewall: Firewall;
   readonly watch: FirewallWatch;
+  readonly forwardCheck: ForwardCheck;
   readonly departures: Departures;
   readonly ports: PortHolds;
   /** Whether ports of which nobody says otherwise are open whatever the host's own firewall says. */

@@ -4,6 +4,7 @@ import type { Machine } from "#host";
 import { type Address, type Family, addressFrom, subnetFrom } from "../addresses/address.ts";
 import { AddressPool, isHostAddress } from "../addresses/address-pool.ts";
 import type { Firewall } from "../firewall/firewall.ts";
+import type { ForwardCheck } from "../firewall/forward-check.ts";
 import type { FirewallWatch } from "../firewall/watch.ts";
 import type { Network } from "../networks.ts";
 import type { NetworkPrograms } from "../programs.ts";
@@ -19,6 +20,7 @@ export interface BridgeWorkshop {
   readonly machine: Pick<Machine, "ipv4Forwarding">;
   readonly firewall: Firewall;
   readonly watch: FirewallWatch;
+  readonly forwardCheck: ForwardCheck;
   readonly events: EventSink;
   readonly mtu: number;
   /** Written on the network's bridge: we only ever remove one that carries it. */
@@ -103,7 +105,7 @@ export class Bridge {
   }
 
   async #make(): Promise<void> {
-    const { programs, firewall, watch, making, records } = this.#workshop;
+    const { programs, firewall, watch, forwardCheck, making, records } = this.#workshop;
     records.mustHave(this.#network);
     const [link] = await programs.ipList("-details", "link", "show", "dev", this.name);
     if (link === undefined) {
@@ -121,6 +123,7 @@ export class Bridge {
     await forwardPackets(this.#workshop, this.#network);
     await firewall.ensure();
     watch.start();
+    forwardCheck.lookSoon();
   }
 
   /** Settings come before an IPv6 address, which a host that has IPv6 off for new links would else refuse. */

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run } from "./machines.ts";
 
@@ -38,8 +38,14 @@ export function startUfw(): { ufw(...words: readonly string[]): void } & Disposa
 /** The real firewalld on a bus of its own, with its usual zone. */
 export async function startFirewalld(): Promise<{ cmd(...words: readonly string[]): void } & AsyncDisposable> {
   mkdirSync("/run/dbus", { recursive: true });
-  const bus = spawn("dbus-daemon", ["--system", "--nofork", "--nopidfile", "--print-address"], {
-    stdio: ["ignore", "pipe", "inherit"],
+  // Without the system's services: nothing else is started.
+  writeFileSync(
+    "/run/dbus/own.conf",
+    `<busconfig><listen>unix:path=/run/dbus/system_bus_socket</listen>
+      <policy context="default"><allow user="*"/><allow own="*"/><allow send_type="*"/><allow receive_type="*"/></policy></busconfig>`,
+  );
+  const bus = spawn("dbus-daemon", ["--config-file=/run/dbus/own.conf", "--nofork", "--print-address"], {
+    stdio: ["ignore", "pipe", "ignore"],
   });
   await once(bus.stdout, "data");
   const daemon = spawn("firewalld", ["--nofork", "--nopid"], { stdio: "ignore" });
@@ -94,6 +100,52 @@ COMMIT
   }
   return { [Symbol.dispose]: flush };
 }
+
+/** Podman's netavark with its bridge and a container's namespace on it, whose port 80 it publishes as 7070. */
+export async function startNetavark(): Promise<{ readonly pid: number } & AsyncDisposable> {
+  const place = spawn("unshare", ["--net", "sh", "-c", "ip link set lo up; echo; exec cat"], { stdio: "pipe" });
+  await once(place.stdout, "data");
+  const pid = place.pid ?? 0;
+  const netavark = (action: string): void => {
+    const words = [action, `/proc/${pid}/ns/net`];
+    const done = spawnSync("/usr/lib/podman/netavark", words, {
+      input: JSON.stringify(podmanNetwork),
+      encoding: "utf8",
+    });
+    if (done.status !== 0) throw new Error(`netavark ${action}: ${done.stdout}${done.stderr}`);
+  };
+  netavark("setup");
+  return {
+    pid,
+    [Symbol.asyncDispose]: async () => {
+      netavark("teardown");
+      flush();
+      await end(place);
+    },
+  };
+}
+
+const podmanNetwork = {
+  container_id: "c1",
+  container_name: "c1",
+  networks: { podman: { interface_name: "eth0", static_ips: ["10.88.0.2"] } },
+  network_info: {
+    podman: {
+      driver: "bridge",
+      id: "1".padStart(64, "0"),
+      name: "podman",
+      network_interface: "podman0",
+      internal: false,
+      ipv6_enabled: false,
+      dns_enabled: false,
+      subnets: [{ subnet: "10.88.0.0/16", gateway: "10.88.0.1" }],
+      ipam_options: { driver: "host-local" },
+      options: {},
+      created: "2024-01-01T00:00:00Z",
+    },
+  },
+  port_mappings: [{ container_port: 80, host_ip: "", host_port: 7070, protocol: "tcp", range: 1 }],
+};
 
 /** Tables of others; ours are gone by then. */
 function flush(): void {

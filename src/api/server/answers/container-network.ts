@@ -36,7 +36,7 @@ export function portMap(container: Container): PortMap {
   for (const port of container.process.exposedPorts) ports.set(port, null);
   for (const { protocol, containerPort, hostIp, hostPort } of container.attached?.ports ?? []) {
     const key = `${containerPort}/${protocol}`;
-    const binding = { HostIp: hostIp, HostPort: String(hostPort) };
+    const binding = { HostIp: hostIp, HostPort: hostPort === 0 ? "" : String(hostPort) };
     ports.set(key, [...(ports.get(key) ?? []), binding]);
   }
   return Object.fromEntries([...ports].toSorted(([one], [other]) => (one < other ? -1 : 1)));
@@ -47,8 +47,9 @@ export function portSummaries(container: Container): PortSummary[] {
   const summaries = Object.entries(portMap(container)).flatMap(([key, bindings]): PortSummary[] => {
     const [port, type = "tcp"] = key.split("/");
     const privatePort = Number(port);
-    if (bindings === null) return [{ PrivatePort: privatePort, Type: type }];
-    return bindings.map(({ HostIp, HostPort }) => ({
+    const held = bindings?.filter(({ HostPort }) => HostPort !== "") ?? [];
+    if (held.length === 0) return [{ PrivatePort: privatePort, Type: type }];
+    return held.map(({ HostIp, HostPort }) => ({
       IP: HostIp,
       PrivatePort: privatePort,
       PublicPort: Number(HostPort),
