@@ -1,15 +1,10 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { hostFirewallPrograms } from "#fixtures/host-firewalls";
 import type { Attachment, PortRequest } from "./networks.ts";
 import { inNetwork, type Lab, openLab, pools, port } from "./testing/lab.ts";
-import {
-  hideHostSettings,
-  startFirewalld,
-  startUfw,
-  startNetavark,
-  writeDockerRules,
-} from "./testing/host-firewalls.ts";
+import { mountFirewalls, startFirewalld, startUfw, startNetavark, writeDockerRules } from "./testing/host-firewalls.ts";
 import {
   askTcp,
   askTcpFrom,
@@ -27,8 +22,11 @@ const here = ["198.51.100.1", "2001:db8::1"] as const;
 const theirs = ["198.51.100.2", "2001:db8::2"] as const;
 const both = [port("tcp", 8080, 80), port("udp", 8080, 80)];
 
+// Fetched where there is a network.
+const programs = await hostFirewallPrograms();
+
 if (insideOwnNetns(import.meta.url)) {
-  hideHostSettings("/etc/ufw", "/etc/default", "/etc/firewalld");
+  mountFirewalls(programs);
   // Nothing comes in by another way than an answer would go.
   run("sysctl", "-q", "-w", "net.ipv4.conf.all.rp_filter=1");
 

@@ -5,16 +5,18 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { run } from "./machines.ts";
 
 /**
- * Gives the test's mount namespace folders of its own where firewalls keep their settings and sockets: the machine's stay as
- * they are. For files that run `insideOwnNetns`.
+ * Puts ufw, firewalld and netavark into the test's own mount namespace, with settings and sockets of their own: the machine's stay
+ * as they are. For files that run `insideOwnNetns`.
+ *
+ * @param programs - the folder with `usr` and `etc` of their packages
  */
-export function hideHostSettings(...folders: readonly string[]): void {
+export function mountFirewalls(programs: string): void {
   run("mount", "-t", "tmpfs", "none", "/mnt");
-  for (const folder of folders) {
-    const copy = `/mnt${folder}`;
-    mkdirSync(copy, { recursive: true });
-    run("cp", "-a", `${folder}/.`, copy);
-    run("mount", "--bind", copy, folder);
+  for (const folder of ["usr", "etc"]) {
+    const [upper, work] = [`/mnt/${folder}-upper`, `/mnt/${folder}-work`];
+    for (const each of [upper, work]) mkdirSync(each);
+    const layers = `lowerdir=${programs}/${folder}:/${folder},upperdir=${upper},workdir=${work}`;
+    run("mount", "-t", "overlay", "-o", layers, "none", `/${folder}`);
   }
   run("mount", "-t", "tmpfs", "none", "/run");
 }
