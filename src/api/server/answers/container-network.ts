@@ -12,6 +12,7 @@ export function networkSettings(container: Container, facts: NetworkFacts): Netw
     SandboxID: "",
     SandboxKey: "",
     Ports: portMap(container),
+    ...exposedPorts(container),
     HairpinMode: false,
     LinkLocalIPv6Address: "",
     LinkLocalIPv6PrefixLen: 0,
@@ -27,6 +28,13 @@ export function networkSettings(container: Container, facts: NetworkFacts): Netw
     MacAddress: bridge?.MacAddress ?? "",
     Networks: networks,
   };
+}
+
+/** Absent where there are none: the answer is then Docker's. */
+function exposedPorts({ attached }: Container): Pick<NetworkSettings, "SlipwayExposed"> {
+  const open = (attached?.ports ?? []).filter(({ exposed }) => exposed === true);
+  const ports = new Set(open.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`));
+  return ports.size === 0 ? {} : { SlipwayExposed: [...ports].toSorted() };
 }
 
 /** Ports for inspect: bindings where they are published, null where they are only exposed; none while it is in no network. */
