@@ -51,9 +51,12 @@ export class NetworkPrograms {
 
   /** The tables (`inet slipway`) without their elements; undefined when one is missing. */
   async nftShape(tables: readonly string[]): Promise<string | undefined> {
-    const lines = tables.map((table) => `list table ${table}\n`);
-    const end = await this.#start({ argv: ["nft", "-t", "-f", "-"] }, lines.join(""));
-    return end.code === 0 ? new TextDecoder().decode(end.stdout) : undefined;
+    // Several in one run are not found by nft 1.0.6.
+    const ends = await Promise.all(
+      tables.map(async (table) => await this.#start({ argv: ["nft", "-t", "list", "table", ...table.split(" ")] })),
+    );
+    if (ends.some(({ code }) => code !== 0)) return undefined;
+    return ends.map(({ stdout }) => new TextDecoder().decode(stdout)).join("");
   }
 
   /** All rules of the host, as JSON. */

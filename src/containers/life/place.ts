@@ -3,7 +3,7 @@ import type { MonitorSlot } from "#host";
 import type { Attached, EndpointRequest, PortProtocol, PortRequest } from "#networks";
 import { Fault, isFault } from "#core/fault";
 import type { Isolation } from "./namespaces.ts";
-import { readExposeLabel } from "../config/expose-label.ts";
+import { type Exposure, readExposeLabel } from "../config/expose-label.ts";
 import { isDefaultBridge, parseNetworkMode } from "../config/network-mode.ts";
 import type { Room } from "../room.ts";
 import { isRunning } from "../state.ts";
@@ -94,11 +94,14 @@ async function joinPlace(room: Room, networkNamespace: string): Promise<Place> {
 }
 
 /** What was asked for by `-p`, and with `-P` every exposed port on a free one of the host; each as the container's label has it. */
-function portsOf(record: ContainerRecord): PortRequest[] {
+function portsOf(record: ContainerRecord): readonly PortRequest[] {
+  const ports = [...record.spec.ports, ...allExposed(record)];
   const exposure = readExposeLabel(record.spec.labels);
-  return [...record.spec.ports, ...allExposed(record)].map((port) =>
-    exposure === undefined ? port : { ...port, exposed: exposure(port.containerPort, port.protocol) },
-  );
+  return exposure === undefined ? ports : ports.map((port) => withExposure(port, exposure));
+}
+
+function withExposure(port: PortRequest, exposure: Exposure): PortRequest {
+  return { ...port, exposed: exposure(port.containerPort, port.protocol) };
 }
 
 function allExposed({ spec, process }: ContainerRecord): PortRequest[] {

@@ -146,7 +146,7 @@ const everyChain: readonly Chain[] = [
     name: "nobodys",
     copies: true,
     hook: "filter hook output priority filter",
-    rules: [`meta priority ${copied} ct status ! dnat drop`],
+    rules: [`meta priority != ${copied} accept`, "ct status dnat accept", "drop"],
   },
   {
     name: "postrouting",
@@ -197,9 +197,10 @@ const everyChain: readonly Chain[] = [
 /** The chains of the instance's table. A kernel that cannot copy packets translates what comes from outside, whoever judges it. */
 export function chainsWith(copies: boolean): Chain[] {
   if (copies) return [...everyChain];
-  return everyChain
-    .filter((chain) => chain.copies === undefined)
-    .map((chain) => ({ ...chain, rules: chain.rules.filter((rule) => rule !== fromOutside) }));
+  const chains = everyChain.filter((chain) => chain.copies === undefined);
+  return chains.map(({ rules, ...chain }) =>
+    Object.assign(chain, { rules: rules.filter((rule) => rule !== fromOutside) }),
+  );
 }
 
 /** The kernel copies packets in tables of one family alone: two more tables of two rules each. */
