@@ -121,10 +121,12 @@ if (insideOwnNetns(import.meta.url)) {
     const web = await servesAt(lab, [...both, judged]);
     await using _server = await serve(web.slot.pid, 80);
     assert.equal(askTcpFrom(neighbour.pid, here[0], 8083), `hello ${theirs[0]}`);
-    run(
-      "nft",
-      "table inet host { chain input { type filter hook input priority 0; policy drop; meta l4proto icmpv6 accept; }; }",
+    // What goes out is denied too, but for the usual.
+    const usual = 'oif "lo" accept; ct state established accept; meta l4proto icmpv6 accept;';
+    const chains = ["input", "output"].map(
+      (hook) => `chain ${hook} { type filter hook ${hook} priority 0; policy drop; ${usual} };`,
     );
+    run("nft", `table inet host { ${chains.join(" ")} }`);
     try {
       mustReach(neighbour.pid, 8080);
       assert.equal(askTcpFrom(neighbour.pid, here[0], 8083), "ETIMEDOUT");
