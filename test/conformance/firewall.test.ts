@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
@@ -52,9 +52,10 @@ test("firewall: the host's own judges published ports; the label io.slipway.expo
   assert.equal(await elements(daemon, "exposed4_at"), "");
 });
 
-test("firewall: the setting docker of the configuration file opens all ports but those of containers that say otherwise", async () => {
+test("firewall: the setting docker of the configuration file opens all ports but those of containers that say otherwise", async (context) => {
   const file = `/tmp/slipway-firewall-${process.pid}.json`;
   await writeFile(file, JSON.stringify({ firewall: "docker" }));
+  context.after(async () => await rm(file));
   await using daemon = await startDaemon({ busybox: true, args: ["--config-file", file] });
   const stay = ["busybox", "sleep", "600"];
   await said(daemon, "run", "-d", "--init", "--name", "open", "-p", "127.0.0.1::80", ...stay);
