@@ -8,7 +8,7 @@ import { type Log, type LogLevel, openLog } from "#core/log";
 import { checkLogging, type LogDriver, openContainers, type Ulimit } from "#containers";
 import { openHost, startDetached } from "#host";
 import { openImages } from "#images";
-import { openNetworks } from "#networks";
+import { type FirewallSetting, openNetworks } from "#networks";
 import { openServer } from "#api/server";
 
 /** What `slipway daemon` was asked for, by flags and config file; the names are dockerd's. */
@@ -34,6 +34,8 @@ export interface DaemonOptions {
   /** `--default-address-pool`: where networks' subnets are taken from; empty: the built-in ones. */
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   readonly mtu: number;
+  /** `--firewall`: whether the host's own firewall decides about published ports. */
+  readonly firewall: FirewallSetting;
   readonly cgroupParent?: string;
   /** `--userns-remap`: whose ids the containers' users have on the host. */
   readonly usernsRemap?: string;
@@ -101,6 +103,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     startDetached,
     addressPools: options.addressPools,
     mtu: options.mtu,
+    firewall: options.firewall,
     warmSlots: 8,
     mapsUsers: options.usernsRemap !== undefined,
     ...(options.bip !== undefined && { bridgeAddress: options.bip }),

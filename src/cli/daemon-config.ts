@@ -24,6 +24,7 @@ export const directives: Readonly<Record<string, Directive>> = {
   "default-runtime": { kind: "text" },
   "default-ulimits": { flag: "default-ulimit", kind: "ulimits" },
   "exec-root": { kind: "text" },
+  firewall: { kind: "text" },
   group: { kind: "text" },
   hosts: { flag: "host", kind: "texts" },
   init: { kind: "boolean" },

@@ -38,11 +38,26 @@ test("examine: each thing that is missing is named with its remedy", () => {
     read: (asked: string) => (asked === path ? text : healthy.read(asked)),
   });
   const noProgram = (name: string) => ({ firstLine: (program: string) => (program === name ? undefined : "x") });
+  const answers = (flag: string, text: string | undefined) => (program: string, args: readonly string[]) =>
+    program === "nft" && args[0] === flag ? text : "x";
+  const dropping = JSON.stringify({
+    nftables: [
+      { set: { family: "inet", table: "slipway", name: "bridges", elem: ["slipway0"] } },
+      { chain: { family: "ip", table: "filter", name: "FORWARD", hook: "forward", policy: "drop" } },
+    ],
+  });
   const cases: [string, Partial<Probe>, Finding["level"], RegExp][] = [
     ["user", { uid: 1000 }, "warning", /sudo slipway daemon/],
     ["kernel", without("/proc/sys/kernel/osrelease", "3.10.0"), "failure", /Linux 5\.4/],
     ["overlayfs", { ...without("/proc/filesystems", ""), firstLine: () => undefined }, "failure", /modprobe overlay/],
     ["nftables", noProgram("nft"), "failure", /apt-get install nftables/],
+    [
+      "other firewall",
+      { firstLine: answers("-j", dropping) },
+      "warning",
+      /^iptables -I FORWARD -i slipway0 -j ACCEPT; /,
+    ],
+    ["host's firewall", { firstLine: answers("-c", undefined) }, "warning", /nft_dup_ipv4.*--firewall docker/],
     ["cgroups", without("/sys/fs/cgroup/cgroup.controllers", "cpu pids"), "warning", /cgroup_enable=memory/],
     [
       "cgroups",

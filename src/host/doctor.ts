@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { forwardObstacles } from "./forward-obstacles.ts";
 
 /** What one check found. `warning`: works, with less; `failure`: containers cannot run. */
 export interface Finding {
@@ -50,6 +51,7 @@ export function examine(probe: Probe, options: DoctorOptions): Finding[] {
     checkProgram(probe, "ip", ["-V"], "iproute2"),
     checkProgram(probe, "tar", ["--version"], "tar"),
     checkForwarding(probe),
+    ...checkFirewall(probe),
     checkShim(probe, options.shimPath),
     ...checkDisk(probe, options.dataRoot),
     checkSocket(probe, options.socketPath),
@@ -245,6 +247,30 @@ function checkForwarding(probe: Probe): Finding {
         "Turn it on: sysctl -w net.ipv4.ip_forward=1",
       );
 }
+
+/** Whether other firewalls leave our networks their ways; the default daemon's table tells which networks there are. */
+function checkFirewall(probe: Probe): Finding[] {
+  if (probe.uid !== 0) return [];
+  const ruleset = probe.firstLine("nft", ["-j", "list", "ruleset"]);
+  const obstacles = ruleset?.startsWith("{") === true ? forwardObstacles(ruleset, "slipway") : [];
+  const copies = probe.firstLine("nft", ["-c", copyRule]) !== undefined;
+  return [
+    ...obstacles.map(({ text, remedy }) => warning("other firewall", text, remedy)),
+    ...(copies
+      ? []
+      : [
+          warning(
+            "host's firewall",
+            "the kernel cannot copy packets: it cannot be asked about published ports",
+            "Load nft_dup_ipv4 and nft_dup_ipv6, or run the daemon with --firewall docker.",
+          ),
+        ]),
+  ];
+}
+
+/** Only checked, never applied. */
+const copyRule =
+  "table ip slipway-doctor { chain input { type filter hook input priority 0; ip ttl 1 dup to ip daddr; }; }";
 
 function checkShim(probe: Probe, path: string): Finding {
   if (!probe.exists(path))

@@ -88,21 +88,24 @@ if (insideOwnNetns(import.meta.url)) {
     });
   }
 
-  test("networks: without icc neighbours do not reach each other, but what they publish", async () => {
-    filterBridges("0");
-    await using lab = await openLab();
-    const options = { "com.docker.network.bridge.enable_icc": "false" };
-    await lab.network("apart", { options, ipv6: true, ipam: pools("10.84.0.0/24", "fd84::/64") });
-    const web = await lab.attach("web", [port("tcp", 8080, 80)], inNetwork("apart"));
-    const client = await lab.attach("client", [], inNetwork("apart"));
-    await using _server = await serve(web.slot.pid, 80);
-    mustNotReach(client, web);
-    // Nor past the bridge's ports, by the gateway.
-    inNetns(client.slot.pid, "ip", "route", "replace", `${ipv4Of(web)}/32`, "via", "10.84.0.1");
-    assert.match(askTcpFrom(client.slot.pid, ipv4Of(web), 80), refused);
-    assert.equal(askTcpFrom(client.slot.pid, "10.84.0.1", 8080), "hello 10.84.0.1");
-    assert.equal(askTcpFrom(web.slot.pid, "10.84.0.1", 8080), "hello 10.84.0.1");
-  });
+  for (const filtered of ["1", "0"]) {
+    test(`networks: without icc neighbours do not reach each other, but what they publish (bridge-nf-call-iptables=${filtered})`, async () => {
+      filterBridges(filtered);
+      await using lab = await openLab();
+      const options = { "com.docker.network.bridge.enable_icc": "false" };
+      await lab.network("apart", { options, ipv6: true, ipam: pools("10.84.0.0/24", "fd84::/64") });
+      const web = await lab.attach("web", [port("tcp", 8080, 80)], inNetwork("apart"));
+      const client = await lab.attach("client", [], inNetwork("apart"));
+      await using _server = await serve(web.slot.pid, 80);
+      mustNotReach(client, web);
+      // Nor past the bridge's ports, by the gateway.
+      inNetns(client.slot.pid, "ip", "route", "replace", `${ipv4Of(web)}/32`, "via", "10.84.0.1");
+      assert.match(askTcpFrom(client.slot.pid, ipv4Of(web), 80), refused);
+      // With br_netfilter the kernel passes what is published on from port to port of the bridge, which are apart.
+      const published = filtered === "0" ? /^hello 10\.84\.0\.1$/ : refused;
+      for (const { slot } of [client, web]) assert.match(askTcpFrom(slot.pid, "10.84.0.1", 8080), published);
+    });
+  }
 
   test("networks: with and without masquerading", async () => {
     await using neighbour = await openNeighbour();
@@ -120,28 +123,98 @@ if (insideOwnNetns(import.meta.url)) {
     assert.equal(askTcpFrom(seen.slot.pid, "2001:db8::2", 9000), `hello ${ipv6Of(seen)}`);
   });
 
-  test("networks: gateway mode routed lets other machines in without a port; the usual one does not", async () => {
+  test("networks: gateway mode routed lets other machines in by published ports, nat-unprotected by every port, nat by none", async () => {
     await using neighbour = await openNeighbour();
     await using lab = await openLab();
-    const mode = "com.docker.network.bridge.gateway_mode_ipv";
-    const options = { [`${mode}4`]: "routed", [`${mode}6`]: "routed" };
-    await lab.network("open", { options, ipv6: true, ipam: pools("10.87.0.0/24", "fd87::/64") });
-    await lab.network("shut", { ipv6: true, ipam: pools("10.88.0.0/24", "fd88::/64") });
-    wayBack(neighbour.pid, "10.87.0.0/24", "fd87::/64");
-    wayBack(neighbour.pid, "10.88.0.0/24", "fd88::/64");
-    for (const [name, expected] of [
-      ["open", [/^hello 198\.51\.100\.2$/, /^hello 2001:db8::2$/]],
-      ["shut", [refused, refused]],
+    const refusing = [refused, refused] as const;
+    const seen = [/^hello 198\.51\.100\.2$/, /^hello 2001:db8::2$/] as const;
+    for (const [mode, id, published, others] of [
+      ["routed", 87, seen, refusing],
+      ["nat-unprotected", 88, seen, seen],
+      ["nat", 89, refusing, refusing],
     ] as const) {
-      const web = await lab.attach(name, [], inNetwork(name));
-      await using _server = await serve(web.slot.pid, 80);
-      assert.match(askTcpFrom(neighbour.pid, ipv4Of(web), 80), expected[0]);
-      assert.match(askTcpFrom(neighbour.pid, ipv6Of(web), 80), expected[1]);
+      const prefix = "com.docker.network.bridge.gateway_mode_ipv";
+      const options = { [`${prefix}4`]: mode, [`${prefix}6`]: mode };
+      await lab.network(mode, { options, ipv6: true, ipam: pools(`10.${id}.0.0/24`, `fd${id}::/64`) });
+      wayBack(neighbour.pid, `10.${id}.0.0/24`, `fd${id}::/64`);
+      const web = await lab.attach(mode, [port("tcp", 8000 + id, 80), port("udp", 8000 + id, 80)], inNetwork(mode));
+      await using _published = await serve(web.slot.pid, 80);
+      await using _other = await serve(web.slot.pid, 81);
+      for (const [index, address] of [ipv4Of(web), ipv6Of(web)].entries()) {
+        const routed = mode === "routed" ? 0 : 8000 + id;
+        assert.equal(web.attached.ports[index]?.hostPort, routed);
+        assert.match(askTcpFrom(neighbour.pid, address, 80), published[index] ?? refused, `${mode} ${address}`);
+        assert.match(askTcpFrom(neighbour.pid, address, 81), others[index] ?? refused, `${mode} ${address}`);
+        assert.equal(pings(neighbour.pid, address), mode !== "nat", `${mode} ping ${address}`);
+        // By the host's address where there is a port of the host's.
+        const host = address.includes(":") ? "2001:db8::1" : "198.51.100.1";
+        const byHost = mode === "routed" ? refused : (seen[index] ?? refused);
+        assert.match(askTcpFrom(neighbour.pid, host, 8000 + id), byHost, `${mode} ${host}`);
+      }
+      await using _outside = await serve(neighbour.pid, 9000);
+      const source = mode === "routed" ? ipv4Of(web) : "198.51.100.1";
+      assert.equal(askTcpFrom(web.slot.pid, "198.51.100.2", 9000), `hello ${source}`);
     }
-    await using _outside = await serve(neighbour.pid, 9000);
-    const [{ pid }] = [(await lab.attach("client", [], inNetwork("open"))).slot];
-    assert.match(askTcpFrom(pid, "198.51.100.2", 9000), /^hello 10\.87\.0\./);
   });
+
+  test("networks: what is shown as published is what is reached", async () => {
+    await using neighbour = await openNeighbour();
+    await using lab = await openLab();
+    await lab.network("dual", { ipv6: true, ipam: pools("10.90.0.0/24", "fd90::/64") });
+    await lab.network("four", { ipam: pools("10.91.0.0/24") });
+    await lab.network("inside", { internal: true, ipam: pools("10.92.0.0/24") });
+    const bound = { "com.docker.network.bridge.host_binding_ipv4": "198.51.100.1" };
+    await lab.network("bound", { options: bound, ipam: pools("10.93.0.0/24") });
+    const cases = [
+      ["dual", "", ["0.0.0.0", "::"]],
+      ["four", "", ["0.0.0.0"]],
+      ["bound", "", ["198.51.100.1"]],
+      ["dual", "127.0.0.1", ["127.0.0.1"]],
+      ["inside", "", []],
+    ] as const;
+    for (const [index, [network, hostIp, shown]] of cases.entries()) {
+      const web = await lab.attach(`web${index}`, [port("tcp", 8100 + index, 80, hostIp)], inNetwork(network));
+      await using _server = await serve(web.slot.pid, 80);
+      assert.deepEqual(
+        web.attached.ports.map((one) => one.hostIp),
+        shown,
+      );
+      const open = shown.filter((address) => address !== "127.0.0.1");
+      const outside = new Set(open.map((address) => (address.includes(":") ? 6 : 4)));
+      for (const [family, address] of [
+        [4, "198.51.100.1"],
+        [6, "2001:db8::1"],
+      ] as const) {
+        const expected = outside.has(family) ? /^hello (198\.51\.100\.2|2001:db8::2)$/ : refused;
+        assert.match(askTcpFrom(neighbour.pid, address, 8100 + index), expected, `${network} ${hostIp} ${address}`);
+      }
+    }
+    // Taken out of its networks it publishes nothing, and says so.
+    const web = await lab.attach("moving", [port("tcp", 8200, 80)], inNetwork("four"), inNetwork("inside"));
+    assert.equal(lab.networks.attachedOf("moving")?.ports.length, 1);
+    await lab.networks.disconnect("moving", lab.networks.find("four").id, web.slot.pid);
+    assert.deepEqual(lab.networks.attachedOf("moving")?.ports, []);
+  });
+}
+
+/** Whether another machine's echo request is answered. */
+function pings(pid: number, address: string): boolean {
+  const script = [
+    "import socket, sys, struct",
+    "six = ':' in sys.argv[1]",
+    "s = socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP)",
+    "s.settimeout(1)",
+    "s.sendto(struct.pack('!BBHHH', 128 if six else 8, 0, 0 if six else 0xf7fe, 0, 1), (sys.argv[1], 0))",
+    "try: s.recv(100)",
+    "except TimeoutError: sys.exit(1)",
+  ].join("\n");
+  inNetns(pid, "sysctl", "-q", "-w", "net.ipv4.ping_group_range=0 0");
+  try {
+    inNetns(pid, "python3", "-c", script, address);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function mustNotReach(client: Attachment, server: Attachment): void {

@@ -2,7 +2,17 @@
 import type { Clock } from "#core/clock";
 import type { EventSink } from "#core/event";
 import type { Log } from "#core/log";
-import type { Database, DetachedProgram, HeldPort, Machine, MonitorSlot, Paths, Shim, UserNamespace } from "#host";
+import type {
+  Database,
+  DetachedProgram,
+  ForwardObstacle,
+  HeldPort,
+  Machine,
+  MonitorSlot,
+  Paths,
+  Shim,
+  UserNamespace,
+} from "#host";
 
 export type NetworkDriver = "bridge" | "macvlan" | "ipvlan" | "host" | "null";
 
@@ -84,6 +94,8 @@ export interface PortRequest {
   readonly hostIp: string;
   /** First and last wanted host port; 0–0 takes a free one from the ephemeral range. A range wider than one takes the first free one. */
   readonly hostPort: { readonly first: number; readonly last: number };
+  /** Whether it is open whatever the host's own firewall says; the daemon's setting when absent. */
+  readonly exposed?: boolean;
 }
 
 /** A port as it is bound: one address of the host, or all of a family (`0.0.0.0`, `::`). */
@@ -91,8 +103,14 @@ export interface PublishedPort {
   readonly protocol: PortProtocol;
   readonly containerPort: number;
   readonly hostIp: string;
+  /** 0 in a routed network: it is reached by the container's own address and port. */
   readonly hostPort: number;
+  /** Open whatever the host's own firewall says. */
+  readonly exposed?: true;
 }
+
+/** Who decides about published ports: `respect` the host's own input chains, `docker` nobody. */
+export type FirewallSetting = "respect" | "docker";
 
 /** An address in a network; the gateway is empty where there is none. */
 export interface EndpointAddress {
@@ -188,6 +206,8 @@ export interface Networks {
   heldPortsOf(containerId: string): readonly HeldPort[];
   /** After a crash: releases what no running container needs, repairs links and ruleset for those that run, given with their processes. */
   reconcile(running: ReadonlyMap<string, number>): Promise<void>;
+  /** What other firewalls of this host keep from our networks, with the remedies. */
+  obstacles(): Promise<ForwardObstacle[]>;
   /** Removes links and ruleset when no container needs them and the daemon stops for good; leaves them when containers run on. */
   close(): Promise<void>;
 }
@@ -208,6 +228,8 @@ export interface NetworksOptions {
   /** `--default-address-pool`: subnets and the size that networks get from each; empty: the built-in ones. */
   readonly addressPools?: readonly AddressPoolSetting[];
   readonly mtu: number;
+  /** For ports of which nobody says otherwise; `respect` when absent. */
+  readonly firewall?: FirewallSetting;
   /** Whether most containers have user namespaces: their slots are then the ones kept ready. */
   readonly mapsUsers?: boolean;
   /** Warm slots kept ready. */

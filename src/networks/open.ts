@@ -12,6 +12,7 @@ import { namesOf as containerNamesOf } from "./endpoints/names-of.ts";
 import { evict } from "./endpoints/evict.ts";
 import { release } from "./endpoints/release.ts";
 import { Firewall } from "./firewall/firewall.ts";
+import { ForwardCheck } from "./firewall/forward-check.ts";
 import { firewallWatch } from "./firewall/watch.ts";
 import { networkRulesOf } from "./links/bridge-plan.ts";
 import { bridgeWatch } from "./links/bridge-watch.ts";
@@ -69,6 +70,7 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
       return sandbox === undefined ? [] : heldPortsOf(sandbox);
     },
     reconcile: async (running) => await reconcile(wiring, running),
+    obstacles: async () => await wiring.forwardCheck.look(),
     close: async () => await close(wiring),
   };
 }
@@ -88,10 +90,16 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     bridgeName: options.bridgeName ?? names.bridge,
   };
   const { id: defaultId } = await defineDefaultBridge(defaultBridge);
-  const firewall = new Firewall(programs, names.table, () => ({
-    networks: records.list().filter(isHosted).map(networkRulesOf),
-    publications: records.sandboxes().flatMap(publicationsOf),
-  }));
+  const exposes = options.firewall === "docker";
+  const firewall = new Firewall(programs, names.table, () => {
+    const publications = records.sandboxes().flatMap(publicationsOf);
+    return {
+      networks: records.list().filter(isHosted).map(networkRulesOf),
+      publications,
+      judges: !exposes || publications.some(({ judged }) => judged),
+    };
+  });
+  const forwardCheck = new ForwardCheck(programs, names.table, options.log);
   const watch = watchOf(firewall, names.table, options, () => ({ records, programs, bridges, slots }));
   const bridges = new Bridges({
     records,
@@ -99,6 +107,7 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     machine,
     firewall,
     watch,
+    forwardCheck,
     events,
     mtu,
     aliasOf: ({ id }) => (id === defaultId ? names.bridgeAlias : names.aliasOf(id)),
@@ -123,8 +132,10 @@ async function wire(options: NetworksOptions, names: InstanceNames): Promise<Wir
     ...resolverOf(records, options),
     firewall,
     watch,
+    forwardCheck,
     departures,
     ports: new PortHolds(await ephemeralRange(programs)),
+    exposes,
     held: new Map(),
     slots,
     sources: sourcesOf(options.addressPools ?? []),
@@ -198,8 +209,9 @@ async function ephemeralRange(programs: NetworkPrograms): Promise<{ first: numbe
 
 /** What containers run in stays; of the rest nothing of ours is left on the host until the next start. */
 async function close(wiring: Wiring): Promise<void> {
-  const { slots, departures, records, programs, names, firewall, watch, resolver, drivers } = wiring;
+  const { slots, departures, records, programs, names, firewall, watch, forwardCheck, resolver, drivers } = wiring;
   resolver.close();
+  forwardCheck.close();
   await watch.close();
   await slots.close();
   await departures.close();

@@ -46,10 +46,19 @@ export class NetworkPrograms {
     await this.#run({ argv: ["nft", "-f", "-"] }, transaction);
   }
 
-  /** The table without its elements; undefined when there is none. */
-  async nftShape(table: string): Promise<string | undefined> {
-    const end = await this.#start({ argv: ["nft", "-t", "list", "table", "inet", table] });
-    return end.code === 0 ? new TextDecoder().decode(end.stdout) : undefined;
+  /** The tables (`inet slipway`) without their elements; undefined when one is missing. */
+  async nftShape(tables: readonly string[]): Promise<string | undefined> {
+    // Several in one run are not found by nft 1.0.6.
+    const ends = await Promise.all(
+      tables.map(async (table) => await this.#start({ argv: ["nft", "-t", "list", "table", ...table.split(" ")] })),
+    );
+    if (ends.some(({ code }) => code !== 0)) return undefined;
+    return ends.map(({ stdout }) => new TextDecoder().decode(stdout)).join("");
+  }
+
+  /** All rules of the host, as JSON. */
+  async nftRuleset(): Promise<string> {
+    return await this.#run({ argv: ["nft", "-j", "list", "ruleset"] });
   }
 
   /** The value of one kernel setting. */

@@ -64,7 +64,7 @@ async function removeStrayLinks(
 
 /** All of the bridges at once, however many there are; then what they need beside. */
 async function bringUp(wiring: Wiring, wanted: readonly Network[], links: readonly HostLink[]): Promise<void> {
-  const { programs, bridges, firewall, watch, machine, events } = wiring;
+  const { programs, bridges, firewall, watch, forwardCheck, machine, events } = wiring;
   if (wanted.length === 0) {
     await firewall.remove();
     return;
@@ -81,11 +81,13 @@ async function bringUp(wiring: Wiring, wanted: readonly Network[], links: readon
   }
   await firewall.ensure();
   watch.start();
+  forwardCheck.lookSoon();
 }
 
 /** Their monitors hold them all along. */
 function notePorts({ records, ports, held }: Wiring): void {
-  for (const { containerId, ports: published } of records.sandboxes()) {
+  for (const { containerId, ports: all } of records.sandboxes()) {
+    const published = all.filter(({ hostPort }) => hostPort !== 0);
     if (published.length > 0 && !held.has(containerId)) held.set(containerId, ports.holdAgain(published));
   }
 }

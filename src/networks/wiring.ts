@@ -4,6 +4,7 @@ import type { HostView } from "./addresses/occupied.ts";
 import type { SubnetSource } from "./addresses/subnet-choice.ts";
 import type { Drivers } from "./drivers/drivers.ts";
 import type { Firewall } from "./firewall/firewall.ts";
+import type { ForwardCheck } from "./firewall/forward-check.ts";
 import type { Bridges } from "./links/bridges.ts";
 import type { Departures } from "./links/departures.ts";
 import type { InstanceNames } from "./names.ts";
@@ -31,8 +32,11 @@ export interface Wiring extends HostView {
   readonly firewall: Firewall;
   /** What notices when somebody takes bridges or rules away. */
   readonly watch: Watch;
+  readonly forwardCheck: ForwardCheck;
   readonly departures: Departures;
   readonly ports: PortHolds;
+  /** Whether ports of which nobody says otherwise are open whatever the host's own firewall says. */
+  readonly exposes: boolean;
   /** By container. */
   readonly held: Map<string, PortHold>;
   readonly slots: WarmSlots;

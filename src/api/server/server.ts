@@ -3,7 +3,7 @@ import type { Containers, LogDriver } from "#containers";
 import type { Log } from "#core/log";
 import type { Host } from "#host";
 import type { Images } from "#images";
-import type { Networks } from "#networks";
+import type { FirewallSetting, Networks } from "#networks";
 import type { TlsFiles } from "./http/listener.ts";
 
 /** What the API is served from. */
@@ -29,6 +29,8 @@ export interface ServerOptions {
   /** Set when containers have user namespaces unless they ask for none. */
   readonly usernsRemap?: string;
   /** Folders of CDI specifications. */
+  /** Who decides about published ports. */
+  readonly firewall: FirewallSetting;
   readonly cdiFolders: readonly string[];
   /** Group of the unix sockets; absent: `docker` if there is one. */
   readonly group?: string;

@@ -80,6 +80,8 @@ export interface NetworkSettings {
   readonly SandboxID: string;
   readonly SandboxKey: string;
   readonly Ports: PortMap;
+  /** Ours: of the published ports, such as `80/tcp`, those that are open whatever the host's own firewall says. */
+  readonly SlipwayExposed?: readonly string[];
   readonly HairpinMode: boolean;
   readonly LinkLocalIPv6Address: string;
   readonly LinkLocalIPv6PrefixLen: number;

@@ -110,6 +110,7 @@ export interface InfoAnswer {
   readonly InitCommit: { readonly ID: string };
   readonly SecurityOptions: readonly string[];
   readonly CDISpecDirs: readonly string[];
+  readonly FirewallBackend?: { readonly Driver: string; readonly Info: readonly (readonly [string, string])[] };
   readonly Warnings: readonly string[] | null;
 }
 

@@ -30,6 +30,11 @@ export const daemonFlags = {
   "default-runtime": text("OCI runtime for containers that name none"),
   "default-ulimit": list("Ulimit of containers that name none of its kind: NAME=SOFT[:HARD]", { check: checkUlimit }),
   "exec-root": text("Folder of the state that a restart of the machine may forget", { initial: "/run/slipway" }),
+  firewall: choice(
+    "Who decides about connections from outside to published ports: respect (the host's own firewall does, as for local programs) or docker (they are open); containers' label io.slipway.expose decides otherwise",
+    ["respect", "docker"],
+    { ...network, initial: "respect" },
+  ),
   group: text("Group that may use the unix sockets", { short: "G" }),
   host: list("Where to listen: unix:///path or, with TLS, tcp://host:port", { short: "H" }),
   init: toggle("Give containers that say nothing of it an init: it passes signals on and reaps processes"),
@@ -126,6 +131,7 @@ export function daemonOptions(values: FlagValues<typeof daemonFlags>): DaemonOpt
     ...(values.bip !== "" && { bip: values.bip }),
     addressPools: values["default-address-pool"].map(readAddressPool),
     mtu: positive("mtu", values.mtu),
+    firewall: values.firewall as DaemonOptions["firewall"],
     defaultUlimits: values["default-ulimit"]
       .map(readUlimit)
       .map(({ Name: name, Soft: soft, Hard: hard }) => ({ name, soft, hard })),

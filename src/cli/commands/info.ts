@@ -61,6 +61,10 @@ function infoText(facts: InfoAnswer): string {
   add("Runtimes", Object.keys(facts.Runtimes ?? {}).join(" "));
   add("Default Runtime", facts.DefaultRuntime);
   add("Init Binary", facts.InitBinary);
+  if (facts.FirewallBackend !== undefined) {
+    lines.push(` Firewall Backend: ${facts.FirewallBackend.Driver}`);
+    lines.push(...facts.FirewallBackend.Info.map(([name, value]) => `  ${name}: ${value}`));
+  }
   lines.push(" Security Options:");
   for (const option of facts.SecurityOptions ?? []) lines.push(...securityLines(option));
   add("Kernel Version", facts.KernelVersion);

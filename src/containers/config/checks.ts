@@ -5,6 +5,7 @@ import { checkEndpointRequest } from "./endpoints.ts";
 import type { Machine } from "#host";
 import type { ContainerSpec } from "../containers.ts";
 import { parseDeviceRule } from "./devices.ts";
+import { readExposeLabel } from "./expose-label.ts";
 import { parseNetworkMode } from "./network-mode.ts";
 import { checkLogging } from "../logs/check-logging.ts";
 import { checkNamespaces } from "./namespaces.ts";
@@ -154,6 +155,7 @@ function checkNetwork(spec: ContainerSpec): string[] {
   if (mode.kind === "namespace" && !isAbsolute(mode.path)) {
     throw new Fault("invalid", `invalid network namespace ${quote(mode.path)}: it is an absolute path`);
   }
+  readExposeLabel(spec.labels);
   const publishes = spec.ports.length > 0 || spec.publishAll;
   if (mode.kind === "host" && publishes) return ["Published ports are discarded when using host network mode"];
   if (mode.kind !== "container") return [];

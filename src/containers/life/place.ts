@@ -1,8 +1,9 @@
 import { parseLink } from "#core/container-link";
 import type { MonitorSlot } from "#host";
-import type { Attached, EndpointRequest, PortProtocol } from "#networks";
+import type { Attached, EndpointRequest, PortProtocol, PortRequest } from "#networks";
 import { Fault, isFault } from "#core/fault";
 import type { Isolation } from "./namespaces.ts";
+import { type Exposure, readExposeLabel } from "../config/expose-label.ts";
 import { isDefaultBridge, parseNetworkMode } from "../config/network-mode.ts";
 import type { Room } from "../room.ts";
 import { isRunning } from "../state.ts";
@@ -92,11 +93,21 @@ async function joinPlace(room: Room, networkNamespace: string): Promise<Place> {
   };
 }
 
-/** What was asked for by `-p`, and with `-P` every exposed port on a free one of the host. */
-function portsOf({ spec, process }: ContainerRecord): ContainerRecord["spec"]["ports"] {
-  if (!spec.publishAll) return spec.ports;
+/** What was asked for by `-p`, and with `-P` every exposed port on a free one of the host; each as the container's label has it. */
+function portsOf(record: ContainerRecord): readonly PortRequest[] {
+  const ports = [...record.spec.ports, ...allExposed(record)];
+  const exposure = readExposeLabel(record.spec.labels);
+  return exposure === undefined ? ports : ports.map((port) => withExposure(port, exposure));
+}
+
+function withExposure(port: PortRequest, exposure: Exposure): PortRequest {
+  return { ...port, exposed: exposure(port.containerPort, port.protocol) };
+}
+
+function allExposed({ spec, process }: ContainerRecord): PortRequest[] {
+  if (!spec.publishAll) return [];
   const asked = new Set(spec.ports.map((port) => `${port.containerPort}/${port.protocol}`));
-  const exposed = process.exposedPorts.flatMap((text) => {
+  return process.exposedPorts.flatMap((text) => {
     const [, number, protocol = "tcp"] = /^([0-9]{1,5})(?:\/(tcp|udp|sctp))?$/.exec(text) ?? [];
     if (number === undefined || asked.has(`${number}/${protocol}`)) return [];
     return [
@@ -108,7 +119,6 @@ function portsOf({ spec, process }: ContainerRecord): ContainerRecord["spec"]["p
       },
     ];
   });
-  return [...spec.ports, ...exposed];
 }
 
 function networkNamespaceOf(pid: number): string {

@@ -6,6 +6,7 @@ import { reportEndpoint } from "../network-events.ts";
 import type { Attachment, AttachRequest, EndpointRequest, Network } from "../networks.ts";
 import { connectivityFault } from "../ports/connectivity-fault.ts";
 import { heldPortsOf } from "../ports/held-ports.ts";
+import { planPorts } from "../ports/plan-ports.ts";
 import { publish } from "../ports/publish.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import { discardEndpoint, warmPlan } from "../slots/prepare-endpoints.ts";
@@ -139,14 +140,12 @@ async function holdPorts(
   const way6 = publishedEndpoint(endpoints, 6);
   const way = way4 ?? way6;
   if (ports.length === 0 || way === undefined) return [];
-  const reach = { ipv4: way4?.ipv4, ipv6: way6?.ipv6, hostHasIpv6: wiring.machine.ipv6Loopback };
-  const binding = way.network.options[bridgeOption.hostBinding] ?? "0.0.0.0";
-  const requests = ports.map((port) =>
-    port.hostIp === "" && binding !== "0.0.0.0" ? { ...port, hostIp: binding } : port,
-  );
+  const asked = ports.map((port) => ({ ...port, exposed: port.exposed ?? wiring.exposes }));
+  const { held, reach, routed } = planPorts(asked, { ipv4: way4, ipv6: way6 }, wiring.machine);
+  if (held.length === 0) return routed;
   try {
     const hold = await wiring.ports.hold(
-      requests,
+      held,
       reach,
       async (chosen) => await slot.holdPorts(heldPortsOf({ ports: chosen, endpoints })),
     );
@@ -157,7 +156,7 @@ async function holdPorts(
     });
     // First of all, so that whoever is given them next can have them.
     undo.defer(async () => await freePorts(slot));
-    return hold.ports;
+    return [...routed, ...hold.ports];
   } catch (error) {
     throw connectivityFault(containerName, way.endpointId, error);
   }

@@ -1,13 +1,16 @@
 import { subnetFrom } from "../addresses/address.ts";
 import { poolOf } from "../links/bridge-plan.ts";
 import type { Attached, Endpoint, EndpointAddress } from "../networks.ts";
-import { publishedNow } from "../ports/publications.ts";
+import { effectivePorts } from "../ports/publications.ts";
 import type { EndpointRecord, Sandbox } from "../records.ts";
 import { dnsNamesOf, isPlaced } from "./names-of.ts";
 
 /** Where a container is, as the door shows it. */
 export function attachedFrom(sandbox: Sandbox): Attached {
-  return { endpoints: sandbox.endpoints.map((record) => endpointFrom(record, sandbox)), ports: publishedNow(sandbox) };
+  return {
+    endpoints: sandbox.endpoints.map((record) => endpointFrom(record, sandbox)),
+    ports: effectivePorts(sandbox),
+  };
 }
 
 export function endpointFrom(record: EndpointRecord, container: Pick<Sandbox, "containerName" | "hostname">): Endpoint {

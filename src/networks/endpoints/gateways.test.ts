@@ -35,8 +35,8 @@ test("publicationsOf: ports lead to the endpoint that answers, of their family",
   ];
   const endpoints = [endpoint("b", { ipv6: "fd00::2" }), endpoint("a", { ipv4: "10.0.0.7" })];
   assert.deepEqual(publicationsOf({ ports, endpoints }), [
-    { ...port, hostIp: "0.0.0.0", containerIp: "10.0.0.7" },
-    { ...port, hostIp: "::", containerIp: "fd00::2" },
+    { ...port, hostIp: "0.0.0.0", containerIp: "10.0.0.7", judged: true },
+    { ...port, hostIp: "::", containerIp: "fd00::2", judged: true },
   ]);
   assert.deepEqual(publicationsOf({ ports, endpoints: [endpoint("in", {}, { internal: true })] }), []);
   const relayed = publicationsOf({ ports, endpoints: [endpoint("a", { ipv4: "10.0.0.7" })] });

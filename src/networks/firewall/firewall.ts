@@ -1,3 +1,4 @@
+import { Fault } from "#core/fault";
 import type { NetworkPrograms } from "../programs.ts";
 import {
   type FirewallPlan,
@@ -8,6 +9,7 @@ import {
   removalText,
   removeNetworksText,
   rulesetOf,
+  tablesOf,
   withdrawText,
 } from "./ruleset.ts";
 
@@ -18,15 +20,17 @@ import {
 export class Firewall {
   readonly #programs: NetworkPrograms;
   readonly #table: string;
-  readonly #planNow: () => Omit<FirewallPlan, "table">;
+  readonly #planNow: () => PlanNow;
   #waiting: Change[] = [];
   #working: Promise<void> | undefined;
   #whole: Promise<void> | undefined;
-  /** How the table looks since it was last written whole. */
-  #shape: string | undefined;
+  /** What was last written whole, and how it looks since. */
+  #written:
+    | { readonly tables: readonly string[]; readonly copies: boolean; readonly shape: string | undefined }
+    | undefined;
 
   /** @param planNow - the plan after all changes so far; asked when the whole table is written */
-  constructor(programs: NetworkPrograms, table: string, planNow: () => Omit<FirewallPlan, "table">) {
+  constructor(programs: NetworkPrograms, table: string, planNow: () => PlanNow) {
     this.#programs = programs;
     this.#table = table;
     this.#planNow = planNow;
@@ -44,8 +48,9 @@ export class Firewall {
   /** Whether the table is as it was written, but for its elements; true while there is none to be. */
   async isWhole(): Promise<boolean> {
     await this.#working;
-    const wanted = this.#shape;
-    return this.#whole === undefined || wanted === undefined || (await this.#programs.nftShape(this.#table)) === wanted;
+    const written = this.#written;
+    if (this.#whole === undefined || written?.shape === undefined) return true;
+    return (await this.#programs.nftShape(written.tables)) === written.shape;
   }
 
   /** Somebody may have changed the table: `ensure` is to write it anew. */
@@ -70,7 +75,7 @@ export class Firewall {
 
   /** Publishes ports that the plan already has. */
   async publish(publications: readonly Publication[]): Promise<void> {
-    await this.#change(publishText(this.#table, publications));
+    await this.#change(this.#canTake(publications) ? publishText(this.#table, publications) : undefined);
   }
 
   /** Takes ports back that the plan no longer has. */
@@ -80,15 +85,21 @@ export class Firewall {
 
   /** Leads ports elsewhere: there is no moment without them. The plan has the new way already. */
   async republish(old: readonly Publication[], fresh: readonly Publication[]): Promise<void> {
-    await this.#change(withdrawText(this.#table, old) + publishText(this.#table, fresh));
+    const text = withdrawText(this.#table, old) + publishText(this.#table, fresh);
+    await this.#change(this.#canTake(fresh) ? text : undefined);
   }
 
   /** Removes the table. */
   async remove(): Promise<void> {
     this.#whole = undefined;
-    this.#shape = undefined;
+    this.#written = undefined;
     await this.#working;
     await this.#programs.nft(removalText(this.#table));
+  }
+
+  /** Whether the table was written for what these need. */
+  #canTake(publications: readonly Publication[]): boolean {
+    return this.#written?.copies === true || !publications.some(({ judged }) => judged);
   }
 
   /** Applies the text, or the whole plan when there is none. */
@@ -124,9 +135,42 @@ export class Firewall {
         // Below: the whole table, which says what is wrong if that fails too.
       }
     }
-    await this.#programs.nft(rulesetOf({ table: this.#table, ...this.#planNow() }));
-    this.#shape = await this.#programs.nftShape(this.#table);
+    const { judges, ...plan } = this.#planNow();
+    let copies = true;
+    try {
+      await this.#programs.nft(rulesetOf({ table: this.#table, ...plan, copies }));
+    } catch (error) {
+      if (!isAboutCopies(error)) throw error;
+      if (judges) throw withRemedy(error);
+      copies = false;
+      await this.#programs.nft(rulesetOf({ table: this.#table, ...plan, copies }));
+    }
+    const tables = tablesOf({ table: this.#table, copies });
+    this.#written = { tables, copies, shape: await this.#programs.nftShape(tables) };
   }
+}
+
+/** A kernel that cannot copy packets. */
+function isAboutCopies(error: unknown): error is Fault {
+  return error instanceof Fault && /\bdup to\b/.test(error.message);
+}
+
+function withRemedy(error: Fault): Fault {
+  return new Fault(
+    "unsupported",
+    `this kernel cannot ask the host's firewall about published ports: ${error.message}`,
+    {
+      cause: error,
+      remedy:
+        "Load nft_dup_ipv4 and nft_dup_ipv6, or publish past the host's firewall: `slipway daemon --firewall docker`.",
+    },
+  );
+}
+
+/** What the table must have at this moment. */
+export interface PlanNow extends Pick<FirewallPlan, "networks" | "publications"> {
+  /** Whether ports are judged by the host's input chains. */
+  readonly judges: boolean;
 }
 
 interface Change {

@@ -20,23 +20,29 @@ const dns = publication("udp", "192.0.2.2", 53, "172.17.0.3", 5353);
 const phone = publication("sctp", "0.0.0.0", 3868, "172.17.0.2", 3868);
 const web6 = publication("tcp", "::", 8080, "fd00::2", 80);
 const dns6 = publication("udp", "2001:db8::1", 53, "fd00::3", 5353);
-const relayed = publication("tcp", "::", 8081, "172.17.0.2", 80);
-const relayedAt = publication("udp", "2001:db8::1", 54, "172.17.0.3", 53);
+const relayed = publication("tcp", "::", 8082, "172.17.0.2", 80);
+const relayedAt = publication("udp", "2001:db8::1", 55, "172.17.0.3", 53);
+const open = { ...web, hostPort: 8081, judged: false };
+const open6 = { ...dns6, hostPort: 54, judged: false };
+const routed = publication("tcp", "0.0.0.0", 0, "172.19.0.2", 80);
+const routed6 = publication("udp", "::", 0, "fd00:19::2", 53);
+const everyPort = [web, dns, phone, web6, dns6, open, open6, routed, routed6, relayed, relayedAt];
 const plain = rules("slipway0");
 const several = [
   plain,
   rules("br-internal", { internal: true, masquerades: { ipv4: false, ipv6: false } }),
   rules("br-lonely", { talks: false }),
   rules("br-seen", { masquerades: { ipv4: false, ipv6: false } }),
-  rules("br-routed", { masquerades: { ipv4: false, ipv6: false }, open: { ipv4: true, ipv6: true } }),
+  rules("br-routed", { masquerades: { ipv4: false, ipv6: false }, routed: { ipv4: true, ipv6: true } }),
+  rules("br-open", { open: { ipv4: true, ipv6: true } }),
   rules("br-six.10", { masquerades: { ipv4: true, ipv6: true } }),
 ];
 
 const plans: Readonly<Record<string, FirewallPlan>> = {
-  "no-network": { table: "slipway", networks: [], publications: [] },
-  "one-network": { table: "slipway", networks: [plain], publications: [] },
-  "several-networks": { table: "slipway-0a1b2c", networks: several, publications: [] },
-  ports: { table: "slipway", networks: [plain], publications: [web, dns, phone, web6, dns6, relayed, relayedAt] },
+  "no-network": { table: "slipway", networks: [], publications: [], copies: true },
+  "one-network": { table: "slipway", networks: [plain], publications: [], copies: false },
+  "several-networks": { table: "slipway-0a1b2c", networks: several, publications: [], copies: true },
+  ports: { table: "slipway", networks: [plain], publications: everyPort, copies: true },
 };
 
 for (const [name, plan] of Object.entries(plans)) {
@@ -69,12 +75,12 @@ test("addNetworksText, removeNetworksText: the table becomes what the whole plan
   const [table, publications] = ["slipway", [web, web6]];
   for (const network of several) {
     const others = several.filter((each) => each !== network);
-    const whole = rulesetOf({ table, networks: several, publications });
-    const without = rulesetOf({ table, networks: others, publications });
+    const whole = rulesetOf({ table, networks: several, publications, copies: true });
+    const without = rulesetOf({ table, networks: others, publications, copies: true });
     assert.deepEqual(tableAfter(without, addNetworksText(table, [network])), tableAfter(whole), network.bridge);
     assert.deepEqual(tableAfter(whole, removeNetworksText(table, [network])), tableAfter(without), network.bridge);
   }
-  const [none, all] = [[], several].map((networks) => rulesetOf({ table, networks, publications }));
+  const [none, all] = [[], several].map((networks) => rulesetOf({ table, networks, publications, copies: true }));
   assert.deepEqual(tableAfter(none ?? "", addNetworksText(table, several)), tableAfter(all ?? ""));
   // The whole may have been written with it already.
   assert.deepEqual(tableAfter(all ?? "", addNetworksText(table, several)), tableAfter(all ?? ""));
@@ -82,35 +88,44 @@ test("addNetworksText, removeNetworksText: the table becomes what the whole plan
 
 test("publishText, withdrawText: the table becomes what the whole plan writes", () => {
   const [table, networks] = ["slipway", [plain]];
-  const all = [web, dns, phone, web6, dns6];
+  const all = everyPort;
   for (const one of all) {
-    const whole = rulesetOf({ table, networks, publications: all });
-    const without = rulesetOf({ table, networks, publications: all.filter((each) => each !== one) });
+    const whole = rulesetOf({ table, networks, publications: all, copies: true });
+    const without = rulesetOf({ table, networks, publications: all.filter((each) => each !== one), copies: true });
     assert.deepEqual(tableAfter(without, publishText(table, [one])), tableAfter(whole));
     assert.deepEqual(tableAfter(whole, withdrawText(table, [one])), tableAfter(without));
   }
   // A container that now answers by another address.
   const moved = { ...web, containerIp: "172.18.0.9" };
   const after = withdrawText(table, [web]) + publishText(table, [moved]);
-  const [before, then] = [[web], [moved]].map((publications) => rulesetOf({ table, networks, publications }));
+  const [before, then] = [[web], [moved]].map((publications) =>
+    rulesetOf({ table, networks, publications, copies: true }),
+  );
   assert.deepEqual(tableAfter(before ?? "", after), tableAfter(then ?? ""));
 });
 
-test("publishText: one more port is one element; withdrawText takes that element back", () => {
+test("publishText: one more port is two elements; withdrawText takes them back", () => {
   assert.equal(
-    publishText("slipway", [web, dns, web6, dns6, relayed, relayedAt]),
+    publishText("slipway", [web, dns, open, open6, routed6, relayed, relayedAt]),
     "add element inet slipway published4 { tcp . 8080 : 172.17.0.2 . 80 }\n" +
+      "add element inet slipway judged4 { tcp . 8080 }\n" +
       "add element inet slipway published4_at { 192.0.2.2 . udp . 53 : 172.17.0.3 . 5353 }\n" +
-      "add element inet slipway published6 { tcp . 8080 : fd00::2 . 80 }\n" +
-      "add element inet slipway published6_at { 2001:db8::1 . udp . 53 : fd00::3 . 5353 }\n" +
-      "add element inet slipway relayed6 { tcp . 8081 }\n" +
-      "add element inet slipway relayed6_at { 2001:db8::1 . udp . 54 }\n",
+      "add element inet slipway judged4_at { 192.0.2.2 . udp . 53 }\n" +
+      "add element inet slipway published4 { tcp . 8081 : 172.17.0.2 . 80 }\n" +
+      "add element inet slipway exposed4 { tcp . 8081 }\n" +
+      "add element inet slipway published6_at { 2001:db8::1 . udp . 54 : fd00::3 . 5353 }\n" +
+      "add element inet slipway exposed6_at { 2001:db8::1 . udp . 54 }\n" +
+      "add element inet slipway reached6 { fd00:19::2 . udp . 53 }\n" +
+      "add element inet slipway relayed6 { tcp . 8082 }\n" +
+      "add element inet slipway relayed6_at { 2001:db8::1 . udp . 55 }\n",
   );
   assert.equal(
     withdrawText("slipway", [web, dns6, relayed]),
     "delete element inet slipway published4 { tcp . 8080 }\n" +
+      "delete element inet slipway judged4 { tcp . 8080 }\n" +
       "delete element inet slipway published6_at { 2001:db8::1 . udp . 53 }\n" +
-      "delete element inet slipway relayed6 { tcp . 8081 }\n",
+      "delete element inet slipway judged6_at { 2001:db8::1 . udp . 53 }\n" +
+      "delete element inet slipway relayed6 { tcp . 8082 }\n",
   );
 });
 
@@ -125,12 +140,20 @@ function publication(
   containerIp: string,
   containerPort: number,
 ): Publication {
-  return { protocol, hostIp, hostPort, containerIp, containerPort };
+  return { protocol, hostIp, hostPort, containerIp, containerPort, judged: true };
 }
 
 function rules(bridge: string, more: Partial<NetworkRules> = {}): NetworkRules {
   const none = { ipv4: false, ipv6: false };
-  return { bridge, talks: true, internal: false, masquerades: { ipv4: true, ipv6: false }, open: none, ...more };
+  return {
+    bridge,
+    talks: true,
+    internal: false,
+    masquerades: { ipv4: true, ipv6: false },
+    open: none,
+    routed: none,
+    ...more,
+  };
 }
 
 /** What the kernel has after these transactions, in a namespace of its own; handles and the order of elements say nothing. */

@@ -14,7 +14,7 @@ export interface FirewallWatchOptions {
 
 /** Notices when somebody takes our table away, or parts of it (`nft flush ruleset`, the reload of another firewall), and has it written anew. */
 export function firewallWatch({ shim, table, isWhole, repair, onTrouble }: FirewallWatchOptions): EventWatch {
-  const removal = new RegExp(`^delete (?:table|chain|rule|set|map) inet ${table}(?: |$)`);
+  const removal = new RegExp(`^delete (?:table|chain|rule|set|map) (?:inet|ip6?) ${table}(?: |$)`);
   return new EventWatch({
     shim,
     argv: ["nft", "monitor", "destroy"],

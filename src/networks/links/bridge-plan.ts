@@ -39,7 +39,10 @@ export function networkRulesOf(network: Network): NetworkRules {
   const { ipv4, ipv6, internal } = network;
   const masquerades = !internal && flag(network, bridgeOption.masquerade, true);
   const modes = { ipv4: gatewayMode(network, 4), ipv6: gatewayMode(network, 6) };
-  const open = (mode: string): boolean => !internal && (mode === "routed" || mode === "nat-unprotected");
+  const families = (wanted: string): NetworkRules["open"] => ({
+    ipv4: !internal && modes.ipv4 === wanted,
+    ipv6: !internal && modes.ipv6 === wanted,
+  });
   return {
     bridge: bridgeNameOf(network),
     talks: flag(network, bridgeOption.talk, true),
@@ -48,7 +51,8 @@ export function networkRulesOf(network: Network): NetworkRules {
       ipv4: masquerades && ipv4 && modes.ipv4 !== "routed",
       ipv6: masquerades && ipv6 && modes.ipv6 !== "routed",
     },
-    open: { ipv4: open(modes.ipv4), ipv6: open(modes.ipv6) },
+    open: families("nat-unprotected"),
+    routed: families("routed"),
   };
 }
 

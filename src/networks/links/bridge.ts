@@ -4,6 +4,7 @@ import type { Machine } from "#host";
 import { NetworkAddresses } from "../addresses/network-addresses.ts";
 import type { NetworkPresence } from "../drivers/driver.ts";
 import type { Firewall } from "../firewall/firewall.ts";
+import type { ForwardCheck } from "../firewall/forward-check.ts";
 import type { Network } from "../networks.ts";
 import type { NetworkPrograms } from "../programs.ts";
 import type { NetworkRecords } from "../records.ts";
@@ -21,6 +22,7 @@ export interface BridgeWorkshop {
   readonly firewall: Firewall;
   /** What notices when somebody takes bridges or rules away. */
   readonly watch: { start(): void };
+  readonly forwardCheck: ForwardCheck;
   readonly events: EventSink;
   readonly mtu: number;
   /** Written on the network's bridge: we only ever remove one that carries it. */
@@ -127,7 +129,7 @@ export class Bridge implements NetworkPresence {
   }
 
   async #make(): Promise<void> {
-    const { programs, machine, firewall, watch, making, records } = this.#workshop;
+    const { programs, machine, firewall, watch, forwardCheck, making, records } = this.#workshop;
     records.mustHave(this.#network);
     const link = machine.hasLink(this.name) ? await findLink(programs, this.name) : undefined;
     this.#isForeign = isForeign(this.#plan, link);
@@ -146,6 +148,7 @@ export class Bridge implements NetworkPresence {
     await forwardPackets(this.#workshop, this.#network);
     await firewall.ensure();
     watch.start();
+    forwardCheck.lookSoon();
   }
 
   #move(network: Network): void {

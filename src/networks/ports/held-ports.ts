@@ -10,7 +10,8 @@ import type { Sandbox } from "../records.ts";
 export function heldPortsOf({ ports, endpoints }: Pick<Sandbox, "ports" | "endpoints">): HeldPort[] {
   const ipv4 = publishedEndpoint(endpoints, 4)?.ipv4;
   const ipv6 = publishedEndpoint(endpoints, 6)?.ipv6;
-  return ports.map(({ protocol, hostIp, hostPort, containerPort }) => {
+  const ofHost = ports.filter(({ hostPort }) => hostPort !== 0);
+  return ofHost.map(({ protocol, hostIp, hostPort, containerPort }) => {
     const held = { protocol, hostIp, hostPort };
     const isLed = !isIPv6(hostIp) || (ipv6 !== undefined && hostIp !== "::" && hostIp !== "::1");
     const ip = isLed || protocol === "sctp" ? undefined : (ipv6 ?? ipv4);

@@ -142,8 +142,9 @@ class Choice {
   }
 
   portsAt(hostPort: number): PublishedPort[] {
-    const { protocol, containerPort } = this.#request;
-    return this.#addresses.map((hostIp) => ({ protocol, containerPort, hostIp, hostPort }));
+    const { protocol, containerPort, exposed = false } = this.#request;
+    const port = { protocol, containerPort, hostPort, ...(exposed && { exposed }) };
+    return this.#addresses.map((hostIp) => ({ ...port, hostIp }));
   }
 }
 

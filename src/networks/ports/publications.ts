@@ -1,21 +1,31 @@
 import { isIPv6 } from "node:net";
 import { publishedEndpoint } from "../endpoints/gateways.ts";
 import type { Publication } from "../firewall/ruleset.ts";
+import { gatewayMode } from "../links/bridge-plan.ts";
 import type { PublishedPort } from "../networks.ts";
 import type { Sandbox } from "../records.ts";
 
-/** The container's ports that are reached by the host at this time: none while its ways out are other networks' business. */
-export function publishedNow({ ports, endpoints }: Pick<Sandbox, "ports" | "endpoints">): readonly PublishedPort[] {
-  const way = publishedEndpoint(endpoints, 4) ?? publishedEndpoint(endpoints, 6);
-  return way === undefined ? [] : ports;
-}
+type Ported = Pick<Sandbox, "ports" | "endpoints">;
 
 /** What the firewall must do for a container's ports: lead them to the endpoint that it answers by, or know that its monitor relays them. */
-export function publicationsOf({ ports, endpoints }: Pick<Sandbox, "ports" | "endpoints">): Publication[] {
-  const ipv4 = publishedEndpoint(endpoints, 4)?.ipv4;
-  const ipv6 = publishedEndpoint(endpoints, 6)?.ipv6;
-  return ports.flatMap((port) => {
-    const containerIp = isIPv6(port.hostIp) ? (ipv6 ?? ipv4) : ipv4;
-    return containerIp === undefined ? [] : [{ ...port, containerIp }];
+export function publicationsOf(sandbox: Ported): Publication[] {
+  return sandbox.ports.flatMap((port) => {
+    const containerIp = targetOf(sandbox, port);
+    const { exposed = false, ...rest } = port;
+    return containerIp === undefined ? [] : [{ ...rest, containerIp, judged: !exposed }];
   });
+}
+
+/** Of a container's ports, those by which it is reached in the networks that it is in now. */
+export function effectivePorts(sandbox: Ported): PublishedPort[] {
+  return sandbox.ports.filter((port) => targetOf(sandbox, port) !== undefined);
+}
+
+function targetOf({ endpoints }: Ported, { hostIp, hostPort }: PublishedPort): string | undefined {
+  const family = isIPv6(hostIp) ? 6 : 4;
+  const way = publishedEndpoint(endpoints, family);
+  const own = family === 6 ? way?.ipv6 : way?.ipv4;
+  // Without a port of the host it is reached by its own address, where the network allows that.
+  if (hostPort === 0) return way !== undefined && gatewayMode(way.network, family) === "routed" ? own : undefined;
+  return own ?? (family === 6 ? publishedEndpoint(endpoints, 4)?.ipv4 : undefined);
 }

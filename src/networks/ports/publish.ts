@@ -45,7 +45,7 @@ export async function republish(wiring: Wiring, before: Sandbox, after: Sandbox)
 /** A client that has been sending all along would keep its old way, past the container; but for what the monitor relays there is one way alone. */
 async function forgetSenders({ programs }: Wiring, publications: readonly Publication[]): Promise<void> {
   for (const { protocol, hostPort, hostIp, containerIp } of publications) {
-    if (protocol !== "udp" || familyOf(hostIp)[1] !== familyOf(containerIp)[1]) continue;
+    if (protocol !== "udp" || hostPort === 0 || familyOf(hostIp)[1] !== familyOf(containerIp)[1]) continue;
     await programs.forgetConnections(...familyOf(hostIp), "-p", "udp", "--orig-port-dst", String(hostPort));
   }
 }

@@ -56,6 +56,20 @@ export async function serve(pid: number, portNumber: number): Promise<AsyncDispo
   return { [Symbol.asyncDispose]: async () => await stop(child) };
 }
 
+/** A program in a namespace that takes UDP packets on the port and answers none. */
+export async function listenOnly(pid: number, portNumber: number): Promise<{ received(): number } & AsyncDisposable> {
+  const script = `const u = require("dgram").createSocket("udp6");
+    u.on("message", () => console.log("got")).bind(${portNumber}, "::", () => console.log("ready"))`;
+  const child = spawn("nsenter", [`--net=/proc/${pid}/ns/net`, process.execPath, "-e", script], { stdio: "pipe" });
+  await once(child.stdout, "data");
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  return {
+    received: () => output.split("got").length - 1,
+    [Symbol.asyncDispose]: async () => await stop(child),
+  };
+}
+
 /** The answer of a TCP server, or the error's code (`ETIMEDOUT` after a second). */
 export async function askTcp(address: string, portNumber: number): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();

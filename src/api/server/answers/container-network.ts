@@ -12,6 +12,7 @@ export function networkSettings(container: Container, facts: NetworkFacts): Netw
     SandboxID: "",
     SandboxKey: sandboxKey(container),
     Ports: portMap(container),
+    ...exposedPorts(container),
     HairpinMode: false,
     LinkLocalIPv6Address: "",
     LinkLocalIPv6PrefixLen: 0,
@@ -34,6 +35,13 @@ function sandboxKey({ state }: Container): string {
   return "pid" in state ? `/proc/${state.pid}/ns/net` : "";
 }
 
+/** Absent where there are none: the answer is then Docker's. */
+function exposedPorts({ attached }: Container): Pick<NetworkSettings, "SlipwayExposed"> {
+  const open = (attached?.ports ?? []).filter(({ exposed }) => exposed === true);
+  const ports = new Set(open.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`));
+  return ports.size === 0 ? {} : { SlipwayExposed: [...ports].toSorted() };
+}
+
 /** Ports for inspect: bindings where they are published, null where they are only exposed; none while it is in no network. */
 export function portMap(container: Container): PortMap {
   if (!hasNetwork(container)) return {};
@@ -41,7 +49,7 @@ export function portMap(container: Container): PortMap {
   for (const port of container.process.exposedPorts) ports.set(port, null);
   for (const { protocol, containerPort, hostIp, hostPort } of container.attached?.ports ?? []) {
     const key = `${containerPort}/${protocol}`;
-    const binding = { HostIp: hostIp, HostPort: String(hostPort) };
+    const binding = { HostIp: hostIp, HostPort: hostPort === 0 ? "" : String(hostPort) };
     ports.set(key, [...(ports.get(key) ?? []), binding]);
   }
   return Object.fromEntries([...ports].toSorted(([one], [other]) => (one < other ? -1 : 1)));
@@ -52,8 +60,9 @@ export function portSummaries(container: Container): PortSummary[] {
   const summaries = Object.entries(portMap(container)).flatMap(([key, bindings]): PortSummary[] => {
     const [port, type = "tcp"] = key.split("/");
     const privatePort = Number(port);
-    if (bindings === null) return [{ PrivatePort: privatePort, Type: type }];
-    return bindings.map(({ HostIp, HostPort }) => ({
+    const held = bindings?.filter(({ HostPort }) => HostPort !== "") ?? [];
+    if (held.length === 0) return [{ PrivatePort: privatePort, Type: type }];
+    return held.map(({ HostIp, HostPort }) => ({
       IP: HostIp,
       PrivatePort: privatePort,
       PublicPort: Number(HostPort),

@@ -11,7 +11,8 @@ function warnings(
 ): string[] {
   const { options } = fakeRooms({ networks: { list: () => [...networks] } });
   const { host } = options;
-  const all = infoAnswer({ ...options, host: { ...host, machine: { ...host.machine, ...machine } } }).Warnings ?? [];
+  const all =
+    infoAnswer({ ...options, host: { ...host, machine: { ...host.machine, ...machine } } }, []).Warnings ?? [];
   return all.filter((text) => text.includes("forwarding"));
 }
 

@@ -1,12 +1,13 @@
 import { engineVersion, type InfoAnswer, productVersion } from "#api/wire";
 import { rfc3339Nano } from "#core/clock";
+import type { ForwardObstacle } from "#host";
 import { defaultLogDriver } from "../create/container-spec.ts";
 import type { ServerOptions } from "../server.ts";
 
 const officialIndex = "https://index.docker.io/v1/";
 
-/** `GET /info`. */
-export function infoAnswer(options: ServerOptions): InfoAnswer {
+/** `GET /info`. @param obstacles - what other firewalls of the host keep from our networks */
+export function infoAnswer(options: ServerOptions, obstacles: readonly ForwardObstacle[]): InfoAnswer {
   const { host, images, labels } = options;
   const { machine, paths, runtimes } = host;
   return {
@@ -71,7 +72,8 @@ export function infoAnswer(options: ServerOptions): InfoAnswer {
     InitCommit: { ID: productVersion },
     SecurityOptions: securityOptions(options),
     CDISpecDirs: options.cdiFolders,
-    Warnings: warnings(options),
+    FirewallBackend: { Driver: "nftables", Info: [["Published ports", options.firewall]] },
+    Warnings: warnings(options, obstacles),
   };
 }
 
@@ -127,13 +129,17 @@ function securityOptions({ host: { machine, cgroups }, usernsRemap }: ServerOpti
   ];
 }
 
-function warnings({ host: { cgroups, machine }, networks }: ServerOptions): string[] | null {
+function warnings(
+  { host: { cgroups, machine }, networks }: ServerOptions,
+  obstacles: readonly ForwardObstacle[],
+): string[] | null {
   // A host without such a network needs none, and some must not.
   const needsIpv6 = networks.list().some(({ driver, ipv6, internal }) => driver === "bridge" && ipv6 && !internal);
   const missing = [
     ...limitWarnings(cgroups),
     ...(machine.ipv4Forwarding ? [] : ["WARNING: IPv4 forwarding is disabled"]),
     ...(machine.ipv6Forwarding || !needsIpv6 ? [] : ["WARNING: IPv6 forwarding is disabled"]),
+    ...obstacles.map(({ text, remedy }) => `WARNING: ${text}. Run: ${remedy}`),
   ];
   return missing.length === 0 ? null : missing;
 }

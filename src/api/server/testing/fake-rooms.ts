@@ -89,6 +89,7 @@ export function fakeRooms(
       throw new Fault("notFound", `network ${name} not found`);
     },
     membersOf: () => [],
+    obstacles: async () => [],
     create: async () => ({ id: "c1".repeat(32), warnings: [] }),
     remove: async () => undefined,
     ...replace.networks,
@@ -103,6 +104,7 @@ export function fakeRooms(
     labels: [],
     insecureRegistries: [],
     registryMirrors: [],
+    firewall: "respect",
     cdiFolders: [],
     logDriver: "local",
     logOptions: {},
