@@ -39,13 +39,28 @@ export class LinkChanges {
   }
 
   async #ask(request: Uint8Array): Promise<Frame> {
-    if (this.#socket?.closed === true) this.close(); // somebody killed it while nothing was asked
-    const socket = (this.#socket ??= await this.#connect());
-    await socket.send(request);
+    const socket = await this.#send(request);
     const answer = await socket.receive();
     if (answer !== undefined) return answer;
     this.close();
     throw new Fault("unavailable", "the shim's process for links went away");
+  }
+
+  /** Somebody may have killed the process while nothing was asked: what could not be sent has not been done. */
+  async #send(request: Uint8Array): Promise<FrameSocket> {
+    const known = this.#socket;
+    if (known !== undefined && !known.closed) {
+      const sent = await known.send(request).then(
+        () => true,
+        () => false,
+      );
+      if (sent) return known;
+    }
+    this.close();
+    const socket = await this.#connect();
+    this.#socket = socket;
+    await socket.send(request);
+    return socket;
   }
 }
 

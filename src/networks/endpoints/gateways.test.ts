@@ -40,7 +40,7 @@ test("publicationsOf: ports lead to the endpoint that answers, of their family",
   ]);
   assert.deepEqual(publicationsOf({ ports, endpoints: [endpoint("in", {}, { internal: true })] }), []);
   const relayed = publicationsOf({ ports, endpoints: [endpoint("a", { ipv4: "10.0.0.7" })] });
-  assert.deepEqual(relayed.at(1), { ...port, hostIp: "::", containerIp: "10.0.0.7" });
+  assert.deepEqual(relayed.at(1), { ...port, hostIp: "::", containerIp: "10.0.0.7", judged: true });
 });
 
 test("heldPortsOf: what the firewall cannot lead has a target: ::1, and IPv6 to a container without it, but for SCTP", () => {

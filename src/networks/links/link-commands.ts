@@ -102,7 +102,7 @@ export function addressLines(plan: EndpointPlan, places: Places, verb: "add" | "
     ...(ipv4 === undefined || places.ipv4 === undefined ? [] : [addressText(ipv4, places.ipv4)]),
     ...(ipv6 === undefined || places.ipv6 === undefined ? [] : [`${addressText(ipv6, places.ipv6)} nodad`]),
     ...linkLocal.map((address) => `${formatAddress(address)}/${address.family === 4 ? 16 : 64}`),
-  ].map((address) => `address ${verb} dev ${plan.interface} ${address}`);
+  ].map((address) => `address ${verb} ${address} dev ${plan.interface}`);
 }
 
 /** Where a network's addresses lie. */
