@@ -167,7 +167,7 @@ if (insideOwnNetns(import.meta.url)) {
     await lab.network("bound", { options: bound, ipam: pools("10.93.0.0/24") });
     const cases = [
       ["dual", "", ["0.0.0.0", "::"]],
-      ["four", "", ["0.0.0.0"]],
+      ["four", "", ["0.0.0.0", "::"]],
       ["bound", "", ["198.51.100.1"]],
       ["dual", "127.0.0.1", ["127.0.0.1"]],
       ["inside", "", []],
@@ -185,13 +185,15 @@ if (insideOwnNetns(import.meta.url)) {
         [4, "198.51.100.1"],
         [6, "2001:db8::1"],
       ] as const) {
+        // What its monitor relays is proved where there is one (relayed.test.ts).
+        if (family === 6 && network === "four") continue;
         const expected = outside.has(family) ? /^hello (198\.51\.100\.2|2001:db8::2)$/ : refused;
         assert.match(askTcpFrom(neighbour.pid, address, 8100 + index), expected, `${network} ${hostIp} ${address}`);
       }
     }
     // Taken out of its networks it publishes nothing, and says so.
     const web = await lab.attach("moving", [port("tcp", 8200, 80)], inNetwork("four"), inNetwork("inside"));
-    assert.equal(lab.networks.attachedOf("moving")?.ports.length, 1);
+    assert.equal(lab.networks.attachedOf("moving")?.ports.length, 2);
     await lab.networks.disconnect("moving", lab.networks.find("four").id, web.slot.pid);
     assert.deepEqual(lab.networks.attachedOf("moving")?.ports, []);
   });
