@@ -484,8 +484,10 @@ export interface Containers {
   exportRoot(nameOrId: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Makes an image of the container's root filesystem. */
   commit(nameOrId: string, request: CommitRequest, signal: AbortSignal): Promise<Digest>;
-  /** Bytes of the writable layer, and with the image's layers, for `ps -s`. */
-  sizes(nameOrId: string): Promise<{ readonly writableBytes: number; readonly rootBytes: number }>;
+  /** Bytes of the writable layers, and with the images' layers, for `ps -s`: exact, by id; containers that are gone are left out. */
+  sizes(
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, { readonly writableBytes: number; readonly rootBytes: number }>>;
   /** Ends the room. `stopContainers` is the daemon's `--stop-containers-on-exit`; otherwise they run on. */
   close(options: { readonly stopContainers: boolean }): Promise<void>;
 }

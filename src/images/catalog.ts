@@ -60,7 +60,7 @@ export class Catalog {
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
-    database.migrate("images", [schema, verifiedBlobs]);
+    database.migrate("images", [schema, verifiedBlobs, rootSizes]);
   }
 
   /** Calls back after every change of a name, within the change's transaction. */
@@ -278,7 +278,12 @@ export class Catalog {
   }
 
   addRoot(root: RootRecord): void {
-    this.#database.run("INSERT INTO roots VALUES (?, ?, ?)", root.container, root.image, root.topChain ?? null);
+    this.#database.run(
+      "INSERT INTO roots (container, image, top_chain) VALUES (?, ?, ?)",
+      root.container,
+      root.image,
+      root.topChain ?? null,
+    );
   }
 
   root(container: string): RootRecord | undefined {
@@ -320,12 +325,46 @@ export class Catalog {
     this.#database.run("UPDATE images SET embedded = ? WHERE id = ?", embedded ? 1 : 0, id);
   }
 
-  usage(): { readonly images: number; readonly layersBytes: number } {
-    const images = this.#database.get<{ n: number }>(
-      "SELECT count(*) AS n FROM images WHERE NOT embedded OR id IN (SELECT image FROM image_tags)",
+  /** The images that show, each with the topmost of its layers. */
+  tops(): { readonly image: Digest; readonly topChain: Digest | undefined }[] {
+    return this.#database
+      .all<{ id: Digest; top_chain: Digest | null }>(`SELECT id, top_chain FROM images WHERE ${isShown}`)
+      .map(({ id, top_chain: topChain }) => ({ image: id, topChain: topChain ?? undefined }));
+  }
+
+  /** The topmost layers of containers' roots. */
+  rootTops(): Digest[] {
+    return this.#database
+      .all<{ top_chain: Digest }>("SELECT DISTINCT top_chain FROM roots WHERE top_chain IS NOT NULL")
+      .map((row) => row.top_chain);
+  }
+
+  /** Sizes of all writable layers, or of one container's; null where none is kept. */
+  rootSizes(container?: string): ReadonlyMap<string, number | null> {
+    const rows = this.#database.all<{ container: string; size_bytes: number | null }>(
+      "SELECT container, size_bytes FROM roots WHERE ?1 IS NULL OR container = ?1",
+      container ?? null,
     );
-    const layers = this.#database.get<{ n: number }>("SELECT coalesce(sum(size_bytes), 0) AS n FROM layers");
-    return { images: images?.n ?? 0, layersBytes: layers?.n ?? 0 };
+    return new Map(rows.map((row) => [row.container, row.size_bytes]));
+  }
+
+  /** Keeps the sizes of writable layers that nobody writes to. */
+  keepRootSizes(sizes: readonly (readonly [container: string, sizeBytes: number])[]): void {
+    if (sizes.length === 0) return;
+    this.transaction(() => {
+      for (const [container, sizeBytes] of sizes)
+        this.#database.run("UPDATE roots SET size_bytes = ? WHERE container = ?", sizeBytes, container);
+    });
+  }
+
+  forgetRootSize(container: string): void {
+    const sql = "UPDATE roots SET size_bytes = NULL WHERE container = ? AND size_bytes IS NOT NULL";
+    this.#database.run(sql, container);
+  }
+
+  /** How many images show. */
+  count(): number {
+    return this.#database.get<{ n: number }>(`SELECT count(*) AS n FROM images WHERE ${isShown}`)?.n ?? 0;
   }
 }
 
@@ -370,6 +409,11 @@ const schema = `
 const verifiedBlobs = `
   CREATE TABLE verified_blobs (digest TEXT NOT NULL, diff_id TEXT NOT NULL, PRIMARY KEY (digest, diff_id)) STRICT, WITHOUT ROWID;
 `;
+
+/** Sizes of the writable layers that nobody writes to; NULL: to be measured. */
+const rootSizes = "ALTER TABLE roots ADD COLUMN size_bytes INTEGER";
+
+const isShown = "NOT embedded OR id IN (SELECT image FROM image_tags) OR id IN (SELECT image FROM image_digests)";
 
 const stackBelow = `
   WITH RECURSIVE stack (chain_id, depth) AS (

@@ -148,14 +148,18 @@ export interface Images {
   holdersOf(imageId: Digest): readonly string[];
   /** What differs between a container's root and its image, sorted by path; also while it runs. Directories above a change are changes. */
   rootChanges(containerId: string): Promise<readonly RootChange[]>;
-  /** Bytes of a container's writable layer. */
-  rootSizeBytes(containerId: string): Promise<number>;
+  /** Bytes of containers' writable layers by container; one without a root is left out. `settled`: nobody writes to it now, and whoever will asks for its mounts first, so that the size is kept. */
+  rootSizes(
+    asked: readonly { readonly container: string; readonly settled: boolean }[],
+  ): Promise<ReadonlyMap<string, number>>;
   /** The first lines of a file in a container's or image's root (etc/passwd, etc/group), resolved so that no symlink leaves it; undefined when absent or no plain file. At most 1 MiB. */
   readRootFile(containerId: string, path: string): Promise<string | undefined>;
   /** Removes what a crash left (half downloads past their bound, unreferenced snapshots, roots whose container is unknown) and collects what nothing holds. Roots that are made after the call are safe; every one made before must be of a container in the set. */
   collect(liveContainers: ReadonlySet<string>): Promise<{ readonly reclaimedBytes: number }>;
-  /** Counts and bytes for `/info` and `/system/df`. */
-  usage(): { readonly images: number; readonly layersBytes: number };
+  /** How many images there are. */
+  count(): number;
+  /** Bytes of the unpacked layers: of all, each once, and by image of those that another image has too. From the records alone. */
+  layerUse(): { readonly layersBytes: number; readonly sharedBytes: ReadonlyMap<Digest, number> };
 }
 
 /** What the room is built from. */

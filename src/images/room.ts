@@ -11,6 +11,7 @@ import { revealEmbedded } from "./embedded.ts";
 import { filterImages } from "./filter-images.ts";
 import { checkPlatform, type Found, findImage, isHidden } from "./find.ts";
 import { historyOf } from "./history.ts";
+import { type LayerUse, layerUse } from "./layer-use.ts";
 import { imageEvent } from "./image-event.ts";
 import { viewOf } from "./image-view.ts";
 import type {
@@ -36,7 +37,6 @@ import { registryOf } from "./registry/server-address.ts";
 import { removeImage } from "./remove.ts";
 import { rootChanges } from "./root-changes.ts";
 import { readFileInRoot } from "./root-file.ts";
-import { rootSizeBytes } from "./root-size.ts";
 import type { Roots } from "./roots.ts";
 import { imagesToSave, saveImages } from "./save.ts";
 import type { SnapshotDriver } from "./snapshots.ts";
@@ -165,10 +165,8 @@ export class ImageRoom implements Images {
     return this.#catalog.holdersOf(imageId);
   }
 
-  async rootSizeBytes(containerId: string): Promise<number> {
-    const { roots, shim } = this.#parts;
-    roots.open(containerId);
-    return roots.isUntouched(containerId) ? 0 : await rootSizeBytes(shim, roots.upperOf(containerId));
+  async rootSizes(asked: Parameters<Images["rootSizes"]>[0]): Promise<ReadonlyMap<string, number>> {
+    return await this.#parts.roots.sizes.measure(asked);
   }
 
   async rootChanges(containerId: string): Promise<RootChange[]> {
@@ -198,8 +196,12 @@ export class ImageRoom implements Images {
     return { reclaimedBytes: (await this.#parts.keeper.collectAll()).reclaimedBytes };
   }
 
-  usage(): { readonly images: number; readonly layersBytes: number } {
-    return this.#catalog.usage();
+  count(): number {
+    return this.#catalog.count();
+  }
+
+  layerUse(): LayerUse {
+    return layerUse(this.#catalog);
   }
 
   /** As `findImage`; the built-in image answers to its name when nothing else does. */

@@ -8,6 +8,7 @@ import type { Catalog, ImageRecord, LayerRecord } from "./catalog.ts";
 import type { RootFilesystem } from "./images.ts";
 import type { ChangedRoot } from "./root-changes.ts";
 import { removeEmpty, removeTree } from "./remove-tree.ts";
+import { RootSizes } from "./root-sizes.ts";
 import type { SnapshotDriver, WritableLayer } from "./snapshots.ts";
 
 /** What the roots work with. */
@@ -23,10 +24,12 @@ const gonePrefix = ".gone-";
 
 /** The writable layers of containers. A root's record is its hold on the image and on the layers. */
 export class Roots {
+  readonly sizes: RootSizes;
   readonly #parts: RootParts;
 
   constructor(parts: RootParts) {
     this.#parts = parts;
+    this.sizes = new RootSizes(parts);
     mkdirSync(parts.folder, { recursive: true, mode: 0o700 });
   }
 
@@ -124,7 +127,10 @@ export class Roots {
     const writable = this.#writableOf(container);
     const folders = stack.map((layer) => layer.folder);
     return {
-      mountsAt: (target) => snapshots.rootAt(target, folders, writable),
+      mountsAt: (target) => {
+        this.sizes.changes(container);
+        return snapshots.rootAt(target, folders, writable);
+      },
       shownAt: (target) => snapshots.rootAt(target, folders, { upper: writable.upper }),
       upper: writable.upper,
       driver: {

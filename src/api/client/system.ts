@@ -1,5 +1,6 @@
 import type {
   AuthAnswer,
+  BuildPruneAnswer,
   DiskUsageAnswer,
   EventMessage,
   Filters,
@@ -7,6 +8,7 @@ import type {
   RegistryAuthHeader,
   VersionAnswer,
   VolumesAnswer,
+  VolumesPruneAnswer,
 } from "#api/wire";
 import { filterQuery } from "./containers.ts";
 import { jsonStream } from "./json-stream.ts";
@@ -45,6 +47,16 @@ export class SystemClient {
     return this.#transport.json("GET", "/system/df", { signal });
   }
 
+  /** Removes what nothing needs of the build cache. */
+  pruneBuildCache(
+    options: { readonly all?: boolean; readonly filters?: Filters; readonly keepBytes?: number } = {},
+    signal?: AbortSignal,
+  ): Promise<BuildPruneAnswer> {
+    const { all, filters, keepBytes } = options;
+    const query = { all, ...(keepBytes !== undefined && { "keep-storage": keepBytes }), ...filterQuery(filters) };
+    return this.#transport.json("POST", "/build/prune", { query, signal });
+  }
+
   /** Has the engine show the credentials to the registry of `serveraddress`. Fault `unauthorized` when they are refused. */
   checkCredentials(auth: RegistryAuthHeader, signal?: AbortSignal): Promise<AuthAnswer> {
     return this.#transport.json("POST", "/auth", { body: auth, signal });
@@ -61,7 +73,7 @@ export class SystemClient {
   }
 }
 
-/** `/volumes`, read-only so far. */
+/** `/volumes`: what there is of it so far. */
 export class VolumesClient {
   readonly #transport: Transport;
 
@@ -71,5 +83,9 @@ export class VolumesClient {
 
   list(filters: Filters = {}, signal?: AbortSignal): Promise<VolumesAnswer> {
     return this.#transport.json("GET", "/volumes", { query: filterQuery(filters), signal });
+  }
+
+  prune(filters: Filters = {}, signal?: AbortSignal): Promise<VolumesPruneAnswer> {
+    return this.#transport.json("POST", "/volumes/prune", { query: filterQuery(filters), signal });
   }
 }

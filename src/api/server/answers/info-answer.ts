@@ -12,7 +12,7 @@ export function infoAnswer(options: ServerOptions): InfoAnswer {
   return {
     ID: host.engineId,
     ...containerCounts(options),
-    Images: images.usage().images,
+    Images: images.count(),
     Driver: "overlay2",
     DriverStatus: [
       ["Backing Filesystem", host.backingFileSystem],

@@ -64,7 +64,7 @@ function list({ images, containers }: ServerOptions, { query, version }: ApiRequ
   const wanted = older === undefined ? filters : { ...filters, reference: [older] };
   const found = images.list({ all: query.flag("all"), filters: wanted });
   const countsOf = query.flag("shared-size")
-    ? imageCounts(found, containers.list({ all: true, filters: {} }), images)
+    ? imageCounts(containers.list({ all: true, filters: {} }), images)
     : undefined;
   const value = found.map((image) => imageSummary(image, version, countsOf?.(image)));
   return { kind: "json", status: 200, value };

@@ -50,7 +50,7 @@ export function fakeRooms(
     restart: async () => undefined,
     remove: async () => undefined,
     prune: async () => ({ removed: [], reclaimedBytes: 0 }),
-    sizes: async () => ({ writableBytes: 10, rootBytes: 20 }),
+    sizes: async (ids) => new Map(ids.map((id) => [id, { writableBytes: 10, rootBytes: 20 }])),
     wait: async (_name, _condition, signal) => {
       const aborted = new Promise<never>((_resolve, reject) => {
         signal.addEventListener("abort", () => reject(new Fault("cancelled", "gone")));
@@ -76,7 +76,8 @@ export function fakeRooms(
     history: () => [
       { id: "<missing>", createdSeconds: 1, createdBy: "ADD x & y", tags: [], sizeBytes: 5, comment: "" },
     ],
-    usage: () => ({ images: 1, layersBytes: 100 }),
+    count: () => 1,
+    layerUse: () => ({ layersBytes: 100, sharedBytes: new Map() }),
     openRoot: () => {
       throw new Fault("notFound", "no root");
     },

@@ -1,0 +1,113 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Shim } from "#host";
+import type { Catalog } from "./catalog.ts";
+import { listTree } from "./list-tree.ts";
+
+/** A container whose writable layer is to be measured. */
+export interface AskedRoot {
+  readonly container: string;
+  /** Nobody writes to it now, and whoever is going to asks for its mounts first: what is measured is kept. */
+  readonly settled: boolean;
+}
+
+/** What the sizes are taken from. */
+export interface RootSizesParts {
+  readonly catalog: Catalog;
+  readonly shim: Shim;
+  /** `roots/<container>/upper`. */
+  readonly folder: string;
+}
+
+/** Programs at once; more only compete for the disk. */
+const atOnce = 4;
+
+/**
+ * Sizes of containers' writable layers, exact and quick: what nobody can write to is measured once and kept, durably, until
+ * its mounts are asked for again; what is written to is measured anew, many of them by one program.
+ */
+export class RootSizes {
+  readonly #parts: RootSizesParts;
+  /** How often the mounts of a root that is being measured were asked for meanwhile. */
+  readonly #measured = new Map<string, Set<{ changed: boolean }>>();
+
+  constructor(parts: RootSizesParts) {
+    this.#parts = parts;
+  }
+
+  /** Whoever writes to the root says so before. */
+  changes(container: string): void {
+    for (const look of this.#measured.get(container) ?? []) look.changed = true;
+    this.#parts.catalog.forgetRootSize(container);
+  }
+
+  /** The sizes by container; those without a root are left out. */
+  async measure(asked: readonly AskedRoot[]): Promise<ReadonlyMap<string, number>> {
+    const sizes = new Map<string, number>();
+    const unknown: AskedRoot[] = [];
+    const kept = this.#parts.catalog.rootSizes(asked.length === 1 ? asked[0]?.container : undefined);
+    for (const root of asked) {
+      const keptBytes = kept.get(root.container);
+      if (keptBytes === undefined) continue;
+      if (keptBytes !== null) sizes.set(root.container, keptBytes);
+      else if (this.#isUntouched(root.container)) sizes.set(root.container, 0);
+      else unknown.push(root);
+    }
+    const share = Math.max(8, Math.ceil(unknown.length / atOnce));
+    const shares = Array.from({ length: Math.ceil(unknown.length / share) }, (_, index) =>
+      unknown.slice(index * share, (index + 1) * share),
+    );
+    for (const measured of await Promise.all(shares.map(async (roots) => await this.#measureShare(roots))))
+      for (const [container, sizeBytes] of measured) sizes.set(container, sizeBytes);
+    return sizes;
+  }
+
+  async #measureShare(roots: readonly AskedRoot[]): Promise<ReadonlyMap<string, number>> {
+    const looks = new Map(roots.map(({ container }) => [container, { changed: false }] as const));
+    for (const [container, look] of looks) {
+      const open = this.#measured.get(container) ?? new Set();
+      this.#measured.set(container, open.add(look));
+    }
+    try {
+      const sizes = await sizesOf(this.#parts.shim, this.#parts.folder, [...looks.keys()]);
+      const lasting = roots.filter(({ container, settled }) => settled && looks.get(container)?.changed === false);
+      this.#parts.catalog.keepRootSizes(lasting.map(({ container }) => [container, sizes.get(container) ?? 0]));
+      return sizes;
+    } finally {
+      for (const [container, look] of looks) {
+        const open = this.#measured.get(container);
+        open?.delete(look);
+        if (open?.size === 0) this.#measured.delete(container);
+      }
+    }
+  }
+
+  #isUntouched(container: string): boolean {
+    try {
+      return readdirSync(join(this.#parts.folder, container, "upper")).length === 0;
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** Bytes of the files as `docker ps -s` counts them: apparent sizes, hard links once, directories not at all. */
+async function sizesOf(shim: Shim, folder: string, containers: readonly string[]): Promise<Map<string, number>> {
+  const sizes = new Map(containers.map((container) => [container, 0]));
+  const linked = new Set<string>();
+  const look = {
+    folders: containers.map((container) => `./${container}/upper`),
+    deep: true,
+    tests: ["!", "-type", "d"],
+    format: String.raw`%H\0%i\0%n\0%s\0`,
+  };
+  for await (const [start = "", inode = "", links, size] of listTree(shim, { tree: folder }, look)) {
+    const container = start.slice(2, -"/upper".length);
+    if (links !== "1") {
+      if (linked.has(`${container} ${inode}`)) continue;
+      linked.add(`${container} ${inode}`);
+    }
+    sizes.set(container, (sizes.get(container) ?? 0) + Number(size));
+  }
+  return sizes;
+}
