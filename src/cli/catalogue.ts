@@ -304,6 +304,14 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     summary: "Show the room that images, containers, volumes and the build cache take",
     load: async () => (await import("./commands/df.ts")).diskUsage,
   },
+  "system check": {
+    summary: "Check everything that is stored against its digests and records",
+    load: async () => (await import("./commands/check.ts")).check,
+  },
+  "system gc": {
+    summary: "Keep to the disk budget: remove what was not used for longest",
+    load: async () => (await import("./commands/gc.ts")).collect,
+  },
   "system prune": {
     summary: "Remove stopped containers, unused networks and images, and the build cache",
     load: async () => (await import("./commands/prune.ts")).pruneSystem,

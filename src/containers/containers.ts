@@ -404,6 +404,30 @@ export interface CommitRequest {
   readonly config?: Partial<ContainerDefaults>;
 }
 
+/** What the logs of all containers take. */
+export interface LogUsage {
+  readonly totalBytes: number;
+  /** What could go: rotated segments of containers that do not run and whose target, where they have one, has all of it. */
+  readonly old: readonly OldLog[];
+}
+
+/** A segment of a container's log. */
+export interface OldLog {
+  readonly containerId: string;
+  /** The container's. */
+  readonly name: string;
+  readonly segment: number;
+  readonly sizeBytes: number;
+  readonly writtenNs: bigint;
+}
+
+/** Something in the containers' folders that is not as the records say. */
+export interface FolderFinding {
+  readonly containerId: string;
+  readonly text: string;
+  readonly outcome: "repaired" | "repairable" | "left";
+}
+
 export type WaitCondition = "not-running" | "next-exit" | "removed";
 
 export interface Containers {
@@ -488,6 +512,11 @@ export interface Containers {
   sizes(
     ids: readonly string[],
   ): Promise<ReadonlyMap<string, { readonly writableBytes: number; readonly rootBytes: number }>>;
+  logUsage(): Promise<LogUsage>;
+  /** Removes a segment, if that may still be done; answers the bytes. */
+  dropOldLog(log: OldLog): Promise<number>;
+  /** Compares folders with records; `repair` removes folders of no container. */
+  checkFolders(options: { readonly repair: boolean }): Promise<readonly FolderFinding[]>;
   /** Ends the room. `stopContainers` is the daemon's `--stop-containers-on-exit`; otherwise they run on. */
   close(options: { readonly stopContainers: boolean }): Promise<void>;
 }

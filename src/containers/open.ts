@@ -7,6 +7,7 @@ import type { Container, Containers, ContainersOptions } from "./containers.ts";
 import { create } from "./life/create.ts";
 import { createExec, inspectExec, resizeExec, startExec } from "./streams/exec.ts";
 import { Execs } from "./streams/exec-records.ts";
+import { checkFolders } from "./files/check-folders.ts";
 import { commit } from "./files/commit.ts";
 import { exportRoot, readArchive, statPath } from "./files/read.ts";
 import { scratchFolder, viewFolder } from "./files/view-folder.ts";
@@ -16,6 +17,7 @@ import { selectContainers } from "./filters.ts";
 import { kill } from "./life/kill.ts";
 import { Locks } from "./locks.ts";
 import { logs } from "./logs/logs.ts";
+import { dropOldLog, logUsage } from "./logs/old-logs.ts";
 import { followHostResolver } from "./life/follow-host-resolver.ts";
 import { connectNetwork, disconnectNetwork } from "./life/networks.ts";
 import { pause, unpause } from "./life/pause.ts";
@@ -129,6 +131,9 @@ function containersOf(room: Room): Containers {
     exportRoot: async (nameOrId, signal) => await exportRoot(room, nameOrId, signal),
     commit: async (nameOrId, request, signal) => await commit(room, nameOrId, request, signal),
     sizes: async (ids) => await sizes(room, ids),
+    logUsage: async () => await logUsage(room),
+    dropOldLog: async (log) => await dropOldLog(room, log),
+    checkFolders: async (options) => await checkFolders(room, options),
     close: async (options) => await close(room, options),
   };
 }

@@ -15,6 +15,8 @@ export interface ImageRecord {
   readonly sizeBytes: number;
   readonly createdNs: bigint;
   readonly lastTaggedNs: bigint | undefined;
+  /** When it was last pulled, made, named, or let go by a container. */
+  readonly usedNs: bigint;
   /** Built in: hidden while it has no tag, and never removed. */
   readonly embedded: boolean;
 }
@@ -60,7 +62,7 @@ export class Catalog {
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
-    database.migrate("images", [schema, verifiedBlobs, rootSizes]);
+    database.migrate("images", [schema, verifiedBlobs, rootSizes, lastUse]);
   }
 
   /** Calls back after every change of a name, within the change's transaction. */
@@ -70,6 +72,11 @@ export class Catalog {
 
   transaction<Result>(work: () => Result): Result {
     return this.#database.transaction(work);
+  }
+
+  /** Resolves when all changes until now outlive a power cut: before what they name is removed, and before somebody is told that it is done. */
+  async settled(): Promise<void> {
+    await this.#database.sync();
   }
 
   image(id: Digest): ImageRecord | undefined {
@@ -133,7 +140,7 @@ export class Catalog {
     this.transaction(() => {
       const sizeBytes = chain.reduce((sum, id) => sum + (this.layer(id)?.sizeBytes ?? 0), 0);
       this.#database.run(
-        "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, NULL, ?) ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest",
+        "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?) ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, used_ns = excluded.used_ns",
         image.id,
         image.manifest,
         JSON.stringify(image.config),
@@ -141,6 +148,7 @@ export class Catalog {
         sizeBytes,
         created,
         image.embedded ? 1 : 0,
+        this.#clock.now(),
       );
       for (const blob of image.blobs) {
         this.#database.run("INSERT OR IGNORE INTO image_blobs VALUES (?, ?)", image.id, blob);
@@ -166,8 +174,9 @@ export class Catalog {
         value,
         id,
       );
+      const now = this.#clock.now();
       if (name.kind === "tag")
-        this.#database.run("UPDATE images SET last_tagged_ns = ? WHERE id = ?", this.#clock.now(), id);
+        this.#database.run("UPDATE images SET last_tagged_ns = ?, used_ns = ? WHERE id = ?", now, now, id);
       return before === id ? undefined : before;
     });
   }
@@ -268,6 +277,53 @@ export class Catalog {
     );
   }
 
+  removeLayer(chainId: Digest): void {
+    this.#database.run("DELETE FROM layers WHERE chain_id = ?", chainId);
+  }
+
+  /** Whether all layers of a stack have records. */
+  hasWholeStack(topChain: Digest): boolean {
+    for (let at: Digest | undefined = topChain; at !== undefined;) {
+      const layer = this.layer(at);
+      if (layer === undefined) return false;
+      at = layer.parent;
+    }
+    return true;
+  }
+
+  /** Blobs that are known to unpack to that DiffID. */
+  blobsOfDiff(diffId: Digest): Digest[] {
+    return this.#database
+      .all<{ digest: Digest }>("SELECT digest FROM verified_blobs WHERE diff_id = ?", diffId)
+      .map((row) => row.digest);
+  }
+
+  imagesWithBlob(digest: Digest): Digest[] {
+    return this.#database
+      .all<{ image: Digest }>("SELECT image FROM image_blobs WHERE digest = ? ORDER BY image", digest)
+      .map((row) => row.image);
+  }
+
+  /** Names that point at no image. */
+  danglingNames(): ImageName[] {
+    const tags = this.#database.all<{ repository: string; tag: string }>(
+      "SELECT repository, tag FROM image_tags WHERE image NOT IN (SELECT id FROM images)",
+    );
+    const digests = this.#database.all<{ repository: string; digest: Digest }>(
+      "SELECT repository, digest FROM image_digests WHERE image NOT IN (SELECT id FROM images)",
+    );
+    return [
+      ...tags.map(({ repository, tag }) => ({ kind: "tag", repository, tag }) as const),
+      ...digests.map(({ repository, digest }) => ({ kind: "digest", repository, digest }) as const),
+    ];
+  }
+
+  /** What SQLite finds wrong with the database; at most ten lines. */
+  integrityProblems(): string[] {
+    const rows = this.#database.all<{ quick_check: string }>("PRAGMA quick_check(10)");
+    return rows.map((row) => row.quick_check).filter((line) => line !== "ok");
+  }
+
   /** Takes out of the records every layer that no image, no root and none of `alsoKeep` stands on; answers them, topmost first. */
   takeUnusedLayers(alsoKeep: Iterable<Digest>): LayerRecord[] {
     return this.transaction(() => {
@@ -277,13 +333,17 @@ export class Catalog {
     });
   }
 
+  /** A root's image is in use while there is the root, and was until it went. */
   addRoot(root: RootRecord): void {
-    this.#database.run(
-      "INSERT INTO roots (container, image, top_chain) VALUES (?, ?, ?)",
-      root.container,
-      root.image,
-      root.topChain ?? null,
-    );
+    this.transaction(() => {
+      this.#database.run(
+        "INSERT INTO roots (container, image, top_chain) VALUES (?, ?, ?)",
+        root.container,
+        root.image,
+        root.topChain ?? null,
+      );
+      this.#database.run("UPDATE images SET used_ns = ? WHERE id = ?", this.#clock.now(), root.image);
+    });
   }
 
   root(container: string): RootRecord | undefined {
@@ -293,8 +353,12 @@ export class Catalog {
       : { container: row.container, image: row.image, topChain: row.top_chain ?? undefined };
   }
 
-  removeRoot(container: string): boolean {
-    return this.#database.run("DELETE FROM roots WHERE container = ?", container) > 0;
+  removeRoot(container: string): void {
+    this.transaction(() => {
+      const ofRoot = "id = (SELECT image FROM roots WHERE container = ?)";
+      this.#database.run(`UPDATE images SET used_ns = ? WHERE ${ofRoot}`, this.#clock.now(), container);
+      this.#database.run("DELETE FROM roots WHERE container = ?", container);
+    });
   }
 
   rootContainers(): string[] {
@@ -413,6 +477,12 @@ const verifiedBlobs = `
 /** Sizes of the writable layers that nobody writes to; NULL: to be measured. */
 const rootSizes = "ALTER TABLE roots ADD COLUMN size_bytes INTEGER";
 
+/** When an image was last pulled, made, named, or let go by a container; one of an earlier version counts as used at the change of versions. */
+const lastUse = `
+  ALTER TABLE images ADD COLUMN used_ns INTEGER NOT NULL DEFAULT 0;
+  UPDATE images SET used_ns = unixepoch() * 1000000000;
+`;
+
 const isShown = "NOT embedded OR id IN (SELECT image FROM image_tags) OR id IN (SELECT image FROM image_digests)";
 
 const stackBelow = `
@@ -437,6 +507,7 @@ interface ImageRow {
   created_ns: number | bigint;
   last_tagged_ns: number | bigint | null;
   embedded: number;
+  used_ns: number | bigint;
 }
 
 interface LayerRow {
@@ -463,6 +534,7 @@ function imageOf(row: ImageRow): ImageRecord {
     createdNs: BigInt(row.created_ns),
     lastTaggedNs: row.last_tagged_ns === null ? undefined : BigInt(row.last_tagged_ns),
     embedded: row.embedded !== 0,
+    usedNs: BigInt(row.used_ns),
   };
 }
 

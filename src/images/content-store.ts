@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { open, readdir, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, Digester, hexOf, isDigest } from "#core/digest";
@@ -19,19 +19,21 @@ export function openContentStore(folder: string): ContentStore {
   for (const path of [folder, blobs, ingest]) mkdirSync(path, { recursive: true, mode: 0o700 });
   const layout = join(folder, "oci-layout");
   if (!existsSync(layout)) writeFileSync(layout, '{"imageLayoutVersion":"1.0.0"}', { mode: 0o600 });
-  return new FileContentStore(blobs, ingest);
+  return new FileContentStore({ blobs, ingest, damaged: join(folder, "damaged") });
 }
 
 class FileContentStore implements ContentStore {
   readonly #blobs: string;
   readonly #ingest: string;
+  readonly #damaged: string;
   /** The end of the line of writers of each digest. */
   readonly #writers = new Map<Digest, Promise<void>>();
   readonly #unnamed = new Set<string>();
 
-  constructor(blobs: string, ingest: string) {
-    this.#blobs = blobs;
-    this.#ingest = ingest;
+  constructor(folders: { readonly blobs: string; readonly ingest: string; readonly damaged: string }) {
+    this.#blobs = folders.blobs;
+    this.#ingest = folders.ingest;
+    this.#damaged = folders.damaged;
   }
 
   has(digest: Digest): boolean {
@@ -122,6 +124,11 @@ class FileContentStore implements ContentStore {
     if (sizeBytes === undefined) return 0;
     unlinkSync(this.#pathOf(digest));
     return sizeBytes;
+  }
+
+  setAside(digest: Digest): void {
+    mkdirSync(this.#damaged, { recursive: true, mode: 0o700 });
+    renameSync(this.#pathOf(digest), join(this.#damaged, hexOf(digest)));
   }
 
   async list(): Promise<Digest[]> {

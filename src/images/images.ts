@@ -67,6 +67,46 @@ export interface ImageFilters {
   readonly [key: string]: readonly string[];
 }
 
+/** Something in the store that is not as the records say. */
+export interface Finding {
+  readonly kind:
+    | "damaged blob"
+    | "missing blob"
+    | "stray blob"
+    | "missing layer"
+    | "stray layer"
+    | "stray root"
+    | "dangling name"
+    | "damaged database";
+  /** A digest, chain id, folder or container. */
+  readonly subject: string;
+  readonly text: string;
+  /** `repairable`: nobody asked for it. */
+  readonly outcome: "repaired" | "repairable" | "left";
+  readonly remedy?: string;
+}
+
+/** What takes room in the store, and who needs it. */
+export interface Holdings {
+  /** Bytes of each piece: of unpacked layers by chain id, of blobs by digest with `blob:` before it. */
+  readonly pieces: ReadonlyMap<string, number>;
+  /** Pieces that something else than the images below needs: containers whose image went, the built-in image, work in progress. */
+  readonly heldPieces: ReadonlySet<string>;
+  readonly images: readonly ImageHolding[];
+}
+
+/** One image that shows, and its pieces. */
+export interface ImageHolding {
+  readonly id: Digest;
+  readonly repoTags: readonly string[];
+  readonly repoDigests: readonly string[];
+  /** When it was last pulled, made, named, or let go by a container. */
+  readonly usedNs: bigint;
+  /** A container has it. */
+  readonly isHeld: boolean;
+  readonly pieces: readonly string[];
+}
+
 /** A container's own writable layer over its image's layers, as mounts to be applied in the container's monitor. */
 export interface RootFilesystem {
   /** Mounts that make the root at `target`. */
@@ -128,7 +168,7 @@ export interface Images {
     },
     signal: AbortSignal,
   ): Promise<Digest>;
-  tag(source: string, target: Reference): void;
+  tag(source: string, target: Reference): Promise<void>;
   /** `rmi`. Faults: `conflict` with Docker's words when a container uses it or several repositories name it. `running` are the ids of containers that run: their images cannot go even by force. */
   remove(
     nameOrId: string,
@@ -138,6 +178,22 @@ export interface Images {
     readonly danglingOnly: boolean;
     readonly filters: ImageFilters;
   }): Promise<{ readonly removed: Removal[]; readonly reclaimedBytes: number }>;
+  /** What takes room, and who needs it: from the records, but for the sizes of blobs. */
+  holdings(): Promise<Holdings>;
+  /** Removes those of the images that still nobody holds and nobody has used since; with the reason in the events. */
+  collectImages(
+    chosen: readonly { readonly id: Digest; readonly usedNs: bigint }[],
+    reason: string,
+  ): Promise<{ readonly removed: Removal[]; readonly reclaimedBytes: number }>;
+  /** Compares the store with its records, and every blob with its digest. `repair` removes what belongs to nobody, sets damaged blobs aside and unpacks lost layers again; it takes nothing that cannot be had again. */
+  check(
+    options: { readonly repair: boolean; readonly isContainer: (id: string) => boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<Finding>;
+  /** The digests of all blobs, sorted. */
+  blobs(): Promise<readonly Digest[]>;
+  /** Compares one blob with its digest, reading no faster than that. */
+  checkBlob(digest: Digest, bytesPerSecond: number, signal: AbortSignal): Promise<Finding | undefined>;
   /** Makes the container's writable layer and takes a hold on the image, durable until `dropRoot`. */
   createRoot(imageId: Digest, containerId: string): Promise<RootFilesystem>;
   /** The root of a container that has one. */
@@ -179,4 +235,5 @@ export interface ImagesOptions {
 
 export { openImages } from "./open.ts";
 export { decompress } from "./decompress.ts";
+export { matchesReference } from "./match-reference.ts";
 export type { ContainerDefaults };

@@ -131,7 +131,11 @@ async function bringImage(
   await bringConfig(tools, descriptor, signal);
   const config = parseConfig(await tools.content.read(descriptor.digest), found.manifest);
   refuseForeign(config);
-  const known = holdKnown(tools, descriptor.digest);
+  const held = holdKnown(tools, descriptor.digest);
+  // One that has lost blobs (`system check` sets damaged ones aside) gets them again.
+  const isWhole =
+    held !== undefined && tools.catalog.blobsOf(descriptor.digest).every((blob) => tools.content.has(blob));
+  const known = isWhole ? held : undefined;
   if (known === undefined) await bringLayers(tools, found.manifest, config, signal);
   warnOfPlatform(tools.report, request, config);
   return known ?? found.digest;

@@ -6,16 +6,21 @@ import type { Platform } from "#core/oci";
 import { familiar, parseReference, type Reference, withDefaultTag } from "#core/reference";
 import type { Shim } from "#host";
 import { type Catalog, nameOf } from "./catalog.ts";
+import { checkBlob } from "./check/check-blobs.ts";
+import { checkStore } from "./check/check.ts";
 import { commitRoot } from "./commit.ts";
 import { revealEmbedded } from "./embedded.ts";
 import { filterImages } from "./filter-images.ts";
 import { checkPlatform, type Found, findImage, isHidden } from "./find.ts";
 import { historyOf } from "./history.ts";
+import { holdings } from "./holdings.ts";
 import { type LayerUse, layerUse } from "./layer-use.ts";
 import { imageEvent } from "./image-event.ts";
 import { viewOf } from "./image-view.ts";
 import type {
+  Finding,
   HistoryStep,
+  Holdings,
   Image,
   ImageFilters,
   Images,
@@ -30,7 +35,7 @@ import { importArchive } from "./import.ts";
 import type { Keeper } from "./keeper.ts";
 import { type LoadParts, loadArchive } from "./load.ts";
 import { progressFeed } from "./progress-feed.ts";
-import { pruneImages } from "./prune.ts";
+import { collectImages, pruneImages } from "./prune.ts";
 import type { Puller } from "./pull.ts";
 import type { RegistryClient } from "./registry/client.ts";
 import { registryOf } from "./registry/server-address.ts";
@@ -130,11 +135,12 @@ export class ImageRoom implements Images {
     return await commitRoot(this.#parts, containerId, options, signal);
   }
 
-  tag(source: string, target: Reference): void {
+  async tag(source: string, target: Reference): Promise<void> {
     if (target.digest !== undefined) throw new Fault("invalid", "refusing to create a tag with a digest reference");
     const { image } = this.#find(source);
     const tag = withDefaultTag(target);
     this.#catalog.addName(image.id, nameOf(tag));
+    await this.#catalog.settled();
     this.#parts.events.emit(imageEvent(image, image.id, familiar(tag), "tag"));
   }
 
@@ -144,6 +150,26 @@ export class ImageRoom implements Images {
 
   async prune(options: Parameters<Images["prune"]>[0]): ReturnType<Images["prune"]> {
     return await pruneImages({ ...this.#parts, find: (name) => this.find(name) }, options);
+  }
+
+  async holdings(): Promise<Holdings> {
+    return await holdings(this.#parts);
+  }
+
+  async collectImages(...given: Parameters<Images["collectImages"]>): ReturnType<Images["collectImages"]> {
+    return await collectImages(this.#parts, ...given);
+  }
+
+  check(...given: Parameters<Images["check"]>): AsyncIterable<Finding> {
+    return checkStore(this.#parts, ...given);
+  }
+
+  async blobs(): Promise<readonly Digest[]> {
+    return (await this.#parts.content.list()).sort();
+  }
+
+  async checkBlob(digest: Digest, bytesPerSecond: number, signal: AbortSignal): Promise<Finding | undefined> {
+    return await checkBlob(this.#parts, digest, { repair: false, bytesPerSecond }, signal);
   }
 
   async createRoot(imageId: Digest, containerId: string): Promise<RootFilesystem> {

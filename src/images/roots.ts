@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "#core/digest";
@@ -111,6 +111,14 @@ export class Roots {
     catalog.removeRoot(container);
     if (!wasQuick) await removeTree(shim, gone);
     return held !== undefined && catalog.image(held.image) === undefined;
+  }
+
+  /** The containers whose roots have been there for ten minutes: no creation of them is under way. */
+  settled(): string[] {
+    return this.#parts.catalog.rootContainers().filter((container) => {
+      const facts = statSync(this.#homeOf(container), { throwIfNoEntry: false });
+      return facts === undefined || Date.now() - facts.birthtimeMs > 600_000;
+    });
   }
 
   /** Drops the roots of containers that do not live, and what a kill left of dropped ones. */

@@ -1,6 +1,8 @@
 import type {
   AuthAnswer,
   BuildPruneAnswer,
+  CheckFindingAnswer,
+  CollectionAnswer,
   DiskUsageAnswer,
   EventMessage,
   Filters,
@@ -21,7 +23,7 @@ export interface Ping {
   readonly builderVersion: string;
 }
 
-/** `/_ping`, `/version`, `/info`, `/auth`, `/events`, `/system/df`. */
+/** `/_ping`, `/version`, `/info`, `/auth`, `/events`, `/system/df`, `/build/prune`, and `/slipway`, which Docker does not have. */
 export class SystemClient {
   readonly #transport: Transport;
 
@@ -55,6 +57,20 @@ export class SystemClient {
     const { all, filters, keepBytes } = options;
     const query = { all, ...(keepBytes !== undefined && { "keep-storage": keepBytes }), ...filterQuery(filters) };
     return this.#transport.json("POST", "/build/prune", { query, signal });
+  }
+
+  /** Has a slipway daemon keep to its disk budget now, or (`dryRun`) say what would go. */
+  collect(options: { readonly dryRun?: boolean } = {}, signal?: AbortSignal): Promise<CollectionAnswer> {
+    return this.#transport.json("POST", "/slipway/gc", { query: { "dry-run": options.dryRun }, signal });
+  }
+
+  /** Has a slipway daemon check what it stores; yields what it finds as it finds it. */
+  async check(
+    options: { readonly repair?: boolean } = {},
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<CheckFindingAnswer>> {
+    const { repair } = options;
+    return jsonStream(await this.#transport.send("POST", "/slipway/check", { query: { repair }, signal }));
   }
 
   /** Has the engine show the credentials to the registry of `serveraddress`. Fault `unauthorized` when they are refused. */

@@ -1,12 +1,14 @@
 import { engineVersion, type InfoAnswer, productVersion } from "#api/wire";
 import { rfc3339Nano } from "#core/clock";
+import { diskBudgetText } from "#core/disk-budget";
+import type { BudgetState } from "#disk";
 import { defaultLogDriver } from "../create/container-spec.ts";
 import type { ServerOptions } from "../server.ts";
 
 const officialIndex = "https://index.docker.io/v1/";
 
 /** `GET /info`. */
-export function infoAnswer(options: ServerOptions): InfoAnswer {
+export function infoAnswer(options: ServerOptions, disk: BudgetState): InfoAnswer {
   const { host, images, labels } = options;
   const { machine, paths, runtimes } = host;
   return {
@@ -18,6 +20,7 @@ export function infoAnswer(options: ServerOptions): InfoAnswer {
       ["Backing Filesystem", host.backingFileSystem],
       // Without it the kernel refuses overlay mounts altogether.
       ["Supports d_type", "true"],
+      ...budgetLines(disk),
     ],
     Plugins: {
       Volume: [],
@@ -73,6 +76,15 @@ export function infoAnswer(options: ServerOptions): InfoAnswer {
     CDISpecDirs: options.cdiFolders,
     Warnings: warnings(options),
   };
+}
+
+function budgetLines({ budget, usedBytes, limitBytes }: BudgetState): [string, string][] {
+  const inGigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)}GB`;
+  const used = inGigabytes(usedBytes);
+  return [
+    ["Disk Budget", diskBudgetText(budget)],
+    ["Disk Used", Number.isFinite(limitBytes) ? `${used} of ${inGigabytes(limitBytes)}` : used],
+  ];
 }
 
 function containerCounts({ containers }: ServerOptions) {

@@ -6,6 +6,7 @@ import { commitRoutes } from "./commit.ts";
 import { containerStreamRoutes } from "./container-streams.ts";
 import { containerUpdateRoutes } from "./container-update.ts";
 import { containerRoutes } from "./containers.ts";
+import { diskRoutes } from "./disk.ts";
 import { diskUsageRoutes } from "./disk-usage.ts";
 import { execRoutes } from "./exec.ts";
 import { imageRoutes } from "./images.ts";
@@ -20,6 +21,7 @@ export function allRoutes(options: ServerOptions): Route[] {
   return [
     ...systemRoutes(options),
     ...diskUsageRoutes(options),
+    ...diskRoutes(options),
     ...builderRoutes(),
     ...containerRoutes(options),
     ...containerStreamRoutes(options),

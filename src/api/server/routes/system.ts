@@ -28,8 +28,8 @@ export function systemRoutes(options: ServerOptions): Route[] {
     // Docker's own says that a HEAD has nothing behind it.
     route("HEAD /_ping", () => ({ ...ping(), text: "" })),
     route("GET /version", () => ({ kind: "json", status: 200, value: versionAnswer(options) })),
-    route("GET /info", () => {
-      const value: InfoAnswer = infoAnswer(options);
+    route("GET /info", async () => {
+      const value: InfoAnswer = infoAnswer(options, await options.disk.state());
       return { kind: "json", status: 200, value };
     }),
     route("POST /auth", (request) => logIn(options, request)),

@@ -4,6 +4,7 @@ import type { Digest } from "#core/digest";
 import type { Event } from "#core/event";
 import { Fault } from "#core/fault";
 import type { Log } from "#core/log";
+import type { Disk } from "#disk";
 import type { Host, OutputChunk } from "#host";
 import type { Image, Images } from "#images";
 import type { Network, Networks } from "#networks";
@@ -100,6 +101,7 @@ export function fakeRooms(
     containers: recording(containers, calls) as Containers,
     images: recording(images, calls) as Images,
     networks: recording(networks, calls, "networks.") as Networks,
+    disk: fakeDisk,
     log: fakeLog(logged),
     labels: [],
     insecureRegistries: [],
@@ -110,6 +112,18 @@ export function fakeRooms(
   };
   return { options, calls, sessions, logged, finishWaits: (exitCode) => waits.resolve({ exitCode }) };
 }
+
+const fakeDisk: Disk = {
+  state: async () => ({ budget: { kind: "off" }, usedBytes: 1, limitBytes: Infinity }),
+  collect: async () => {
+    throw new Fault("unsupported", "no disk");
+  },
+  nudge: () => undefined,
+  async *check() {
+    // All is sound.
+  },
+  close: async () => undefined,
+};
 
 /** A session whose output the test pushes and whose input it reads. */
 export class FakeSession implements Session {
