@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Digest, digestOf } from "#core/digest";
-import type { Host } from "#host";
 import type { Images } from "#images";
 import { openDatabase } from "../host/database.ts";
 import { Scrub } from "./scrub.ts";
@@ -25,12 +24,9 @@ test("Scrub: every blob once in the period, evenly, across daemons; what it find
       },
     };
     const host = { clock: { now: () => nowNs }, database, paths: { dataRoot: "", execRoot: "", instance: "" } };
-    return new Scrub(
-      { host: host as Pick<Host, "clock" | "database" | "paths">, images: images as Images, scrubDays },
-      (finding) => {
-        told.push(finding.text);
-      },
-    );
+    return new Scrub({ host, images: images as Images, scrubDays }, (finding) => {
+      told.push(finding.text);
+    });
   };
   await open().step(signal);
   assert.deepEqual(read, [], "nothing is due at once");

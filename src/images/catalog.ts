@@ -58,6 +58,9 @@ export class Catalog {
   readonly #database: Database;
   readonly #clock: Clock;
   #namesChanged: () => void = () => undefined;
+  /** How often something with files was taken out of the records, and up to where that is on the disk. */
+  #forgotten = 0;
+  #settledForgotten = 0;
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
@@ -74,9 +77,16 @@ export class Catalog {
     return this.#database.transaction(work);
   }
 
-  /** Resolves when all changes until now outlive a power cut: before what they name is removed, and before somebody is told that it is done. */
+  /** Resolves when all changes until now outlive a power cut: before somebody is told that they are done. */
   async settled(): Promise<void> {
+    const forgotten = this.#forgotten;
     await this.#database.sync();
+    this.#settledForgotten = Math.max(this.#settledForgotten, forgotten);
+  }
+
+  /** The same for what was taken out of the records: before the files of it go. */
+  async removalsSettled(): Promise<void> {
+    if (this.#settledForgotten < this.#forgotten) await this.settled();
   }
 
   image(id: Digest): ImageRecord | undefined {
@@ -196,6 +206,7 @@ export class Catalog {
   /** Removes an image's record, its names and its claim on its blobs and layers. */
   forget(id: Digest): void {
     this.#namesChanged();
+    this.#forgotten++;
     this.transaction(() => {
       for (const table of ["image_tags", "image_digests", "image_blobs"]) {
         this.#database.run(`DELETE FROM ${table} WHERE image = ?`, id);
@@ -329,6 +340,7 @@ export class Catalog {
     return this.transaction(() => {
       const rows = this.#database.all<LayerRow>(unusedLayers, JSON.stringify([...alsoKeep]));
       for (const row of rows) this.#database.run("DELETE FROM layers WHERE chain_id = ?", row.chain_id);
+      if (rows.length > 0) this.#forgotten++;
       return topmostFirst(rows.map(layerOf));
     });
   }

@@ -3,9 +3,9 @@ import { createReadStream, existsSync, mkdirSync, renameSync, statSync, unlinkSy
 import { open, readdir, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, Digester, hexOf, isDigest } from "#core/digest";
-import { Fault } from "#core/fault";
+import { asFault, Fault } from "#core/fault";
 import type { ContentStore, Ingest } from "./content.ts";
-import { asDiskFault, guardSpace } from "./disk-space.ts";
+import { guardSpace } from "./disk-space.ts";
 import { FileIngest, WholeIngest } from "./file-ingest.ts";
 import { publish } from "./publish.ts";
 
@@ -64,7 +64,7 @@ class FileContentStore implements ContentStore {
     const path = this.pathOf(digest);
     const { fromByte = 0, toByte = Number.POSITIVE_INFINITY } = options;
     if (toByte <= fromByte) return none();
-    return createReadStream(path, { start: fromByte, end: toByte - 1, highWaterMark: 1 << 18 });
+    return bytesOf(path, fromByte, toByte - 1);
   }
 
   async ingest(digest: Digest, expectedSizeBytes?: number): Promise<Ingest> {
@@ -157,6 +157,11 @@ class FileContentStore implements ContentStore {
   }
 }
 
+/** Opened by its reader: a file that is opened for nobody stays open, and nobody hears that it failed. */
+async function* bytesOf(path: string, start: number, end: number): AsyncGenerator<Uint8Array, void, void> {
+  yield* createReadStream(path, { start, end, highWaterMark: 1 << 18 }) as AsyncIterable<Uint8Array>;
+}
+
 async function* none(): AsyncGenerator<Uint8Array, void, void> {
   // Nothing lies between the bounds.
 }
@@ -166,7 +171,7 @@ function missing(digest: Digest): Fault {
 }
 
 function failWrite(error: unknown): never {
-  throw asDiskFault(error);
+  throw asFault(error);
 }
 
 function ignoreMissing(error: unknown): undefined {

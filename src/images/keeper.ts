@@ -63,7 +63,7 @@ export class Keeper implements Leases {
     const isFree = (digest: Digest): boolean => !this.protects(digest) && !this.#catalog.keepsBlob(digest);
     const free = [...candidates].filter(isFree);
     if (free.length === 0) return 0;
-    await this.#catalog.settled();
+    await this.#catalog.removalsSettled();
     let freedBytes = 0;
     for (const digest of free) if (isFree(digest)) freedBytes += await this.#content.delete(digest);
     return freedBytes;
@@ -72,7 +72,7 @@ export class Keeper implements Leases {
   /** Removes the layers that nothing stands on. */
   async collectLayers(): Promise<Collected> {
     const layers = this.#catalog.takeUnusedLayers(this.protectedLayers());
-    if (layers.length > 0) await this.#catalog.settled();
+    if (layers.length > 0) await this.#catalog.removalsSettled();
     for (const layer of layers) await this.#snapshots.remove(layer.folder);
     return { layers, reclaimedBytes: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0) };
   }

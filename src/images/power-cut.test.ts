@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,43 +19,83 @@ import { layerOf } from "./power-cut.fixture.ts";
 const cuts = Number(process.env["SLIPWAY_POWER_CUTS"] ?? "5");
 const signal = new AbortController().signal;
 
+/** The worker at its work, and what it has said. */
+class Worker implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #process: ReturnType<typeof spawn>;
+  said = "";
+
+  constructor(folder: string, registry: string, rounds: number) {
+    const program = join(import.meta.dirname, "power-cut.fixture.ts");
+    this.#folder = folder;
+    this.#process = spawn(process.execPath, [program, folder, registry, String(rounds)], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    this.#process.stdout?.on("data", (bytes: Buffer) => (this.said += bytes.toString()));
+  }
+
+  async reaches(line: string): Promise<void> {
+    while (!this.said.includes(`${line}\n`) && this.isWorking) await sleep(20);
+  }
+
+  get isWorking(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  async kill(): Promise<void> {
+    const ended = this.isWorking ? once(this.#process, "close") : undefined;
+    this.#process.kill("SIGKILL");
+    await ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await stopZygote(join(this.#folder, "run/shim.sock"));
+  }
+}
+
+/** A registry with so many images. */
+async function startApps(rounds: number): Promise<FaultyRegistry> {
+  const registry = await startFaultyRegistry();
+  for (let round = 0; round < rounds; round++) await putApp(registry, round);
+  return registry;
+}
+
 /**
  * The store lies on ext4 in a file on xfs, which copies a file at one moment of its life (reflink): what the store's disk
  * holds then is what a power cut leaves. Not in the copy is what the kernel had yet to write.
  */
 test("a power cut at any moment of load, pull, import, commit, tag, rmi, gc: what was answered is there, the rest whole or gone", async () => {
+  const rounds = 60 + 20 * cuts; // more than the worker comes to
+  await using registry = await startApps(rounds);
   await using outer = await makeDisk("xfs", 1_500_000_000);
   await using disk = await makeDisk("ext4", 500_000_000, { folder: outer.path });
-  await using registry = await startFaultyRegistry();
-  const rounds = 60 + 20 * cuts; // more than the worker comes to
-  for (let round = 0; round < rounds; round++) await putApp(registry, round);
-  const folder = join(disk.path, "room");
-  mkdirSync(folder);
-  const program = join(import.meta.dirname, "power-cut.fixture.ts");
-  const worker = spawn(process.execPath, [program, folder, registry.address, String(rounds)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let said = "";
-  worker.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));
-  try {
-    while (!said.includes("done add commit:0\n") && worker.exitCode === null) await sleep(20);
-    for (let cut = 0; cut < cuts; cut++) {
-      await sleep(100 + Math.random() * 400);
-      assert.equal(worker.exitCode, null, "the worker has failed");
-      const before = said;
-      const image = join(outer.path, "cut.img");
-      await mustRun("cp", ["--reflink=always", disk.image, image]);
-      await sleep(20); // what the worker said of what it had begun by then
-      const after = said;
-      await using left = await mountDisk(image);
-      await using room = await openTestRoom({ folder: join(left.path, "room") });
-      await assertSound(room, before, after, registry.address);
-    }
-  } finally {
-    const ended = worker.exitCode === null ? once(worker, "exit") : undefined;
-    worker.kill("SIGKILL");
-    await ended;
-    await stopZygote(join(folder, "run/shim.sock"));
+  await using worker = new Worker(join(disk.path, "room"), registry.address, rounds);
+  await worker.reaches("done add commit:0");
+  for (let cut = 0; cut < cuts; cut++) {
+    await sleep(100 + Math.random() * 400);
+    assert.ok(worker.isWorking, "the worker has failed");
+    const before = worker.said;
+    const image = join(outer.path, "cut.img");
+    await mustRun("cp", ["--reflink=always", disk.image, image]);
+    await sleep(20); // what the worker said of what it had begun by then
+    const after = worker.said;
+    await using left = await mountDisk(image);
+    await using room = await openTestRoom({ folder: join(left.path, "room") });
+    await assertSound(room, before, after, registry.address);
+  }
+});
+
+test("kill -9 at any moment of the same work: the same", async () => {
+  await using registry = await startApps(40);
+  for (let kill = 0; kill < Math.ceil(cuts / 2); kill++) {
+    const folder = mkdtempSync(join(tmpdir(), "slipway-kill-"));
+    await using worker = new Worker(folder, registry.address, 40);
+    await worker.reaches("done add load:1");
+    await sleep(Math.random() * 500);
+    await worker.kill();
+    await using room = await openTestRoom({ folder });
+    await assertSound(room, worker.said, worker.said, registry.address);
   }
 });
 
