@@ -515,6 +515,8 @@ export interface Containers {
   logUsage(): Promise<LogUsage>;
   /** Removes a segment, if that may still be done; answers the bytes. */
   dropOldLog(log: OldLog): Promise<number>;
+  /** Whether a root of the images room is a container's. */
+  ownsRoot(name: string): boolean;
   /** Compares folders with records; `repair` removes folders of no container. */
   checkFolders(options: { readonly repair: boolean }): Promise<readonly FolderFinding[]>;
   /** Ends the room. `stopContainers` is the daemon's `--stop-containers-on-exit`; otherwise they run on. */

@@ -133,6 +133,7 @@ function containersOf(room: Room): Containers {
     sizes: async (ids) => await sizes(room, ids),
     logUsage: async () => await logUsage(room),
     dropOldLog: async (log) => await dropOldLog(room, log),
+    ownsRoot: (name) => room.store.get(name) !== undefined,
     checkFolders: async (options) => await checkFolders(room, options),
     close: async (options) => await close(room, options),
   };

@@ -1,4 +1,4 @@
-import { Fault, isFault } from "#core/fault";
+import { Fault } from "#core/fault";
 import { collectToBudget } from "./collect.ts";
 import type { BudgetState, Collection, Disk, DiskFinding, DiskOptions } from "./disk.ts";
 import { Scrub } from "./scrub.ts";
@@ -65,14 +65,7 @@ class DiskKeeper implements Disk {
     if (this.#isChecking) throw new Fault("conflict", "a check is already running");
     this.#isChecking = true;
     const { images, containers } = this.#options;
-    const isContainer = (id: string): boolean => {
-      try {
-        return containers.find(id).id === id;
-      } catch (error) {
-        if (isFault(error, "notFound")) return false;
-        throw error;
-      }
-    };
+    const isContainer = (name: string): boolean => containers.ownsRoot(name);
     try {
       yield* images.check({ repair, isContainer }, AbortSignal.any([signal, this.#end.signal]));
       for (const { text, outcome } of await containers.checkFolders({ repair }))

@@ -3,6 +3,7 @@ import { type Digest, isDigest } from "#core/digest";
 import type { ImageConfig } from "#core/oci";
 import type { Reference } from "#core/reference";
 import type { Database } from "#host";
+import { catalogSteps } from "./catalog-steps.ts";
 import { chainIdsOf } from "./chain-id.ts";
 
 /** An image as the catalog keeps it. */
@@ -65,7 +66,7 @@ export class Catalog {
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
-    database.migrate("images", [schema, verifiedBlobs, rootSizes, lastUse]);
+    database.migrate("images", catalogSteps);
   }
 
   /** Calls back after every change of a name, within the change's transaction. */
@@ -302,39 +303,6 @@ export class Catalog {
     return true;
   }
 
-  /** Blobs that are known to unpack to that DiffID. */
-  blobsOfDiff(diffId: Digest): Digest[] {
-    return this.#database
-      .all<{ digest: Digest }>("SELECT digest FROM verified_blobs WHERE diff_id = ?", diffId)
-      .map((row) => row.digest);
-  }
-
-  imagesWithBlob(digest: Digest): Digest[] {
-    return this.#database
-      .all<{ image: Digest }>("SELECT image FROM image_blobs WHERE digest = ? ORDER BY image", digest)
-      .map((row) => row.image);
-  }
-
-  /** Names that point at no image. */
-  danglingNames(): ImageName[] {
-    const tags = this.#database.all<{ repository: string; tag: string }>(
-      "SELECT repository, tag FROM image_tags WHERE image NOT IN (SELECT id FROM images)",
-    );
-    const digests = this.#database.all<{ repository: string; digest: Digest }>(
-      "SELECT repository, digest FROM image_digests WHERE image NOT IN (SELECT id FROM images)",
-    );
-    return [
-      ...tags.map(({ repository, tag }) => ({ kind: "tag", repository, tag }) as const),
-      ...digests.map(({ repository, digest }) => ({ kind: "digest", repository, digest }) as const),
-    ];
-  }
-
-  /** What SQLite finds wrong with the database; at most ten lines. */
-  integrityProblems(): string[] {
-    const rows = this.#database.all<{ quick_check: string }>("PRAGMA quick_check(10)");
-    return rows.map((row) => row.quick_check).filter((line) => line !== "ok");
-  }
-
   /** Takes out of the records every layer that no image, no root and none of `alsoKeep` stands on; answers them, topmost first. */
   takeUnusedLayers(alsoKeep: Iterable<Digest>): LayerRecord[] {
     return this.transaction(() => {
@@ -417,10 +385,12 @@ export class Catalog {
 
   /** Sizes of all writable layers, or of one container's; null where none is kept. */
   rootSizes(container?: string): ReadonlyMap<string, number | null> {
-    const rows = this.#database.all<{ container: string; size_bytes: number | null }>(
-      "SELECT container, size_bytes FROM roots WHERE ?1 IS NULL OR container = ?1",
-      container ?? null,
-    );
+    type Row = { container: string; size_bytes: number | null };
+    const sql = "SELECT container, size_bytes FROM roots";
+    const rows =
+      container === undefined
+        ? this.#database.all<Row>(sql)
+        : this.#database.all<Row>(`${sql} WHERE container = ?`, container);
     return new Map(rows.map((row) => [row.container, row.size_bytes]));
   }
 
@@ -463,37 +433,6 @@ export function referenceOf(name: ImageName): Reference {
   const place = { domain: name.repository.slice(0, slash), path: name.repository.slice(slash + 1) };
   return name.kind === "tag" ? { ...place, tag: name.tag } : { ...place, digest: name.digest };
 }
-
-const schema = `
-  CREATE TABLE images (
-    id TEXT PRIMARY KEY, manifest TEXT NOT NULL, config TEXT NOT NULL, top_chain TEXT, size_bytes INTEGER NOT NULL,
-    created_ns INTEGER NOT NULL, last_tagged_ns INTEGER, embedded INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE image_blobs (image TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (image, digest)) STRICT, WITHOUT ROWID;
-  CREATE INDEX image_blobs_by_digest ON image_blobs (digest);
-  CREATE TABLE image_tags (repository TEXT NOT NULL, tag TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY (repository, tag)) STRICT, WITHOUT ROWID;
-  CREATE INDEX image_tags_by_image ON image_tags (image);
-  CREATE TABLE image_digests (repository TEXT NOT NULL, digest TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY (repository, digest)) STRICT, WITHOUT ROWID;
-  CREATE INDEX image_digests_by_image ON image_digests (image);
-  CREATE TABLE awaited_blobs (digest TEXT PRIMARY KEY, until_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE layers (chain_id TEXT PRIMARY KEY, parent TEXT, diff_id TEXT NOT NULL, folder TEXT NOT NULL, size_bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE UNIQUE INDEX layers_by_folder ON layers (folder);
-  CREATE TABLE roots (container TEXT PRIMARY KEY, image TEXT NOT NULL, top_chain TEXT) STRICT, WITHOUT ROWID;
-  CREATE INDEX roots_by_image ON roots (image);
-  CREATE TABLE image_notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-`;
-
-const verifiedBlobs = `
-  CREATE TABLE verified_blobs (digest TEXT NOT NULL, diff_id TEXT NOT NULL, PRIMARY KEY (digest, diff_id)) STRICT, WITHOUT ROWID;
-`;
-
-/** Sizes of the writable layers that nobody writes to; NULL: to be measured. */
-const rootSizes = "ALTER TABLE roots ADD COLUMN size_bytes INTEGER";
-
-/** When an image was last pulled, made, named, or let go by a container; one of an earlier version counts as used at the change of versions. */
-const lastUse = `
-  ALTER TABLE images ADD COLUMN used_ns INTEGER NOT NULL DEFAULT 0;
-  UPDATE images SET used_ns = unixepoch() * 1000000000;
-`;
 
 const isShown = "NOT embedded OR id IN (SELECT image FROM image_tags) OR id IN (SELECT image FROM image_digests)";
 

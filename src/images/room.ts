@@ -7,6 +7,7 @@ import { familiar, parseReference, type Reference, withDefaultTag } from "#core/
 import type { Shim } from "#host";
 import { type Catalog, nameOf } from "./catalog.ts";
 import { checkBlob } from "./check/check-blobs.ts";
+import type { CheckRecords } from "./check/check-records.ts";
 import { checkStore } from "./check/check.ts";
 import { commitRoot } from "./commit.ts";
 import { revealEmbedded } from "./embedded.ts";
@@ -48,6 +49,7 @@ import type { SnapshotDriver } from "./snapshots.ts";
 
 /** The pieces that the room is put together from. */
 export interface RoomParts extends LoadParts {
+  readonly records: CheckRecords;
   readonly keeper: Keeper;
   readonly snapshots: SnapshotDriver;
   readonly roots: Roots;

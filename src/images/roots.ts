@@ -117,7 +117,7 @@ export class Roots {
   settled(): string[] {
     return this.#parts.catalog.rootContainers().filter((container) => {
       const facts = statSync(this.#homeOf(container), { throwIfNoEntry: false });
-      return facts === undefined || Date.now() - facts.birthtimeMs > 600_000;
+      return facts === undefined || Date.now() - facts.mtimeMs > 600_000;
     });
   }
 

@@ -5,7 +5,7 @@ import type { LayerRecord } from "../catalog.ts";
 import type { Finding } from "../images.ts";
 import type { CheckOptions, CheckParts } from "./check.ts";
 
-type LayerParts = Pick<CheckParts, "catalog" | "content" | "keeper" | "snapshots" | "unpacker">;
+type LayerParts = Pick<CheckParts, "catalog" | "content" | "keeper" | "records" | "snapshots" | "unpacker">;
 
 /** Layers whose folder is lost, which their blobs can bring again, and folders of no layer. */
 export async function* checkLayers(
@@ -55,8 +55,8 @@ async function unpackAgain(parts: LayerParts, layer: LayerRecord, signal: AbortS
   }
 }
 
-function blobOf({ catalog, content }: LayerParts, { diffId }: LayerRecord) {
-  return [diffId, ...catalog.blobsOfDiff(diffId)].find((digest) => content.has(digest));
+function blobOf({ content, records }: LayerParts, { diffId }: LayerRecord) {
+  return [diffId, ...records.blobsOfDiff(diffId)].find((digest) => content.has(digest));
 }
 
 function textOf({ snapshots }: LayerParts, { chainId, folder }: LayerRecord): string {

@@ -5,10 +5,10 @@ import type { CheckOptions, CheckParts } from "./check.ts";
 
 /** The database itself, names of images that are not there, and images whose layers have no record. */
 export function* checkNames(
-  { catalog }: Pick<CheckParts, "catalog">,
+  { catalog, records }: Pick<CheckParts, "catalog" | "records">,
   { repair }: Pick<CheckOptions, "repair">,
 ): Generator<Finding, void, void> {
-  for (const text of catalog.integrityProblems()) {
+  for (const text of records.integrityProblems()) {
     const remedy = "Stop the daemon, keep a copy of slipway.db, and restore it from a backup.";
     yield {
       kind: "damaged database",
@@ -18,7 +18,7 @@ export function* checkNames(
       remedy,
     };
   }
-  for (const name of catalog.danglingNames()) {
+  for (const name of records.danglingNames()) {
     if (repair) catalog.removeName(name);
     const shown = familiar(referenceOf(name));
     const text = `name ${shown} is of an image that is not there`;

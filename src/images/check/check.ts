@@ -8,11 +8,13 @@ import type { Unpacker } from "../unpack.ts";
 import { checkBlob, missingBlobs, strayBlobs } from "./check-blobs.ts";
 import { checkLayers } from "./check-layers.ts";
 import { checkNames } from "./check-names.ts";
+import type { CheckRecords } from "./check-records.ts";
 import { checkRoots } from "./check-roots.ts";
 
 /** What is checked. */
 export interface CheckParts {
   readonly catalog: Catalog;
+  readonly records: CheckRecords;
   readonly content: ContentStore;
   readonly keeper: Keeper;
   readonly snapshots: SnapshotDriver;
