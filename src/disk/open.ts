@@ -84,9 +84,13 @@ class DiskKeeper implements Disk {
     await this.#scrubbing;
   }
 
-  /** One look at a time; those that come meanwhile are the same look. */
+  /** One look at a time; what comes meanwhile may be too late for it, and is looked at after it. */
   #look(): void {
-    this.#looking ??= this.#lookOnce().finally(() => (this.#looking = undefined));
+    if (this.#looking !== undefined) {
+      void this.#looking.then(() => this.nudge());
+      return;
+    }
+    this.#looking = this.#lookOnce().finally(() => (this.#looking = undefined));
   }
 
   async #lookOnce(): Promise<void> {

@@ -74,6 +74,7 @@ export interface Finding {
     | "missing blob"
     | "stray blob"
     | "missing layer"
+    | "changed layer"
     | "stray layer"
     | "stray root"
     | "dangling name"

@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Shim } from "#host";
 import type { Catalog } from "./catalog.ts";
-import { listTree } from "./list-tree.ts";
+import { folderSizes } from "./folder-sizes.ts";
 
 /** A container whose writable layer is to be measured. */
 export interface AskedRoot {
@@ -91,23 +91,12 @@ export class RootSizes {
   }
 }
 
-/** Bytes of the files as `docker ps -s` counts them: apparent sizes, hard links once, directories not at all. */
+/** As `docker ps -s` counts them. */
 async function sizesOf(shim: Shim, folder: string, containers: readonly string[]): Promise<Map<string, number>> {
-  const sizes = new Map(containers.map((container) => [container, 0]));
-  const linked = new Set<string>();
-  const look = {
-    folders: containers.map((container) => `./${container}/upper`),
-    deep: true,
-    tests: ["!", "-type", "d"],
-    format: String.raw`%H\0%i\0%n\0%s\0`,
-  };
-  for await (const [start = "", inode = "", links, size] of listTree(shim, { tree: folder }, look)) {
-    const container = start.slice(2, -"/upper".length);
-    if (links !== "1") {
-      if (linked.has(`${container} ${inode}`)) continue;
-      linked.add(`${container} ${inode}`);
-    }
-    sizes.set(container, (sizes.get(container) ?? 0) + Number(size));
-  }
-  return sizes;
+  const sizes = await folderSizes(
+    shim,
+    folder,
+    containers.map((container) => `${container}/upper`),
+  );
+  return new Map(containers.map((container) => [container, sizes.get(`${container}/upper`) ?? 0]));
 }

@@ -50,6 +50,17 @@ test("system check: damaged blobs, lost layers and strays are found, told and me
   assert.deepEqual(await check(), { code: 0, stdout: "All is sound.\n", stderr: "" });
   await said(daemon, "save", "-o", join(folder, "saved.tar"), name);
 
+  // Somebody has been at a layer's files.
+  const own = JSON.parse(
+    await said(daemon, "inspect", "-f", "{{json .GraphDriver.Data.LowerDir}}", await said(daemon, "create", name)),
+  );
+  const mark = join(String(own).split(":")[0] ?? "", "etc/mark");
+  await writeFile(mark, "here no more");
+  const changed = await check("--repair");
+  assert.equal(changed.code, 1);
+  assert.match(changed.stdout, /^✗ layer sha256:.* has changed on the disk: .*\/etc\/mark is not as it was unpacked\n/);
+  await writeFile(mark, "here");
+
   // A layer's folder is lost, and there are folders and blobs of nobody.
   const driver = JSON.parse(
     await said(daemon, "inspect", "-f", "{{json .GraphDriver.Data.LowerDir}}", await said(daemon, "create", name)),

@@ -3,11 +3,12 @@ import { mediaType } from "#core/oci";
 import { asFault } from "#core/fault";
 import type { LayerRecord } from "../catalog.ts";
 import type { Finding } from "../images.ts";
+import { checkLayerFiles } from "./check-layer-files.ts";
 import type { CheckOptions, CheckParts } from "./check.ts";
 
-type LayerParts = Pick<CheckParts, "catalog" | "content" | "keeper" | "records" | "snapshots" | "unpacker">;
+type LayerParts = Pick<CheckParts, "catalog" | "content" | "keeper" | "records" | "shim" | "snapshots" | "unpacker">;
 
-/** Layers whose folder is lost, which their blobs can bring again, and folders of no layer. */
+/** Layers whose folder is lost, which their blobs can bring again, or has changed, and folders of no layer. */
 export async function* checkLayers(
   parts: LayerParts,
   { repair }: Pick<CheckOptions, "repair">,
@@ -18,6 +19,11 @@ export async function* checkLayers(
     if (existsSync(snapshots.pathOf(layer.folder)) || catalog.layer(layer.chainId) === undefined) continue;
     yield repair ? await unpackAgain(parts, layer, signal) : lost(parts, layer);
   }
+  const whole = catalog.layers().flatMap((layer) => {
+    const blob = blobOf(parts, layer);
+    return blob === undefined || !existsSync(snapshots.pathOf(layer.folder)) ? [] : [{ layer, blob }];
+  });
+  yield* checkLayerFiles(parts, whole, signal);
   for (const folder of await snapshots.list()) {
     if (catalog.hasFolder(folder)) continue;
     if (repair) await snapshots.remove(folder);

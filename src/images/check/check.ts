@@ -1,3 +1,4 @@
+import type { Shim } from "#host";
 import type { Catalog } from "../catalog.ts";
 import type { ContentStore } from "../content.ts";
 import type { Finding } from "../images.ts";
@@ -20,6 +21,7 @@ export interface CheckParts {
   readonly snapshots: SnapshotDriver;
   readonly unpacker: Unpacker;
   readonly roots: Roots;
+  readonly shim: Shim;
 }
 
 export interface CheckOptions {
