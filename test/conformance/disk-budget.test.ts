@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { said } from "#fixtures/expect";
 import { makeTestImage } from "#fixtures/images";
-import { mustRun } from "#fixtures/program";
+import { mustRun, runProgram } from "#fixtures/program";
 
 interface SmallDisk extends AsyncDisposable {
   readonly daemon: TestDaemon;
@@ -141,4 +141,15 @@ test("disk budget: a size counts what is stored by the daemon, and off is off", 
   assert.match(refused.stderr, /invalid disk budget: lots\n.*85%, or off/);
   await using second = await onSmallDisk("--disk-budget", "off");
   assert.match((await second.daemon.slipway("system", "gc")).stdout, /^Disk budget: off \(/);
+});
+
+test("disk budget: on a disk without a byte left, what may go still goes", async () => {
+  await using disk = await onSmallDisk();
+  await disk.load("old", 4_000_000);
+  await disk.age({ old: 2 }); // beyond 95 % an hour is enough
+  await sleep(1500); // until the daemon has looked after its start
+  await runProgram("sh", ["-c", 'cat /dev/zero > "$1"', "sh", join(disk.path, "others")]);
+  const done = await disk.daemon.slipway("system", "gc");
+  assert.match(done.stdout, /image +old:1 [^]*Total reclaimed space: 8(\.\d+)?MB\n$/);
+  assert.deepEqual(await imageNames(disk.daemon), ["busybox"]);
 });

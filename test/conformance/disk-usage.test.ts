@@ -105,6 +105,7 @@ test("system prune: by the docker CLI, with filters, and -a; what is held stays"
   await said(daemon, "create", "--name", "labelled", "--label", "keep=me", "busybox");
   const labelled = await said(daemon, "system", "prune", "-f", "--filter", "label=keep=me");
   assert.match(labelled, /^Deleted Containers:\n[0-9a-f]{64}\n\nTotal reclaimed space: 0B$/);
+  assert.match(await said(daemon, "system", "prune", "-f", "--filter", "label!=x", "--filter", "until=24h"), /: 0B$/);
   const volumes = await said(daemon, "system", "prune", "-f", "--volumes");
   assert.match(volumes, /Deleted Networks:\nold-net\n/);
   assert.equal((await df()).Containers?.length, 1, "the one that runs");

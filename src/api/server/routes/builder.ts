@@ -22,4 +22,5 @@ const pruneFilters: readonly string[] = [
   "private",
   "unused-for",
   "label",
+  "label!",
 ];
