@@ -29,7 +29,8 @@ async function roomOnTmpfs(): Promise<TestRoom> {
   });
   await loadBytes(room.images, await dockerArchive([{ tags: ["base:1"], layers: [await layerOf("base")] }]));
   const root = await room.images.createRoot(room.images.find("base:1").id, "c");
-  for (const name of ["one", "two"]) fs.writeFileSync(join(root.upper, name), name.repeat(1000));
+  for (const name of ["one", "two"])
+    fs.writeFileSync(join(root.driver.data["UpperDir"] ?? "", name), name.repeat(1000));
   const held = undo.move();
   return { ...room, [Symbol.asyncDispose]: async () => await held.disposeAsync() };
 }

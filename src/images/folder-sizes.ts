@@ -1,8 +1,12 @@
 import type { Shim } from "#host";
-import { listTree } from "./list-tree.ts";
+import { type ListedTree, listTree } from "./list-tree.ts";
 
-/** Bytes of the files below each of some folders of a tree (`a`, `a/b`), by one program: apparent sizes, hard links once, directories not at all. Folders that are not there have none. */
-export async function folderSizes(shim: Shim, tree: string, folders: readonly string[]): Promise<Map<string, number>> {
+/** Bytes of the files below each of some folders of a tree (`a`, `a/b`; `.` is all of it), by one program: apparent sizes, hard links once, directories not at all. Folders that are not there have none. */
+export async function folderSizes(
+  shim: Shim,
+  tree: ListedTree,
+  folders: readonly string[],
+): Promise<Map<string, number>> {
   const sizes = new Map(folders.map((folder) => [folder, 0]));
   const linked = new Set<string>();
   const look = {
@@ -11,7 +15,7 @@ export async function folderSizes(shim: Shim, tree: string, folders: readonly st
     tests: ["!", "-type", "d"],
     format: String.raw`%H\0%i\0%n\0%s\0`,
   };
-  for await (const [start = "", inode = "", links, size] of listTree(shim, { tree }, look)) {
+  for await (const [start = "", inode = "", links, size] of listTree(shim, tree, look)) {
     const folder = start.slice("./".length);
     if (links !== "1") {
       if (linked.has(`${folder} ${inode}`)) continue;

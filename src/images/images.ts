@@ -199,6 +199,8 @@ export interface Images {
   createRoot(imageId: Digest, containerId: string): Promise<RootFilesystem>;
   /** The root of a container that has one. */
   openRoot(containerId: string): RootFilesystem;
+  /** Whether a container's writable layer is there, and not only known of. */
+  hasRoot(containerId: string): boolean;
   /** Removes the writable layer and the hold; quiet when there is none. */
   dropRoot(containerId: string): Promise<void>;
   /** Containers that hold the image, for the conflict messages. */

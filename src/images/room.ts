@@ -184,6 +184,10 @@ export class ImageRoom implements Images {
     return this.#parts.roots.open(containerId);
   }
 
+  hasRoot(containerId: string): boolean {
+    return this.#parts.roots.isThere(containerId);
+  }
+
   async dropRoot(containerId: string): Promise<void> {
     const mayFree = await this.#parts.roots.drop(containerId);
     if (mayFree) await this.#parts.keeper.collectLayers();

@@ -37,7 +37,7 @@ test("rootSizes: what rests is measured once, across daemons, until its mounts a
   await using room = await roomWithBase();
   await room.images.createRoot(room.images.find("base").id, "c");
   await runIn(room, "c", "printf 12345 >a");
-  const file = join(room.images.openRoot("c").upper, "a");
+  const file = join(room.images.openRoot("c").driver.data["UpperDir"] ?? "", "a");
   const size = async (images = room.images, settled = true): Promise<number | undefined> =>
     (await images.rootSizes([{ container: "c", settled }])).get("c");
   assert.equal(await size(room.images, false), 5);
@@ -60,6 +60,6 @@ test("rootSizes: what is measured while the mounts are asked for is not kept", a
   const measuring = room.images.rootSizes([{ container: "c", settled: true }]);
   root.mountsAt("/somewhere");
   await measuring;
-  writeFileSync(join(root.upper, "a"), "1");
+  writeFileSync(join(root.driver.data["UpperDir"] ?? "", "a"), "1");
   assert.equal((await room.images.rootSizes([{ container: "c", settled: true }])).get("c"), 1);
 });

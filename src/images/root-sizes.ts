@@ -1,8 +1,7 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import type { Shim } from "#host";
 import type { Catalog } from "./catalog.ts";
 import { folderSizes } from "./folder-sizes.ts";
+import type { ListedTree } from "./list-tree.ts";
 
 /** A container whose writable layer is to be measured. */
 export interface AskedRoot {
@@ -15,8 +14,11 @@ export interface AskedRoot {
 export interface RootSizesParts {
   readonly catalog: Catalog;
   readonly shim: Shim;
-  /** `roots/<container>/upper`. */
+  /** Where plain roots are: `<container>/upper`. */
   readonly folder: string;
+  /** What was written: a plain folder there, or a tree that mounts make. */
+  readonly treeOf: (container: string) => ListedTree;
+  readonly isUntouched: (container: string) => boolean;
 }
 
 /** Programs at once; more only compete for the disk. */
@@ -50,13 +52,18 @@ export class RootSizes {
       const keptBytes = kept.get(root.container);
       if (keptBytes === undefined) continue;
       if (keptBytes !== null) sizes.set(root.container, keptBytes);
-      else if (this.#isUntouched(root.container)) sizes.set(root.container, 0);
+      else if (this.#parts.isUntouched(root.container)) sizes.set(root.container, 0);
       else unknown.push(root);
     }
-    const share = Math.max(8, Math.ceil(unknown.length / atOnce));
-    const shares = Array.from({ length: Math.ceil(unknown.length / share) }, (_, index) =>
-      unknown.slice(index * share, (index + 1) * share),
-    );
+    const isPlain = ({ container }: AskedRoot): boolean => (this.#parts.treeOf(container).mounts ?? []).length === 0;
+    const plain = unknown.filter(isPlain);
+    const share = Math.max(8, Math.ceil(plain.length / atOnce));
+    const shares = [
+      ...Array.from({ length: Math.ceil(plain.length / share) }, (_, index) =>
+        plain.slice(index * share, (index + 1) * share),
+      ),
+      ...unknown.filter((root) => !isPlain(root)).map((root) => [root]),
+    ];
     for (const measured of await Promise.all(shares.map(async (roots) => await this.#measureShare(roots))))
       for (const [container, sizeBytes] of measured) sizes.set(container, sizeBytes);
     return sizes;
@@ -69,7 +76,7 @@ export class RootSizes {
       this.#measured.set(container, open.add(look));
     }
     try {
-      const sizes = await sizesOf(this.#parts.shim, this.#parts.folder, [...looks.keys()]);
+      const sizes = await this.#sizesOf([...looks.keys()]);
       const lasting = roots.filter(({ container, settled }) => settled && looks.get(container)?.changed === false);
       this.#parts.catalog.keepRootSizes(lasting.map(({ container }) => [container, sizes.get(container) ?? 0]));
       return sizes;
@@ -82,21 +89,15 @@ export class RootSizes {
     }
   }
 
-  #isUntouched(container: string): boolean {
-    try {
-      return readdirSync(join(this.#parts.folder, container, "upper")).length === 0;
-    } catch {
-      return false;
-    }
+  /** As `docker ps -s` counts them. One that is not plain comes alone. */
+  async #sizesOf(containers: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const { shim, folder, treeOf } = this.#parts;
+    const [first] = containers;
+    const own = first === undefined ? undefined : treeOf(first);
+    if (first !== undefined && own !== undefined && (own.mounts ?? []).length > 0)
+      return new Map([[first, (await folderSizes(shim, own, ["."])).get(".") ?? 0]]);
+    const uppers = containers.map((container) => `${container}/upper`);
+    const sizes = await folderSizes(shim, { tree: folder }, uppers);
+    return new Map(containers.map((container) => [container, sizes.get(`${container}/upper`) ?? 0]));
   }
-}
-
-/** As `docker ps -s` counts them. */
-async function sizesOf(shim: Shim, folder: string, containers: readonly string[]): Promise<Map<string, number>> {
-  const sizes = await folderSizes(
-    shim,
-    folder,
-    containers.map((container) => `${container}/upper`),
-  );
-  return new Map(containers.map((container) => [container, sizes.get(`${container}/upper`) ?? 0]));
 }

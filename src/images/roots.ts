@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "#core/digest";
@@ -29,7 +29,11 @@ export class Roots {
 
   constructor(parts: RootParts) {
     this.#parts = parts;
-    this.sizes = new RootSizes(parts);
+    this.sizes = new RootSizes({
+      ...parts,
+      treeOf: (container) => ({ tree: this.upperOf(container) }),
+      isUntouched: (container) => this.isUntouched(container),
+    });
     mkdirSync(parts.folder, { recursive: true, mode: 0o700 });
   }
 
@@ -111,6 +115,11 @@ export class Roots {
     catalog.removeRoot(container);
     if (!wasQuick) await removeTree(shim, gone);
     return held !== undefined && catalog.image(held.image) === undefined;
+  }
+
+  /** Whether the writable layer is there, and not only its record. */
+  isThere(container: string): boolean {
+    return this.#parts.catalog.root(container) !== undefined && existsSync(this.#homeOf(container));
   }
 
   /** The containers whose roots have been there for ten minutes: no creation of them is under way. */

@@ -20,8 +20,7 @@ export async function checkFolders(room: Room, { repair }: { readonly repair: bo
     findings.push({ containerId, text, outcome: repair ? "repaired" : "repairable" });
   }
   for (const { id: containerId, name } of room.store.all()) {
-    if (await hasLayer(room, containerId)) continue;
-    if (room.store.get(containerId) === undefined) continue;
+    if (room.images.hasRoot(containerId)) continue;
     const text = `container ${name} (${shortId(containerId)}) has lost its writable layer: it can only be removed`;
     findings.push({ containerId, text, outcome: "left" });
   }
@@ -31,12 +30,4 @@ export async function checkFolders(room: Room, { repair }: { readonly repair: bo
 async function isSettled(path: string): Promise<boolean> {
   const facts = await stat(path).catch(() => undefined);
   return facts !== undefined && Date.now() - facts.mtimeMs > passingMs;
-}
-
-async function hasLayer(room: Room, id: string): Promise<boolean> {
-  try {
-    return (await stat(room.images.openRoot(id).upper)).isDirectory();
-  } catch {
-    return false;
-  }
 }

@@ -23,7 +23,7 @@ export async function* checkLayerFiles(
 ): AsyncGenerator<Finding, void, void> {
   const sizes = await folderSizes(
     parts.shim,
-    parts.snapshots.pathOf(""),
+    { tree: parts.snapshots.pathOf("") },
     layers.map(({ layer }) => layer.folder),
   );
   for (const { layer, blob } of layers) {
