@@ -144,6 +144,39 @@ test("a disk that is full at each write, rename and folder of load, import, comm
   }
 });
 
+test("a disk that fails at each write of rmi and gc: the image is whole or gone, and the next collection takes what is left", async () => {
+  await using room = await roomOnTmpfs();
+  using faults = await faultPoints();
+  const { images } = room;
+  const archive = await dockerArchive([{ tags: ["made:1"], layers: [await layerOf("load")] }]);
+  const removals = {
+    rmi: async () => await images.remove("made:1", { force: false, prune: true }),
+    gc: async () => {
+      const { id, usedNs } = (await images.holdings()).images.find(({ repoTags }) => repoTags.includes("made:1")) ?? {};
+      if (id !== undefined && usedNs !== undefined) await images.collectImages([{ id, usedNs }], "disk budget");
+    },
+  };
+  for (const [name, removal] of Object.entries(removals)) {
+    let failures = 0;
+    for (let nth = 1; ; nth++) {
+      await loadBytes(images, archive);
+      faults.failAt(nth);
+      const failure: unknown = await removal().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      const hasFailed = faults.disarm();
+      if (failure !== undefined) assertFull(failure, `${name} failing at ${nth}`);
+      await images.collect(new Set(["c"]));
+      await assertSound(room, `${name} failing at ${nth}`);
+      if (!hasFailed) break;
+      failures++;
+    }
+    assert.equal(await madeIn(room), 1, name);
+    assert.ok(failures > 1, `${name} failed ${failures} times`);
+  }
+});
+
 type Call = (...given: unknown[]) => unknown;
 
 interface FaultPoints extends Disposable {
