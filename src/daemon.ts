@@ -6,6 +6,8 @@ import { Fault } from "#core/fault";
 import { isAlive } from "#core/is-alive";
 import { type Log, type LogLevel, openLog } from "#core/log";
 import { checkLogging, type LogDriver, openContainers, type Ulimit } from "#containers";
+import type { DiskBudget } from "#core/disk-budget";
+import { openDisk } from "#disk";
 import { openHost, startDetached } from "#host";
 import { openImages } from "#images";
 import { type FirewallSetting, openNetworks } from "#networks";
@@ -49,6 +51,12 @@ export interface DaemonOptions {
   readonly logOptions: Readonly<Record<string, string>>;
   /** `--label key=value` of the daemon, shown by `info`. */
   readonly labels: readonly string[];
+  /** `--disk-budget`: how much may be used before what nobody needs is collected. */
+  readonly diskBudget: DiskBudget;
+  /** `--disk-budget-keep`: names of images that stay in any case. */
+  readonly diskBudgetKeep: readonly string[];
+  /** `--scrub-days`: in how many days every blob is read and compared with its digest; 0: never. */
+  readonly scrubDays: number;
   /** Group that may use the unix sockets. */
   readonly group?: string;
   readonly tls?: { readonly ca?: string; readonly cert: string; readonly key: string; readonly verify: boolean };
@@ -123,9 +131,20 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
     ...(options.usernsRemap !== undefined && { usernsRemap: options.usernsRemap }),
   });
-  const server = openServer({ ...options, host, images, networks, containers, log });
+  const disk = openDisk({
+    host,
+    images,
+    containers,
+    events: host.journal,
+    log,
+    budget: options.diskBudget,
+    keep: options.diskBudgetKeep,
+    scrubDays: options.scrubDays,
+  });
+  const server = openServer({ ...options, host, images, networks, containers, disk, log });
   const close = async (): Promise<void> => {
     await server.close();
+    await disk.close();
     await containers.close({ stopContainers: options.stopContainersOnExit });
     await networks.close();
   };

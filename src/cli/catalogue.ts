@@ -13,6 +13,7 @@ export interface Entry {
 
 /** Groups such as `slipway container`, with what they are for. */
 export const groups: Readonly<Record<string, string>> = {
+  builder: "Manage the build cache",
   container: "Manage containers",
   image: "Manage images",
   network: "Manage networks",
@@ -21,9 +22,10 @@ export const groups: Readonly<Record<string, string>> = {
 
 /** Docker's commands that are still to come: said so, and not taken for a slip of the fingers. */
 export const coming: ReadonlySet<string> = new Set([
-  ..."build builder buildx compose config context manifest node plugin push search".split(" "),
+  ..."build buildx compose config context manifest node plugin push search".split(" "),
   ..."secret service stack swarm trust volume".split(" "),
   ...["build", "push"].map((name) => `image ${name}`),
+  "builder build",
 ]);
 
 /** Every command by its full name without `slipway`. */
@@ -248,6 +250,10 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     heading: "Commands",
     load: async () => (await import("./commands/daemon.ts")).daemon,
   },
+  "builder prune": {
+    summary: "Remove the build cache",
+    load: async () => (await import("./commands/prune.ts")).pruneBuilder,
+  },
   "container inspect": {
     summary: "Show everything that is known of containers",
     load: async () => (await import("./commands/inspect.ts")).inspectContainers,
@@ -295,11 +301,19 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./commands/network-rm.ts")).networkRemove,
   },
   "system df": {
-    summary: "Show the room that images and containers take",
+    summary: "Show the room that images, containers, volumes and the build cache take",
     load: async () => (await import("./commands/df.ts")).diskUsage,
   },
+  "system check": {
+    summary: "Check everything that is stored against its digests and records",
+    load: async () => (await import("./commands/check.ts")).check,
+  },
+  "system gc": {
+    summary: "Keep to the disk budget: remove what was not used for longest",
+    load: async () => (await import("./commands/gc.ts")).collect,
+  },
   "system prune": {
-    summary: "Remove stopped containers, unused networks and images",
+    summary: "Remove stopped containers, unused networks and images, and the build cache",
     load: async () => (await import("./commands/prune.ts")).pruneSystem,
   },
   resolver: {

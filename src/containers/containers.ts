@@ -404,6 +404,30 @@ export interface CommitRequest {
   readonly config?: Partial<ContainerDefaults>;
 }
 
+/** What the logs of all containers take. */
+export interface LogUsage {
+  readonly totalBytes: number;
+  /** What could go: rotated segments of containers that do not run and whose target, where they have one, has all of it. */
+  readonly old: readonly OldLog[];
+}
+
+/** A segment of a container's log. */
+export interface OldLog {
+  readonly containerId: string;
+  /** The container's. */
+  readonly name: string;
+  readonly segment: number;
+  readonly sizeBytes: number;
+  readonly writtenNs: bigint;
+}
+
+/** Something in the containers' folders that is not as the records say. */
+export interface FolderFinding {
+  readonly containerId: string;
+  readonly text: string;
+  readonly outcome: "repaired" | "repairable" | "left";
+}
+
 export type WaitCondition = "not-running" | "next-exit" | "removed";
 
 export interface Containers {
@@ -484,8 +508,17 @@ export interface Containers {
   exportRoot(nameOrId: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>;
   /** Makes an image of the container's root filesystem. */
   commit(nameOrId: string, request: CommitRequest, signal: AbortSignal): Promise<Digest>;
-  /** Bytes of the writable layer, and with the image's layers, for `ps -s`. */
-  sizes(nameOrId: string): Promise<{ readonly writableBytes: number; readonly rootBytes: number }>;
+  /** Bytes of the writable layers, and with the images' layers, for `ps -s`: exact, by id; containers that are gone are left out. */
+  sizes(
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, { readonly writableBytes: number; readonly rootBytes: number }>>;
+  logUsage(): Promise<LogUsage>;
+  /** Removes a segment, if that may still be done; answers the bytes. */
+  dropOldLog(log: OldLog): Promise<number>;
+  /** Whether a root of the images room is a container's. */
+  ownsRoot(name: string): boolean;
+  /** Compares folders with records; `repair` removes folders of no container. */
+  checkFolders(options: { readonly repair: boolean }): Promise<readonly FolderFinding[]>;
   /** Ends the room. `stopContainers` is the daemon's `--stop-containers-on-exit`; otherwise they run on. */
   close(options: { readonly stopContainers: boolean }): Promise<void>;
 }

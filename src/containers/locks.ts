@@ -2,6 +2,10 @@
 export class Locks {
   readonly #tails = new Map<string, Promise<void>>();
 
+  isHeld(key: string): boolean {
+    return this.#tails.has(key);
+  }
+
   /** Waits for the key; `using` the answer frees it. */
   async take(key: string): Promise<Disposable> {
     const before = this.#tails.get(key);

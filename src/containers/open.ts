@@ -7,6 +7,7 @@ import type { Container, Containers, ContainersOptions } from "./containers.ts";
 import { create } from "./life/create.ts";
 import { createExec, inspectExec, resizeExec, startExec } from "./streams/exec.ts";
 import { Execs } from "./streams/exec-records.ts";
+import { checkFolders } from "./files/check-folders.ts";
 import { commit } from "./files/commit.ts";
 import { exportRoot, readArchive, statPath } from "./files/read.ts";
 import { scratchFolder, viewFolder } from "./files/view-folder.ts";
@@ -16,6 +17,7 @@ import { selectContainers } from "./filters.ts";
 import { kill } from "./life/kill.ts";
 import { Locks } from "./locks.ts";
 import { logs } from "./logs/logs.ts";
+import { dropOldLog, logUsage } from "./logs/old-logs.ts";
 import { followHostResolver } from "./life/follow-host-resolver.ts";
 import { connectNetwork, disconnectNetwork } from "./life/networks.ts";
 import { pause, unpause } from "./life/pause.ts";
@@ -36,6 +38,7 @@ import { type ContainerRecord, Store } from "./store.ts";
 import { update } from "./life/update.ts";
 import { UsageReader } from "./usage/read-usage.ts";
 import { Sampler } from "./usage/sampler.ts";
+import { sizes } from "./usage/sizes.ts";
 import { stats } from "./usage/stats.ts";
 import { top } from "./usage/top.ts";
 import { Waiters } from "./life/waiters.ts";
@@ -127,7 +130,11 @@ function containersOf(room: Room): Containers {
       await writeArchive(room, nameOrId, path, archive, options, signal),
     exportRoot: async (nameOrId, signal) => await exportRoot(room, nameOrId, signal),
     commit: async (nameOrId, request, signal) => await commit(room, nameOrId, request, signal),
-    sizes: async (nameOrId) => await sizes(room, nameOrId),
+    sizes: async (ids) => await sizes(room, ids),
+    logUsage: async () => await logUsage(room),
+    dropOldLog: async (log) => await dropOldLog(room, log),
+    ownsRoot: (name) => room.store.get(name) !== undefined,
+    checkFolders: async (options) => await checkFolders(room, options),
     close: async (options) => await close(room, options),
   };
 }
@@ -160,21 +167,6 @@ function filterFacts(room: Room): Parameters<typeof selectContainers>[2] {
       return endpoints.flatMap(({ networkName, networkId }) => [networkName, networkId]);
     },
   };
-}
-
-async function sizes(room: Room, nameOrId: string): Promise<{ writableBytes: number; rootBytes: number }> {
-  const record = room.store.find(nameOrId);
-  const writableBytes = await room.images.rootSizeBytes(record.id);
-  return { writableBytes, rootBytes: writableBytes + imageBytes(room, record) };
-}
-
-/** An image whose last name went is still found by its id while a container holds it. */
-function imageBytes(room: Room, record: ContainerRecord): number {
-  try {
-    return room.images.find(record.imageId).sizeBytes;
-  } catch {
-    return 0;
-  }
 }
 
 async function close(room: Room, { stopContainers }: { readonly stopContainers: boolean }): Promise<void> {

@@ -64,13 +64,17 @@ export const exitCodeOf: Readonly<Record<FaultKind, number>> = {
   internal: 1,
 };
 
-/** The failure as a Fault: itself, or an unexpected error wrapped as `internal` (aborts become `cancelled`). */
+/** The failure as a Fault: itself, or an unexpected error wrapped as `internal` (aborts become `cancelled`, a full disk `exhausted`). */
 export function asFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
   // What failed comes before what failed while it was undone.
   if (error instanceof SuppressedError) return asFault(error.suppressed);
   if (error instanceof Error && error.name === "AbortError")
     return new Fault("cancelled", "cancelled", { cause: error });
+  if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT")) {
+    const remedy = "Free disk space and try again: `slipway system df`, `slipway system prune`.";
+    return new Fault("exhausted", "no space left on device", { cause: error, remedy });
+  }
   const message = error instanceof Error ? error.message : String(error);
   return new Fault("internal", message, { cause: error });
 }

@@ -2,6 +2,7 @@ import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Fault } from "#core/fault";
 import { reserveRoom } from "./database-reserve.ts";
+import { LogSync } from "./database-sync.ts";
 import type { Database, SqlValue } from "./host.ts";
 
 /** A database that can be closed; only its opener does. */
@@ -28,7 +29,7 @@ export function openDatabase(path: string): OpenDatabase {
     sqlite.close();
     throw openFault(path, error);
   }
-  return new SqliteDatabase(sqlite);
+  return new SqliteDatabase(sqlite, path === ":memory:" ? undefined : new LogSync(path));
 }
 
 /** Only the owner may read it (environments are secrets) or lock it; SQLite would leave that to the umask, and gives its journal the same mode. */
@@ -43,11 +44,13 @@ export function makePrivate(path: string): void {
 
 class SqliteDatabase implements OpenDatabase {
   readonly #sqlite: DatabaseSync;
+  readonly #log: LogSync | undefined;
   /** Bounded by the program's own text: statements are literals. */
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(sqlite: DatabaseSync) {
+  constructor(sqlite: DatabaseSync, log: LogSync | undefined) {
     this.#sqlite = sqlite;
+    this.#log = log;
   }
 
   migrate(room: string, steps: readonly string[]): void {
@@ -97,6 +100,10 @@ class SqliteDatabase implements OpenDatabase {
       if (this.#sqlite.isTransaction) this.#sqlite.exec("ROLLBACK");
       throw writeFault(error);
     }
+  }
+
+  async sync(): Promise<void> {
+    await this.#log?.sync();
   }
 
   close(): void {

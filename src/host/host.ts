@@ -60,6 +60,8 @@ export interface Database {
   run(sql: string, ...parameters: readonly SqlValue[]): number;
   /** All of the work or none; nested calls join the outer one. The work must not await. */
   transaction<Result>(work: () => Result): Result;
+  /** Resolves when all that was committed before the call is on the disk, and outlives a power cut. Commits alone outlive only the daemon. */
+  sync(): Promise<void>;
 }
 
 export type SqlValue = string | number | bigint | null | Uint8Array;
@@ -174,4 +176,5 @@ export interface Machine {
 export { openHost, type HostOptions } from "./open.ts";
 export { capabilityNames } from "./machine.ts";
 export { type DetachedProgram, startDetached } from "./start-detached.ts";
+export { listSegments as listLogSegments } from "./shim/log-segment.ts";
 export { endOfLog, findTime, type LogRecord, readLastLines, readLog } from "./shim/log.ts";

@@ -1,7 +1,7 @@
-import { mkdirSync } from "node:fs";
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { isAbsolute, normalize, resolve } from "node:path";
-import { Fault } from "#core/fault";
+import { asFault, Fault } from "#core/fault";
 import type { Paths } from "./host.ts";
 
 export const defaultDataRoot = "/var/lib/slipway";
@@ -18,9 +18,23 @@ export function openPaths(dataRoot: string, execRoot: string): Paths {
       throw new Fault("invalid", `the folder ${JSON.stringify(path)} has a character that mounts cannot carry`, {
         remedy: 'Choose a path without : , " \\ and newlines.',
       });
-    mkdirSync(path, { recursive: true, mode: 0o711 });
+    makeWritable(path);
   }
   return { ...paths, instance: instanceOf(paths.dataRoot, paths.execRoot) };
+}
+
+function makeWritable(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o711 });
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "EROFS") throw asFault(error);
+    throw new Fault("unavailable", `${path} cannot be written: its file system is read-only`, {
+      cause: error,
+      remedy: "Mount it for writing, or give the daemon other folders with --data-root and --exec-root.",
+    });
+  }
 }
 
 /** The short name that bridges, tables and cgroups of one daemon derive from. */

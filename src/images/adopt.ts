@@ -23,7 +23,7 @@ export interface Adoption {
   readonly embedded?: boolean;
 }
 
-/** Records an image, in one transaction, and answers its id. Fault `invalid` when manifest, config and layers do not fit together. */
+/** Records an image, in one transaction, and answers its id once no power cut can take it back. Fault `invalid` when manifest, config and layers do not fit together. */
 export type AdoptImage = (adoption: Adoption, lease: Lease) => Promise<Digest>;
 
 /** Makes the function that records images. */
@@ -61,6 +61,7 @@ export function imageAdopter(catalog: Catalog, content: ContentStore, verify: Ve
       blobs,
       names: namesOf(adoption),
     });
+    await catalog.settled();
     return manifest.config.digest;
   };
 }

@@ -3,6 +3,7 @@ import { type Digest, isDigest } from "#core/digest";
 import type { ImageConfig } from "#core/oci";
 import type { Reference } from "#core/reference";
 import type { Database } from "#host";
+import { catalogSteps } from "./catalog-steps.ts";
 import { chainIdsOf } from "./chain-id.ts";
 
 /** An image as the catalog keeps it. */
@@ -15,6 +16,8 @@ export interface ImageRecord {
   readonly sizeBytes: number;
   readonly createdNs: bigint;
   readonly lastTaggedNs: bigint | undefined;
+  /** When it was last pulled, made, named, or let go by a container. */
+  readonly usedNs: bigint;
   /** Built in: hidden while it has no tag, and never removed. */
   readonly embedded: boolean;
 }
@@ -56,11 +59,14 @@ export class Catalog {
   readonly #database: Database;
   readonly #clock: Clock;
   #namesChanged: () => void = () => undefined;
+  /** How often something with files was taken out of the records, and up to where that is on the disk. */
+  #forgotten = 0;
+  #settledForgotten = 0;
 
   constructor(database: Database, clock: Clock) {
     this.#database = database;
     this.#clock = clock;
-    database.migrate("images", [schema, verifiedBlobs]);
+    database.migrate("images", catalogSteps);
   }
 
   /** Calls back after every change of a name, within the change's transaction. */
@@ -70,6 +76,18 @@ export class Catalog {
 
   transaction<Result>(work: () => Result): Result {
     return this.#database.transaction(work);
+  }
+
+  /** Resolves when all changes until now outlive a power cut: before somebody is told that they are done. */
+  async settled(): Promise<void> {
+    const forgotten = this.#forgotten;
+    await this.#database.sync();
+    this.#settledForgotten = Math.max(this.#settledForgotten, forgotten);
+  }
+
+  /** The same for what was taken out of the records: before the files of it go. */
+  async removalsSettled(): Promise<void> {
+    if (this.#settledForgotten < this.#forgotten) await this.settled();
   }
 
   image(id: Digest): ImageRecord | undefined {
@@ -133,7 +151,7 @@ export class Catalog {
     this.transaction(() => {
       const sizeBytes = chain.reduce((sum, id) => sum + (this.layer(id)?.sizeBytes ?? 0), 0);
       this.#database.run(
-        "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, NULL, ?) ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest",
+        "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, NULL, ?, ?) ON CONFLICT (id) DO UPDATE SET manifest = excluded.manifest, used_ns = excluded.used_ns",
         image.id,
         image.manifest,
         JSON.stringify(image.config),
@@ -141,6 +159,7 @@ export class Catalog {
         sizeBytes,
         created,
         image.embedded ? 1 : 0,
+        this.#clock.now(),
       );
       for (const blob of image.blobs) {
         this.#database.run("INSERT OR IGNORE INTO image_blobs VALUES (?, ?)", image.id, blob);
@@ -166,8 +185,9 @@ export class Catalog {
         value,
         id,
       );
+      const now = this.#clock.now();
       if (name.kind === "tag")
-        this.#database.run("UPDATE images SET last_tagged_ns = ? WHERE id = ?", this.#clock.now(), id);
+        this.#database.run("UPDATE images SET last_tagged_ns = ?, used_ns = ? WHERE id = ?", now, now, id);
       return before === id ? undefined : before;
     });
   }
@@ -187,6 +207,7 @@ export class Catalog {
   /** Removes an image's record, its names and its claim on its blobs and layers. */
   forget(id: Digest): void {
     this.#namesChanged();
+    this.#forgotten++;
     this.transaction(() => {
       for (const table of ["image_tags", "image_digests", "image_blobs"]) {
         this.#database.run(`DELETE FROM ${table} WHERE image = ?`, id);
@@ -268,17 +289,41 @@ export class Catalog {
     );
   }
 
+  removeLayer(chainId: Digest): void {
+    this.#database.run("DELETE FROM layers WHERE chain_id = ?", chainId);
+  }
+
+  /** Whether all layers of a stack have records. */
+  hasWholeStack(topChain: Digest): boolean {
+    for (let at: Digest | undefined = topChain; at !== undefined;) {
+      const layer = this.layer(at);
+      if (layer === undefined) return false;
+      at = layer.parent;
+    }
+    return true;
+  }
+
   /** Takes out of the records every layer that no image, no root and none of `alsoKeep` stands on; answers them, topmost first. */
   takeUnusedLayers(alsoKeep: Iterable<Digest>): LayerRecord[] {
     return this.transaction(() => {
       const rows = this.#database.all<LayerRow>(unusedLayers, JSON.stringify([...alsoKeep]));
       for (const row of rows) this.#database.run("DELETE FROM layers WHERE chain_id = ?", row.chain_id);
+      if (rows.length > 0) this.#forgotten++;
       return topmostFirst(rows.map(layerOf));
     });
   }
 
+  /** A root's image is in use while there is the root, and was until it went. */
   addRoot(root: RootRecord): void {
-    this.#database.run("INSERT INTO roots VALUES (?, ?, ?)", root.container, root.image, root.topChain ?? null);
+    this.transaction(() => {
+      this.#database.run(
+        "INSERT INTO roots (container, image, top_chain) VALUES (?, ?, ?)",
+        root.container,
+        root.image,
+        root.topChain ?? null,
+      );
+      this.#database.run("UPDATE images SET used_ns = ? WHERE id = ?", this.#clock.now(), root.image);
+    });
   }
 
   root(container: string): RootRecord | undefined {
@@ -288,8 +333,12 @@ export class Catalog {
       : { container: row.container, image: row.image, topChain: row.top_chain ?? undefined };
   }
 
-  removeRoot(container: string): boolean {
-    return this.#database.run("DELETE FROM roots WHERE container = ?", container) > 0;
+  removeRoot(container: string): void {
+    this.transaction(() => {
+      const ofRoot = "id = (SELECT image FROM roots WHERE container = ?)";
+      this.#database.run(`UPDATE images SET used_ns = ? WHERE ${ofRoot}`, this.#clock.now(), container);
+      this.#database.run("DELETE FROM roots WHERE container = ?", container);
+    });
   }
 
   rootContainers(): string[] {
@@ -320,12 +369,48 @@ export class Catalog {
     this.#database.run("UPDATE images SET embedded = ? WHERE id = ?", embedded ? 1 : 0, id);
   }
 
-  usage(): { readonly images: number; readonly layersBytes: number } {
-    const images = this.#database.get<{ n: number }>(
-      "SELECT count(*) AS n FROM images WHERE NOT embedded OR id IN (SELECT image FROM image_tags)",
-    );
-    const layers = this.#database.get<{ n: number }>("SELECT coalesce(sum(size_bytes), 0) AS n FROM layers");
-    return { images: images?.n ?? 0, layersBytes: layers?.n ?? 0 };
+  /** The images that show, each with the topmost of its layers. */
+  tops(): { readonly image: Digest; readonly topChain: Digest | undefined }[] {
+    return this.#database
+      .all<{ id: Digest; top_chain: Digest | null }>(`SELECT id, top_chain FROM images WHERE ${isShown}`)
+      .map(({ id, top_chain: topChain }) => ({ image: id, topChain: topChain ?? undefined }));
+  }
+
+  /** The topmost layers of containers' roots. */
+  rootTops(): Digest[] {
+    return this.#database
+      .all<{ top_chain: Digest }>("SELECT DISTINCT top_chain FROM roots WHERE top_chain IS NOT NULL")
+      .map((row) => row.top_chain);
+  }
+
+  /** Sizes of all writable layers, or of one container's; null where none is kept. */
+  rootSizes(container?: string): ReadonlyMap<string, number | null> {
+    type Row = { container: string; size_bytes: number | null };
+    const sql = "SELECT container, size_bytes FROM roots";
+    const rows =
+      container === undefined
+        ? this.#database.all<Row>(sql)
+        : this.#database.all<Row>(`${sql} WHERE container = ?`, container);
+    return new Map(rows.map((row) => [row.container, row.size_bytes]));
+  }
+
+  /** Keeps the sizes of writable layers that nobody writes to. */
+  keepRootSizes(sizes: readonly (readonly [container: string, sizeBytes: number])[]): void {
+    if (sizes.length === 0) return;
+    this.transaction(() => {
+      for (const [container, sizeBytes] of sizes)
+        this.#database.run("UPDATE roots SET size_bytes = ? WHERE container = ?", sizeBytes, container);
+    });
+  }
+
+  forgetRootSize(container: string): void {
+    const sql = "UPDATE roots SET size_bytes = NULL WHERE container = ? AND size_bytes IS NOT NULL";
+    this.#database.run(sql, container);
+  }
+
+  /** How many images show. */
+  count(): number {
+    return this.#database.get<{ n: number }>(`SELECT count(*) AS n FROM images WHERE ${isShown}`)?.n ?? 0;
   }
 }
 
@@ -349,27 +434,7 @@ export function referenceOf(name: ImageName): Reference {
   return name.kind === "tag" ? { ...place, tag: name.tag } : { ...place, digest: name.digest };
 }
 
-const schema = `
-  CREATE TABLE images (
-    id TEXT PRIMARY KEY, manifest TEXT NOT NULL, config TEXT NOT NULL, top_chain TEXT, size_bytes INTEGER NOT NULL,
-    created_ns INTEGER NOT NULL, last_tagged_ns INTEGER, embedded INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE image_blobs (image TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (image, digest)) STRICT, WITHOUT ROWID;
-  CREATE INDEX image_blobs_by_digest ON image_blobs (digest);
-  CREATE TABLE image_tags (repository TEXT NOT NULL, tag TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY (repository, tag)) STRICT, WITHOUT ROWID;
-  CREATE INDEX image_tags_by_image ON image_tags (image);
-  CREATE TABLE image_digests (repository TEXT NOT NULL, digest TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY (repository, digest)) STRICT, WITHOUT ROWID;
-  CREATE INDEX image_digests_by_image ON image_digests (image);
-  CREATE TABLE awaited_blobs (digest TEXT PRIMARY KEY, until_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE layers (chain_id TEXT PRIMARY KEY, parent TEXT, diff_id TEXT NOT NULL, folder TEXT NOT NULL, size_bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE UNIQUE INDEX layers_by_folder ON layers (folder);
-  CREATE TABLE roots (container TEXT PRIMARY KEY, image TEXT NOT NULL, top_chain TEXT) STRICT, WITHOUT ROWID;
-  CREATE INDEX roots_by_image ON roots (image);
-  CREATE TABLE image_notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
-`;
-
-const verifiedBlobs = `
-  CREATE TABLE verified_blobs (digest TEXT NOT NULL, diff_id TEXT NOT NULL, PRIMARY KEY (digest, diff_id)) STRICT, WITHOUT ROWID;
-`;
+const isShown = "NOT embedded OR id IN (SELECT image FROM image_tags) OR id IN (SELECT image FROM image_digests)";
 
 const stackBelow = `
   WITH RECURSIVE stack (chain_id, depth) AS (
@@ -393,6 +458,7 @@ interface ImageRow {
   created_ns: number | bigint;
   last_tagged_ns: number | bigint | null;
   embedded: number;
+  used_ns: number | bigint;
 }
 
 interface LayerRow {
@@ -419,6 +485,7 @@ function imageOf(row: ImageRow): ImageRecord {
     createdNs: BigInt(row.created_ns),
     lastTaggedNs: row.last_tagged_ns === null ? undefined : BigInt(row.last_tagged_ns),
     embedded: row.embedded !== 0,
+    usedNs: BigInt(row.used_ns),
   };
 }
 

@@ -120,7 +120,7 @@ test("embedded: the built-in image is hidden until asked for, and comes back aft
   writeFileSync(archive, await dockerArchive([{ tags: ["hello:latest"], layers: [layer] }]));
   await using room = await openTestRoom({ embeddedArchive: archive });
   assert.deepEqual(room.images.list({ all: true, filters: {} }), []);
-  assert.equal(room.images.usage().images, 0);
+  assert.equal(room.images.count(), 0);
   assert.throws(() => room.images.find("hello:other"), /No such image/);
   const { id } = room.images.find("hello");
   assert.deepEqual(

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { open, readdir, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, Digester, hexOf, isDigest } from "#core/digest";
-import { Fault } from "#core/fault";
+import { asFault, Fault } from "#core/fault";
 import type { ContentStore, Ingest } from "./content.ts";
-import { asDiskFault, guardSpace } from "./disk-space.ts";
+import { guardSpace } from "./disk-space.ts";
 import { FileIngest, WholeIngest } from "./file-ingest.ts";
 import { publish } from "./publish.ts";
 
@@ -19,19 +19,21 @@ export function openContentStore(folder: string): ContentStore {
   for (const path of [folder, blobs, ingest]) mkdirSync(path, { recursive: true, mode: 0o700 });
   const layout = join(folder, "oci-layout");
   if (!existsSync(layout)) writeFileSync(layout, '{"imageLayoutVersion":"1.0.0"}', { mode: 0o600 });
-  return new FileContentStore(blobs, ingest);
+  return new FileContentStore({ blobs, ingest, damaged: join(folder, "damaged") });
 }
 
 class FileContentStore implements ContentStore {
   readonly #blobs: string;
   readonly #ingest: string;
+  readonly #damaged: string;
   /** The end of the line of writers of each digest. */
   readonly #writers = new Map<Digest, Promise<void>>();
   readonly #unnamed = new Set<string>();
 
-  constructor(blobs: string, ingest: string) {
-    this.#blobs = blobs;
-    this.#ingest = ingest;
+  constructor(folders: { readonly blobs: string; readonly ingest: string; readonly damaged: string }) {
+    this.#blobs = folders.blobs;
+    this.#ingest = folders.ingest;
+    this.#damaged = folders.damaged;
   }
 
   has(digest: Digest): boolean {
@@ -62,7 +64,7 @@ class FileContentStore implements ContentStore {
     const path = this.pathOf(digest);
     const { fromByte = 0, toByte = Number.POSITIVE_INFINITY } = options;
     if (toByte <= fromByte) return none();
-    return createReadStream(path, { start: fromByte, end: toByte - 1, highWaterMark: 1 << 18 });
+    return bytesOf(path, fromByte, toByte - 1);
   }
 
   async ingest(digest: Digest, expectedSizeBytes?: number): Promise<Ingest> {
@@ -124,6 +126,11 @@ class FileContentStore implements ContentStore {
     return sizeBytes;
   }
 
+  setAside(digest: Digest): void {
+    mkdirSync(this.#damaged, { recursive: true, mode: 0o700 });
+    renameSync(this.#pathOf(digest), join(this.#damaged, hexOf(digest)));
+  }
+
   async list(): Promise<Digest[]> {
     const names = await readdir(this.#blobs);
     return names.map((name) => `sha256:${name}`).filter(isDigest);
@@ -150,6 +157,11 @@ class FileContentStore implements ContentStore {
   }
 }
 
+/** Opened by its reader: a file that is opened for nobody stays open, and nobody hears that it failed. */
+async function* bytesOf(path: string, start: number, end: number): AsyncGenerator<Uint8Array, void, void> {
+  yield* createReadStream(path, { start, end, highWaterMark: 1 << 18 }) as AsyncIterable<Uint8Array>;
+}
+
 async function* none(): AsyncGenerator<Uint8Array, void, void> {
   // Nothing lies between the bounds.
 }
@@ -159,7 +171,7 @@ function missing(digest: Digest): Fault {
 }
 
 function failWrite(error: unknown): never {
-  throw asDiskFault(error);
+  throw asFault(error);
 }
 
 function ignoreMissing(error: unknown): undefined {

@@ -22,6 +22,8 @@ export interface ContentStore {
   ): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
   /** Removes a blob, at once and before this returns its promise; answers its size, 0 when there was none. */
   delete(digest: Digest): Promise<number>;
+  /** Moves a damaged blob to `content/damaged/`: it is here no more, and not lost. */
+  setAside(digest: Digest): void;
   list(): Promise<Digest[]>;
   /** Removes what killed daemons left half written: unnamed ingests, and named ones older than a day. */
   clean(): Promise<number>;

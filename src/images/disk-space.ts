@@ -1,5 +1,5 @@
 import { statfs } from "node:fs/promises";
-import { asFault, Fault } from "#core/fault";
+import { Fault } from "#core/fault";
 
 /** What always stays free on the data root's disk, so that an archive however swollen cannot stop the host. */
 const reservedBytes = 256 << 20;
@@ -31,15 +31,4 @@ export async function needSpace(folder: string, bytes: number): Promise<void> {
       remedy: `Less than ${Math.round(reserve / (1 << 20))} MiB would stay free in ${folder}; \`docker system prune\` removes what nothing uses.`,
     });
   }
-}
-
-/** A failed write as a Fault: a full disk as `exhausted`. */
-export function asDiskFault(error: unknown): Fault {
-  if (error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT")) {
-    return new Fault("exhausted", "no space left on device", {
-      cause: error,
-      remedy: "Free disk space and try again.",
-    });
-  }
-  return asFault(error);
 }

@@ -1,9 +1,9 @@
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Digest, Digester } from "#core/digest";
-import { Fault } from "#core/fault";
+import { asFault, Fault } from "#core/fault";
 import type { Ingest } from "./content.ts";
-import { asDiskFault, needSpace } from "./disk-space.ts";
+import { needSpace } from "./disk-space.ts";
 import { publish } from "./publish.ts";
 
 interface IngestPlace {
@@ -59,7 +59,7 @@ export class FileIngest implements Ingest {
     try {
       await written;
     } catch (error) {
-      throw asDiskFault(error);
+      throw asFault(error);
     }
   }
 
@@ -80,7 +80,7 @@ export class FileIngest implements Ingest {
     try {
       await publish(this.#file, path, target);
     } catch (error) {
-      throw asDiskFault(error);
+      throw asFault(error);
     }
     await this.#close();
   }

@@ -34,7 +34,7 @@ function assertClean(room: TestRoom): void {
   assert.deepEqual(inside("content/ingest"), []);
   assert.deepEqual(inside("layers"), []);
   assert.deepEqual(room.images.list({ all: true, filters: {} }), []);
-  assert.equal(room.images.usage().layersBytes, 0);
+  assert.equal(room.images.layerUse().layersBytes, 0);
 }
 
 test("load: layers that leave their root or are broken are refused, and nothing is left", async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "#core/clock";
@@ -32,6 +32,7 @@ export async function openTestRoom(
   const { folder = mkdtempSync(join(tmpdir(), "slipway-images-")), ...options } = given;
   const repository = join(import.meta.dirname, "../..");
   execFileSync("sh", [join(repository, "shim/build.sh")]);
+  mkdirSync(folder, { recursive: true });
   const socketPath = join(folder, "run", "shim.sock");
   const shim = await connectShim({ socketPath, shimPath: join(repository, "build/shim/slipway-shim") });
   const events: Omit<Event, "timeNs">[] = [];

@@ -67,6 +67,47 @@ export interface ImageFilters {
   readonly [key: string]: readonly string[];
 }
 
+/** Something in the store that is not as the records say. */
+export interface Finding {
+  readonly kind:
+    | "damaged blob"
+    | "missing blob"
+    | "stray blob"
+    | "missing layer"
+    | "changed layer"
+    | "stray layer"
+    | "stray root"
+    | "dangling name"
+    | "damaged database";
+  /** A digest, chain id, folder or container. */
+  readonly subject: string;
+  readonly text: string;
+  /** `repairable`: nobody asked for it. */
+  readonly outcome: "repaired" | "repairable" | "left";
+  readonly remedy?: string;
+}
+
+/** What takes room in the store, and who needs it. */
+export interface Holdings {
+  /** Bytes of each piece: of unpacked layers by chain id, of blobs by digest with `blob:` before it. */
+  readonly pieces: ReadonlyMap<string, number>;
+  /** Pieces that something else than the images below needs: containers whose image went, the built-in image, work in progress. */
+  readonly heldPieces: ReadonlySet<string>;
+  readonly images: readonly ImageHolding[];
+}
+
+/** One image that shows, and its pieces. */
+export interface ImageHolding {
+  readonly id: Digest;
+  readonly repoTags: readonly string[];
+  readonly repoDigests: readonly string[];
+  /** When it was last pulled, made, named, or let go by a container. */
+  readonly usedNs: bigint;
+  /** A container has it. */
+  readonly isHeld: boolean;
+  readonly pieces: readonly string[];
+}
+
 /** A container's own writable layer over its image's layers, as mounts to be applied in the container's monitor. */
 export interface RootFilesystem {
   /** Mounts that make the root at `target`. */
@@ -126,7 +167,7 @@ export interface Images {
     },
     signal: AbortSignal,
   ): Promise<Digest>;
-  tag(source: string, target: Reference): void;
+  tag(source: string, target: Reference): Promise<void>;
   /** `rmi`. Faults: `conflict` with Docker's words when a container uses it or several repositories name it. `running` are the ids of containers that run: their images cannot go even by force. */
   remove(
     nameOrId: string,
@@ -136,24 +177,46 @@ export interface Images {
     readonly danglingOnly: boolean;
     readonly filters: ImageFilters;
   }): Promise<{ readonly removed: Removal[]; readonly reclaimedBytes: number }>;
+  /** What takes room, and who needs it: from the records, but for the sizes of blobs. */
+  holdings(): Promise<Holdings>;
+  /** Removes those of the images that still nobody holds and nobody has used since; with the reason in the events. */
+  collectImages(
+    chosen: readonly { readonly id: Digest; readonly usedNs: bigint }[],
+    reason: string,
+  ): Promise<{ readonly removed: Removal[]; readonly reclaimedBytes: number }>;
+  /** Compares the store with its records, and every blob with its digest. `repair` removes what belongs to nobody, sets damaged blobs aside and unpacks lost layers again; it takes nothing that cannot be had again. */
+  check(
+    options: { readonly repair: boolean; readonly isContainer: (id: string) => boolean },
+    signal: AbortSignal,
+  ): AsyncIterable<Finding>;
+  /** The digests of all blobs, sorted. */
+  blobs(): Promise<readonly Digest[]>;
+  /** Compares one blob with its digest, reading no faster than that. */
+  checkBlob(digest: Digest, bytesPerSecond: number, signal: AbortSignal): Promise<Finding | undefined>;
   /** Makes the container's writable layer, of at most so many bytes if they are given, and takes a hold on the image, durable until `dropRoot`. */
   createRoot(imageId: Digest, containerId: string, sizeBytes?: number): Promise<RootFilesystem>;
   /** The root of a container that has one. */
   openRoot(containerId: string): RootFilesystem;
+  /** Whether a container's writable layer is there, and not only known of. */
+  hasRoot(containerId: string): boolean;
   /** Removes the writable layer and the hold; quiet when there is none. */
   dropRoot(containerId: string): Promise<void>;
   /** Containers that hold the image, for the conflict messages. */
   holdersOf(imageId: Digest): readonly string[];
   /** What differs between a container's root and its image, sorted by path; also while it runs. Directories above a change are changes. */
   rootChanges(containerId: string): Promise<readonly RootChange[]>;
-  /** Bytes of a container's writable layer. */
-  rootSizeBytes(containerId: string): Promise<number>;
+  /** Bytes of containers' writable layers by container; one without a root is left out. `settled`: nobody writes to it now, and whoever will asks for its mounts first, so that the size is kept. */
+  rootSizes(
+    asked: readonly { readonly container: string; readonly settled: boolean }[],
+  ): Promise<ReadonlyMap<string, number>>;
   /** The first lines of a file in a container's or image's root (etc/passwd, etc/group), resolved so that no symlink leaves it; undefined when absent or no plain file. At most 1 MiB. */
   readRootFile(containerId: string, path: string): Promise<string | undefined>;
   /** Removes what a crash left (half downloads past their bound, unreferenced snapshots, roots whose container is unknown) and collects what nothing holds. Roots that are made after the call are safe; every one made before must be of a container in the set. */
   collect(liveContainers: ReadonlySet<string>): Promise<{ readonly reclaimedBytes: number }>;
-  /** Counts and bytes for `/info` and `/system/df`. */
-  usage(): { readonly images: number; readonly layersBytes: number };
+  /** How many images there are. */
+  count(): number;
+  /** Bytes of the unpacked layers: of all, each once, and by image of those that another image has too. From the records alone. */
+  layerUse(): { readonly layersBytes: number; readonly sharedBytes: ReadonlyMap<Digest, number> };
 }
 
 /** What the room is built from. */
@@ -173,4 +236,5 @@ export interface ImagesOptions {
 
 export { openImages } from "./open.ts";
 export { decompress } from "./decompress.ts";
+export { matchesReference } from "./match-reference.ts";
 export type { ContainerDefaults };

@@ -16,8 +16,8 @@ export interface Collected {
 /**
  * Decides what stays: a blob that an image names, a layer that an image or a container's root stands on, and what a
  * lease protects. Whether something is kept is asked in the same turn of the event loop in which it is taken away, so
- * nothing can begin to need it in between; a layer's record goes before its folder, so a kill leaves a folder without a
- * record, which the next collection removes.
+ * nothing can begin to need it in between. Records go before what they name, for good: a kill or a power cut leaves files
+ * without a record, which the next collection removes, and never a record without its files.
  */
 export class Keeper implements Leases {
   readonly #catalog: Catalog;
@@ -60,16 +60,19 @@ export class Keeper implements Leases {
 
   /** Removes those of the blobs that nothing keeps. */
   async collectBlobs(candidates: Iterable<Digest>): Promise<number> {
+    const isFree = (digest: Digest): boolean => !this.protects(digest) && !this.#catalog.keepsBlob(digest);
+    const free = [...candidates].filter(isFree);
+    if (free.length === 0) return 0;
+    await this.#catalog.removalsSettled();
     let freedBytes = 0;
-    for (const digest of candidates) {
-      if (!this.protects(digest) && !this.#catalog.keepsBlob(digest)) freedBytes += await this.#content.delete(digest);
-    }
+    for (const digest of free) if (isFree(digest)) freedBytes += await this.#content.delete(digest);
     return freedBytes;
   }
 
   /** Removes the layers that nothing stands on. */
   async collectLayers(): Promise<Collected> {
     const layers = this.#catalog.takeUnusedLayers(this.protectedLayers());
+    if (layers.length > 0) await this.#catalog.removalsSettled();
     for (const layer of layers) await this.#snapshots.remove(layer.folder);
     return { layers, reclaimedBytes: layers.reduce((sum, layer) => sum + layer.sizeBytes, 0) };
   }

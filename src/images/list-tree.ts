@@ -9,28 +9,26 @@ export interface ListedTree {
 
 /**
  * Runs find(1) inside a tree and yields its records, whose fields `format` ends with `\0`; bytes as latin1. Paths begin
- * with `./`. With `folders`, it looks at what lies directly in these (those that are not there are passed over);
- * otherwise at everything. What goes while find looks, as in a running container, is passed over too.
+ * with `./`. With `folders`, it looks at what lies directly in these, or (`deep`) anywhere below them; those that are not there are
+ * passed over. Otherwise it looks at everything. What goes while find looks, as in a running container, is passed over too.
  */
 export async function* listTree(
   shim: Shim,
   { tree, mounts }: ListedTree,
-  look: { readonly tests?: readonly string[]; readonly format: string; readonly folders?: readonly string[] },
+  look: {
+    readonly tests?: readonly string[];
+    readonly format: string;
+    readonly folders?: readonly string[];
+    readonly deep?: boolean;
+  },
 ): AsyncGenerator<string[], void, void> {
-  const { tests = [], format, folders } = look;
+  const { tests = [], format, folders, deep = false } = look;
+  const depth = deep ? ["-mindepth", "1", "-xdev"] : ["-mindepth", "1", "-maxdepth", "1"];
   const print = [...tests, "-printf", format];
   const argv =
     folders === undefined
       ? ["find", ".", "-mindepth", "1", "-xdev", ...print]
-      : [
-          "xargs",
-          "-0",
-          "-r",
-          "sh",
-          "-c",
-          `exec find "$@" ${quoted(["-mindepth", "1", "-maxdepth", "1", ...print])}`,
-          "sh",
-        ];
+      : ["xargs", "-0", "-r", "sh", "-c", `exec find "$@" ${quoted([...depth, ...print])}`, "sh"];
   await using program = await shim.run({ argv, tree, ...(mounts !== undefined && { mounts }), env: { LC_ALL: "C" } });
   const fed = feed(program, folders ?? []);
   fed.catch(() => undefined);

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { imageAdopter } from "./adopt.ts";
 import { Catalog } from "./catalog.ts";
+import { CheckRecords } from "./check/check-records.ts";
 import { keepContentIndex } from "./content-index.ts";
 import { openContentStore } from "./content-store.ts";
 import { takeEmbedded } from "./embedded.ts";
@@ -19,6 +20,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const { database, shim, clock, events, paths, maxConcurrentDownloads } = options;
   const layers = join(paths.dataRoot, "layers");
   const catalog = new Catalog(database, clock);
+  const records = new CheckRecords(database);
   const content = openContentStore(join(paths.dataRoot, "content"));
   keepContentIndex(catalog, content, join(paths.dataRoot, "content"));
   const snapshots = openOverlay(layers, shim);
@@ -42,6 +44,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     await takeEmbedded(parts, options.embeddedArchive, new AbortController().signal);
   return new ImageRoom({
     ...parts,
+    records,
     keeper,
     snapshots,
     roots,

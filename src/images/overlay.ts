@@ -148,7 +148,12 @@ class OverlayDriver implements SnapshotDriver {
     const synced = await this.#shim.runToEnd({ argv: ["sync", "--file-system", tree] });
     if (synced.code !== 0) throw new Fault("internal", `cannot sync ${tree}: ${synced.stderr.trim()}`);
     await rename(tree, this.pathOf(name));
-    await syncFolder(this.#folder);
+    try {
+      await syncFolder(this.#folder);
+    } catch (error) {
+      await this.remove(name);
+      throw error;
+    }
     return name;
   }
 

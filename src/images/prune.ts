@@ -1,4 +1,6 @@
 import type { Clock } from "#core/clock";
+import type { Digest } from "#core/digest";
+import type { EventSink } from "#core/event";
 import { Fault } from "#core/fault";
 import { filterImages } from "./filter-images.ts";
 import { isHidden } from "./find.ts";
@@ -33,4 +35,31 @@ export async function pruneImages(
   const reclaimedBytes = await sweep(parts, ledger);
   events.emit({ type: "image", action: "prune", actorId: "", attributes: { reclaimed: String(reclaimedBytes) } });
   return { removed: ledger.removals, reclaimedBytes };
+}
+
+/** Removes those of the images that nobody holds and that were not used since they were chosen; the reason is told in the events. */
+export async function collectImages(
+  parts: RemoveParts,
+  chosen: readonly { readonly id: Digest; readonly usedNs: bigint }[],
+  reason: string,
+): Promise<{ readonly removed: Removal[]; readonly reclaimedBytes: number }> {
+  const { catalog, events, keeper } = parts;
+  const ledger: Ledger = { removals: [], blobs: [] };
+  const told = { ...parts, events: withReason(events, reason) };
+  catalog.transaction(() => {
+    for (const { id, usedNs } of chosen) {
+      const record = catalog.image(id);
+      if (record === undefined || record.usedNs !== usedNs || catalog.holdersOf(id).length > 0) continue;
+      forget(told, record, ledger);
+    }
+  });
+  await catalog.settled();
+  const { layers, reclaimedBytes } = await keeper.collectLayers();
+  for (const layer of layers) ledger.removals.push({ deleted: layer.chainId });
+  const blobBytes = await keeper.collectBlobs(ledger.blobs);
+  return { removed: ledger.removals, reclaimedBytes: reclaimedBytes + blobBytes };
+}
+
+function withReason(events: EventSink, reason: string): EventSink {
+  return { emit: (event) => events.emit({ ...event, attributes: { ...event.attributes, reason } }) };
 }

@@ -5,6 +5,7 @@ import { type ImageConfig, nativePlatform, type Platform } from "#core/oci";
 import { familiar, familiarName, type Reference, withDefaultTag } from "#core/reference";
 import type { AdoptImage } from "./adopt.ts";
 import type { Catalog } from "./catalog.ts";
+import { chainIdsOf } from "./chain-id.ts";
 import type { ContentStore } from "./content.ts";
 import type { Progress, PullRequest } from "./images.ts";
 import type { Leases } from "./leases.ts";
@@ -131,10 +132,19 @@ async function bringImage(
   await bringConfig(tools, descriptor, signal);
   const config = parseConfig(await tools.content.read(descriptor.digest), found.manifest);
   refuseForeign(config);
-  const known = holdKnown(tools, descriptor.digest);
+  const held = holdKnown(tools, descriptor.digest);
+  // One that has lost blobs (`system check` sets damaged ones aside) or layers gets them again.
+  const known = isWhole(tools, descriptor.digest, config) ? held : undefined;
   if (known === undefined) await bringLayers(tools, found.manifest, config, signal);
   warnOfPlatform(tools.report, request, config);
   return known ?? found.digest;
+}
+
+function isWhole({ catalog, content, unpacker }: LayerTools & Shared, id: Digest, config: ImageConfig): boolean {
+  return (
+    catalog.blobsOf(id).every((blob) => content.has(blob)) &&
+    chainIdsOf(config.rootfs.diff_ids).every((chainId) => unpacker.has(chainId))
+  );
 }
 
 /** Holds an image that is here, so that nobody removes it under the pull; answers its manifest. */

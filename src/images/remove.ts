@@ -64,7 +64,8 @@ export function forget(parts: RemoveParts, image: ImageRecord, ledger: Ledger): 
 }
 
 /** Removes the layers and blobs that came free; the layers go into the ledger. Answers the bytes. */
-export async function sweep({ keeper }: RemoveParts, ledger: Ledger): Promise<number> {
+export async function sweep({ catalog, keeper }: RemoveParts, ledger: Ledger): Promise<number> {
+  await catalog.settled();
   const { layers, reclaimedBytes } = await keeper.collectLayers();
   for (const layer of layers) ledger.removals.push({ deleted: layer.chainId });
   await keeper.collectBlobs(ledger.blobs);

@@ -6,15 +6,22 @@ import type { Platform } from "#core/oci";
 import { familiar, parseReference, type Reference, withDefaultTag } from "#core/reference";
 import type { Shim } from "#host";
 import { type Catalog, nameOf } from "./catalog.ts";
+import { checkBlob } from "./check/check-blobs.ts";
+import type { CheckRecords } from "./check/check-records.ts";
+import { checkStore } from "./check/check.ts";
 import { commitRoot } from "./commit.ts";
 import { revealEmbedded } from "./embedded.ts";
 import { filterImages } from "./filter-images.ts";
 import { checkPlatform, type Found, findImage, isHidden } from "./find.ts";
 import { historyOf } from "./history.ts";
+import { holdings } from "./holdings.ts";
+import { type LayerUse, layerUse } from "./layer-use.ts";
 import { imageEvent } from "./image-event.ts";
 import { viewOf } from "./image-view.ts";
 import type {
+  Finding,
   HistoryStep,
+  Holdings,
   Image,
   ImageFilters,
   Images,
@@ -29,20 +36,20 @@ import { importArchive } from "./import.ts";
 import type { Keeper } from "./keeper.ts";
 import { type LoadParts, loadArchive } from "./load.ts";
 import { progressFeed } from "./progress-feed.ts";
-import { pruneImages } from "./prune.ts";
+import { collectImages, pruneImages } from "./prune.ts";
 import type { Puller } from "./pull.ts";
 import type { RegistryClient } from "./registry/client.ts";
 import { registryOf } from "./registry/server-address.ts";
 import { removeImage } from "./remove.ts";
 import { rootChanges } from "./root-changes.ts";
 import { readFileInRoot } from "./root-file.ts";
-import { rootSizeBytes } from "./root-size.ts";
 import type { Roots } from "./roots.ts";
 import { imagesToSave, saveImages } from "./save.ts";
 import type { SnapshotDriver } from "./snapshots.ts";
 
 /** The pieces that the room is put together from. */
 export interface RoomParts extends LoadParts {
+  readonly records: CheckRecords;
   readonly keeper: Keeper;
   readonly snapshots: SnapshotDriver;
   readonly roots: Roots;
@@ -130,11 +137,12 @@ export class ImageRoom implements Images {
     return await commitRoot(this.#parts, containerId, options, signal);
   }
 
-  tag(source: string, target: Reference): void {
+  async tag(source: string, target: Reference): Promise<void> {
     if (target.digest !== undefined) throw new Fault("invalid", "refusing to create a tag with a digest reference");
     const { image } = this.#find(source);
     const tag = withDefaultTag(target);
     this.#catalog.addName(image.id, nameOf(tag));
+    await this.#catalog.settled();
     this.#parts.events.emit(imageEvent(image, image.id, familiar(tag), "tag"));
   }
 
@@ -144,6 +152,26 @@ export class ImageRoom implements Images {
 
   async prune(options: Parameters<Images["prune"]>[0]): ReturnType<Images["prune"]> {
     return await pruneImages({ ...this.#parts, find: (name) => this.find(name) }, options);
+  }
+
+  async holdings(): Promise<Holdings> {
+    return await holdings(this.#parts);
+  }
+
+  async collectImages(...given: Parameters<Images["collectImages"]>): ReturnType<Images["collectImages"]> {
+    return await collectImages(this.#parts, ...given);
+  }
+
+  check(...given: Parameters<Images["check"]>): AsyncIterable<Finding> {
+    return checkStore(this.#parts, ...given);
+  }
+
+  async blobs(): Promise<readonly Digest[]> {
+    return (await this.#parts.content.list()).sort();
+  }
+
+  async checkBlob(digest: Digest, bytesPerSecond: number, signal: AbortSignal): Promise<Finding | undefined> {
+    return await checkBlob(this.#parts, digest, { repair: false, bytesPerSecond }, signal);
   }
 
   async createRoot(imageId: Digest, containerId: string, sizeBytes?: number): Promise<RootFilesystem> {
@@ -156,6 +184,10 @@ export class ImageRoom implements Images {
     return this.#parts.roots.open(containerId);
   }
 
+  hasRoot(containerId: string): boolean {
+    return this.#parts.roots.isThere(containerId);
+  }
+
   async dropRoot(containerId: string): Promise<void> {
     const mayFree = await this.#parts.roots.drop(containerId);
     if (mayFree) await this.#parts.keeper.collectLayers();
@@ -165,10 +197,8 @@ export class ImageRoom implements Images {
     return this.#catalog.holdersOf(imageId);
   }
 
-  async rootSizeBytes(containerId: string): Promise<number> {
-    const { roots, shim } = this.#parts;
-    roots.open(containerId);
-    return roots.isUntouched(containerId) ? 0 : await rootSizeBytes(shim, roots.upperOf(containerId));
+  async rootSizes(asked: Parameters<Images["rootSizes"]>[0]): Promise<ReadonlyMap<string, number>> {
+    return await this.#parts.roots.sizes.measure(asked);
   }
 
   async rootChanges(containerId: string): Promise<RootChange[]> {
@@ -198,8 +228,12 @@ export class ImageRoom implements Images {
     return { reclaimedBytes: (await this.#parts.keeper.collectAll()).reclaimedBytes };
   }
 
-  usage(): { readonly images: number; readonly layersBytes: number } {
-    return this.#catalog.usage();
+  count(): number {
+    return this.#catalog.count();
+  }
+
+  layerUse(): LayerUse {
+    return layerUse(this.#catalog);
   }
 
   /** As `findImage`; the built-in image answers to its name when nothing else does. */

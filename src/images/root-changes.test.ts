@@ -113,21 +113,6 @@ test("rootChanges: symlinks lead nowhere, deep trees and many files are listed",
   assert.equal(deep.length, 200);
 });
 
-test("rootSizeBytes: apparent sizes, hard links once, nothing for an untouched layer", async () => {
-  await using room = await openTestRoom();
-  const layer = await tarOf([{ path: "etc/" }, { path: "etc/passwd", data: "root" }]);
-  await loadBytes(room.images, await dockerArchive([{ tags: ["base:latest"], layers: [layer] }]));
-  const sizeAfter = async (container: string, script: string): Promise<number> => {
-    await changesAfter(room, container, script);
-    return await room.images.rootSizeBytes(container);
-  };
-  assert.equal(await sizeAfter("untouched", "true"), 0);
-  assert.equal(
-    await sizeAfter("written", "printf 12345 >a; ln a b; mkdir d; rm etc/passwd; truncate -s 1M d/hole; ln -s 123 l"),
-    5 + 1_048_576 + 3,
-  );
-});
-
 test("compareListings: a folder whose changes cannot be told apart in the image is taken as it was written", () => {
   const listing = (folders: Record<string, Record<string, string>>): Listing =>
     new Map(

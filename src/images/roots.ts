@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { mkdir, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "#core/digest";
@@ -9,6 +9,7 @@ import type { RootFilesystem } from "./images.ts";
 import type { ListedTree } from "./list-tree.ts";
 import type { ChangedRoot } from "./root-changes.ts";
 import { removeEmpty, removeTree } from "./remove-tree.ts";
+import { RootSizes } from "./root-sizes.ts";
 import type { SnapshotDriver, WritableLayer } from "./snapshots.ts";
 
 /** What the roots work with. */
@@ -24,10 +25,16 @@ const gonePrefix = ".gone-";
 
 /** The writable layers of containers. A root's record is its hold on the image and on the layers. */
 export class Roots {
+  readonly sizes: RootSizes;
   readonly #parts: RootParts;
 
   constructor(parts: RootParts) {
     this.#parts = parts;
+    this.sizes = new RootSizes({
+      ...parts,
+      treeOf: (container) => this.upperOf(container),
+      isUntouched: (container) => this.isUntouched(container),
+    });
     mkdirSync(parts.folder, { recursive: true, mode: 0o700 });
   }
 
@@ -120,6 +127,19 @@ export class Roots {
     return held !== undefined && catalog.image(held.image) === undefined;
   }
 
+  /** Whether the writable layer is there, and not only its record. */
+  isThere(container: string): boolean {
+    return this.#parts.catalog.root(container) !== undefined && existsSync(this.#homeOf(container));
+  }
+
+  /** The containers whose roots have been there for ten minutes: no creation of them is under way. */
+  settled(): string[] {
+    return this.#parts.catalog.rootContainers().filter((container) => {
+      const facts = statSync(this.#homeOf(container), { throwIfNoEntry: false });
+      return facts === undefined || Date.now() - facts.mtimeMs > 600_000;
+    });
+  }
+
   /** Drops the roots of containers that do not live, and what a kill left of dropped ones. */
   async dropAllBut(live: ReadonlySet<string>): Promise<void> {
     for (const container of this.#parts.catalog.rootContainers()) if (!live.has(container)) await this.drop(container);
@@ -134,7 +154,10 @@ export class Roots {
     const writable = this.#writableOf(container);
     const folders = stack.map((layer) => layer.folder);
     return {
-      mountsAt: (target) => [...writable.disk, ...snapshots.rootAt(target, folders, writable)],
+      mountsAt: (target) => {
+        this.sizes.changes(container);
+        return [...writable.disk, ...snapshots.rootAt(target, folders, writable)];
+      },
       shownAt: (target) => [...writable.disk, ...snapshots.rootAt(target, folders, { upper: writable.upper })],
       driver: {
         name: snapshots.name,

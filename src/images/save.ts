@@ -58,7 +58,10 @@ export async function* saveImages(
     lease.protect(image.manifest);
     const document = parseDocument(await parts.content.read(image.manifest), mediaType.ociManifest);
     if (document.kind !== "manifest") throw new Error(`${image.manifest} is no manifest`);
-    for (const { digest } of [document.manifest.config, ...document.manifest.layers]) lease.protect(digest);
+    for (const { digest } of [document.manifest.config, ...document.manifest.layers]) {
+      lease.protect(digest);
+      parts.content.pathOf(digest); // before the first byte, as nobody could be told of it later
+    }
     written.push({ image, tags, ...(await ociForm(parts.content, image.manifest, document.manifest)) });
   }
   yield* writeTar(entriesOf(parts.content, written, signal));

@@ -195,7 +195,7 @@ test("unpack: the same layers asked for many times at once are unpacked once", a
   await Promise.all(archives.map(async (archive) => await loadBytes(room.images, archive)));
   assert.equal(room.images.list({ all: false, filters: {} }).length, 5);
   assert.equal(readdirSync(join(room.folder, "layers")).filter((name) => !name.startsWith(".")).length, 3);
-  assert.equal(room.images.usage().layersBytes, 300_000);
+  assert.equal(room.images.layerUse().layersBytes, 300_000);
 });
 
 test("unpack: a hundred thousand tiny entries need little memory", async () => {

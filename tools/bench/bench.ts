@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { burst } from "./burst.ts";
 import { crowd } from "./crowd.ts";
+import { diskUsage } from "./disk-usage.ts";
 import { exec } from "./exec.ts";
 import type { Figure } from "./figures.ts";
 import { type Ground, prepareGround } from "./ground.ts";
@@ -32,6 +33,7 @@ const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => 
   names,
   networks,
   throughput,
+  df: diskUsage,
   growth,
 };
 

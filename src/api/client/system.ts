@@ -1,5 +1,8 @@
 import type {
   AuthAnswer,
+  BuildPruneAnswer,
+  CheckFindingAnswer,
+  CollectionAnswer,
   DiskUsageAnswer,
   EventMessage,
   Filters,
@@ -7,6 +10,7 @@ import type {
   RegistryAuthHeader,
   VersionAnswer,
   VolumesAnswer,
+  VolumesPruneAnswer,
 } from "#api/wire";
 import { filterQuery } from "./containers.ts";
 import { jsonStream } from "./json-stream.ts";
@@ -19,7 +23,7 @@ export interface Ping {
   readonly builderVersion: string;
 }
 
-/** `/_ping`, `/version`, `/info`, `/auth`, `/events`, `/system/df`. */
+/** `/_ping`, `/version`, `/info`, `/auth`, `/events`, `/system/df`, `/build/prune`, and `/slipway`, which Docker does not have. */
 export class SystemClient {
   readonly #transport: Transport;
 
@@ -45,6 +49,30 @@ export class SystemClient {
     return this.#transport.json("GET", "/system/df", { signal });
   }
 
+  /** Removes what nothing needs of the build cache. */
+  pruneBuildCache(
+    options: { readonly all?: boolean; readonly filters?: Filters; readonly keepBytes?: number } = {},
+    signal?: AbortSignal,
+  ): Promise<BuildPruneAnswer> {
+    const { all, filters, keepBytes } = options;
+    const query = { all, ...(keepBytes !== undefined && { "keep-storage": keepBytes }), ...filterQuery(filters) };
+    return this.#transport.json("POST", "/build/prune", { query, signal });
+  }
+
+  /** Has a slipway daemon keep to its disk budget now, or (`dryRun`) say what would go. */
+  collect(options: { readonly dryRun?: boolean } = {}, signal?: AbortSignal): Promise<CollectionAnswer> {
+    return this.#transport.json("POST", "/slipway/gc", { query: { "dry-run": options.dryRun }, signal });
+  }
+
+  /** Has a slipway daemon check what it stores; yields what it finds as it finds it. */
+  async check(
+    options: { readonly repair?: boolean } = {},
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<CheckFindingAnswer>> {
+    const { repair } = options;
+    return jsonStream(await this.#transport.send("POST", "/slipway/check", { query: { repair }, signal }));
+  }
+
   /** Has the engine show the credentials to the registry of `serveraddress`. Fault `unauthorized` when they are refused. */
   checkCredentials(auth: RegistryAuthHeader, signal?: AbortSignal): Promise<AuthAnswer> {
     return this.#transport.json("POST", "/auth", { body: auth, signal });
@@ -61,7 +89,7 @@ export class SystemClient {
   }
 }
 
-/** `/volumes`, read-only so far. */
+/** `/volumes`: what there is of it so far. */
 export class VolumesClient {
   readonly #transport: Transport;
 
@@ -71,5 +99,9 @@ export class VolumesClient {
 
   list(filters: Filters = {}, signal?: AbortSignal): Promise<VolumesAnswer> {
     return this.#transport.json("GET", "/volumes", { query: filterQuery(filters), signal });
+  }
+
+  prune(filters: Filters = {}, signal?: AbortSignal): Promise<VolumesPruneAnswer> {
+    return this.#transport.json("POST", "/volumes/prune", { query: filterQuery(filters), signal });
   }
 }

@@ -1,6 +1,7 @@
 /** The door of `api/server/`: the Engine API over the rooms' doors. It translates and does nothing else. */
 import type { Containers, LogDriver } from "#containers";
 import type { Log } from "#core/log";
+import type { Disk } from "#disk";
 import type { Host } from "#host";
 import type { Images } from "#images";
 import type { FirewallSetting, Networks } from "#networks";
@@ -15,6 +16,7 @@ export interface ServerOptions {
   readonly images: Images;
   readonly networks: Networks;
   readonly containers: Containers;
+  readonly disk: Disk;
   readonly log: Log;
   /** `key=value`, shown by `/info`. */
   readonly labels: readonly string[];

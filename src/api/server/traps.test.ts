@@ -157,6 +157,8 @@ test("info: what testcontainers, kind and the CLI read is there, in its type", a
   assert.deepEqual(info.DriverStatus, [
     ["Backing Filesystem", "extfs"],
     ["Supports d_type", "true"],
+    ["Disk Budget", "off"],
+    ["Disk Used", "0.0GB"],
   ]);
   for (const field of ["OperatingSystem", "OSType", "Architecture", "ServerVersion", "Driver", "CgroupVersion", "Name"])
     assert.equal(typeof info[field], "string", field);

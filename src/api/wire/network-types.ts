@@ -104,10 +104,18 @@ export interface VolumeAnswer {
   readonly Labels: Readonly<Record<string, string>> | null;
   readonly Scope: string;
   readonly Options: Readonly<Record<string, string>> | null;
+  /** In `GET /system/df` alone. */
+  readonly UsageData?: { readonly Size: number; readonly RefCount: number };
 }
 
 /** `GET /volumes`. */
 export interface VolumesAnswer {
   readonly Volumes: readonly VolumeAnswer[];
   readonly Warnings: readonly string[] | null;
+}
+
+/** `POST /volumes/prune`. */
+export interface VolumesPruneAnswer {
+  readonly VolumesDeleted: readonly string[] | null;
+  readonly SpaceReclaimed: number;
 }

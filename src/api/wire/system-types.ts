@@ -130,14 +130,34 @@ export interface EventMessage {
   readonly timeNano: bigint;
 }
 
-/** `GET /system/df`. */
+/** `GET /system/df`; what was not asked for is null. */
 export interface DiskUsageAnswer {
   readonly LayersSize: number;
-  readonly Images: readonly ImageSummary[];
-  readonly Containers: readonly ContainerSummary[];
-  readonly Volumes: readonly VolumeAnswer[];
-  readonly BuildCache: readonly object[];
+  readonly Images: readonly ImageSummary[] | null;
+  readonly Containers: readonly ContainerSummary[] | null;
+  readonly Volumes: readonly VolumeAnswer[] | null;
+  readonly BuildCache: readonly BuildCacheEntry[] | null;
+  /** Answered before API 1.42 only. */
   readonly BuilderSize?: number;
+}
+
+/** A piece of the build cache. */
+export interface BuildCacheEntry {
+  readonly ID: string;
+  readonly Type: string;
+  readonly Description: string;
+  readonly InUse: boolean;
+  readonly Shared: boolean;
+  readonly Size: number;
+  readonly CreatedAt: string;
+  readonly LastUsedAt: string | null;
+  readonly UsageCount: number;
+}
+
+/** `POST /build/prune`. */
+export interface BuildPruneAnswer {
+  readonly CachesDeleted: readonly string[] | null;
+  readonly SpaceReclaimed: number;
 }
 
 /** The body of every error. */

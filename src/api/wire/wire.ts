@@ -1,6 +1,7 @@
 /** The door of `api/wire/`: the Engine API's documents, their checks and their encodings; shared by client and server. */
 export type * from "./container-config.ts";
 export type * from "./container-types.ts";
+export type * from "./disk-types.ts";
 export type * from "./image-types.ts";
 export type * from "./network-types.ts";
 export type * from "./stats-types.ts";

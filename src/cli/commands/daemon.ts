@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { parseDiskBudget } from "#core/disk-budget";
 import { Fault } from "#core/fault";
 import { checkRegistryHost } from "../registry-host.ts";
 import { defineCommand } from "../command.ts";
@@ -29,6 +30,11 @@ export const daemonFlags = {
   }),
   "default-runtime": text("OCI runtime for containers that name none"),
   "default-ulimit": list("Ulimit of containers that name none of its kind: NAME=SOFT[:HARD]", { check: checkUlimit }),
+  "disk-budget": text(
+    "Room that may be used before unused images and old logs are collected: 20GB of the daemon's own, 85% of the file system, or off",
+    { initial: "85%" },
+  ),
+  "disk-budget-keep": list("Images that stay in any case: pattern of names such as postgres:*"),
   "exec-root": text("Folder of the state that a restart of the machine may forget", { initial: "/run/slipway" }),
   firewall: choice(
     "Who decides about connections from outside to published ports: respect (the host's own firewall does, as for local programs) or docker (they are open); containers' label io.slipway.expose decides otherwise",
@@ -59,6 +65,9 @@ export const daemonFlags = {
   mtu: integer("Greatest packet of the containers' networks", { ...network, initial: 1500 }),
   pidfile: text("File with the daemon's process id", { short: "p" }),
   "registry-mirror": list("Mirror of Docker Hub to ask first: https://host", registry),
+  "scrub-days": integer("Days in which every stored blob is read and compared with its digest; 0: never", {
+    initial: 7,
+  }),
   "stop-containers-on-exit": toggle("Stop the containers when the daemon is stopped; otherwise they run on"),
   tls: toggle("Use TLS on tcp hosts; implied by --tlsverify", network),
   tlscacert: text("Authority that signs the clients' certificates", network),
@@ -143,6 +152,9 @@ export function daemonOptions(values: FlagValues<typeof daemonFlags>): DaemonOpt
     ...(values["log-driver"] !== "" && { logDriver: values["log-driver"] as LogDriver }),
     logOptions: pairsOf(values["log-opt"]),
     labels,
+    diskBudget: parseDiskBudget(values["disk-budget"]),
+    diskBudgetKeep: values["disk-budget-keep"],
+    scrubDays: notNegative("scrub-days", values["scrub-days"]),
     ...(values.group !== "" && { group: values.group }),
     ...(usesTls && { tls: tlsFiles(values) }),
   };
@@ -167,6 +179,11 @@ function hostOf(host: string): string {
 
 function positive(name: string, value: number): number {
   if (value < 1) throw new Fault("invalid", `invalid ${name}: ${value}`);
+  return value;
+}
+
+function notNegative(name: string, value: number): number {
+  if (value < 0) throw new Fault("invalid", `invalid ${name}: ${value}`);
   return value;
 }
 

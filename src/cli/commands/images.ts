@@ -36,7 +36,7 @@ export const images = defineCommand({
     const filters = filtersOf([...values.filter, ...args.map((name) => `reference=${name}`)]);
     const list = await (await around.client()).images.list({ all: values.all, filters });
     const showDigests = values.digests || /\.Digest\b/.test(format ?? "");
-    const rows = list.flatMap((image) => rowsOf(image, showDigests, values["no-trunc"]));
+    const rows = list.flatMap((image) => imageRows(image, showDigests, values["no-trunc"]));
     await write(
       around.stdout,
       renderRows(values.digests ? digestFormat : imageFormat, rows, { format, quiet: values.quiet }),
@@ -45,7 +45,8 @@ export const images = defineCommand({
   },
 });
 
-const imageFormat: RowFormat = {
+/** How images are listed. */
+export const imageFormat: RowFormat = {
   goType: "*formatter.imageContext",
   headers: {
     ID: "IMAGE ID",
@@ -71,7 +72,7 @@ const digestFormat: RowFormat = {
 };
 
 /** One row for each name of the image, and for each digest if those are shown. */
-function rowsOf(image: ImageSummary, showDigests: boolean, whole: boolean): RowCells[] {
+export function imageRows(image: ImageSummary, showDigests: boolean, whole: boolean): RowCells[] {
   const tags = byRepository(image.RepoTags ?? [], "tag");
   const digests = byRepository(image.RepoDigests ?? [], "digest");
   const row = (repository: string, tag: string, digest: string): RowCells =>

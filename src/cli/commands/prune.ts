@@ -2,7 +2,7 @@ import type { ImageDeleteEntry } from "#api/client";
 import { defineCommand } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { filterFlag, filtersOf } from "../filter-flag.ts";
-import { toggle } from "../flags/flag.ts";
+import { bytes, toggle } from "../flags/flag.ts";
 import { humanSize } from "../output/size.ts";
 import { print, type Surroundings } from "../surroundings.ts";
 
@@ -47,19 +47,38 @@ export const pruneNetworks = defineCommand({
   flags: { filter: filterFlag("Only what fits: until=24h, label=…", { short: false }), force },
   args: [0, 0],
   run: async ({ around, values }) => {
-    if (!values.force) await confirm(around, `WARNING! This will remove ${networkWarning}.`);
-    const text = await prunedNetworks(around, values.filter);
+    if (!values.force)
+      await confirm(around, `WARNING! This will remove all custom networks not used by at least one container.`);
+    const { text } = await prunedNetworks(around, values.filter);
     if (text !== "") await print(around, text);
     return 0;
   },
 });
 
-const networkWarning = "all custom networks not used by at least one container";
+/** `slipway builder prune`. */
+export const pruneBuilder = defineCommand({
+  usage: "[OPTIONS]",
+  summary: "Remove the build cache",
+  flags: {
+    all: toggle("Remove also what images are made of", { short: "a" }),
+    filter: filterFlag("Only what fits: until=24h", { short: false }),
+    force,
+    "keep-storage": bytes("Room that the cache may keep"),
+  },
+  args: [0, 0],
+  run: async ({ around, values }) => {
+    const what = values.all ? "all build cache" : "all dangling build cache";
+    if (!values.force) await confirm(around, `WARNING! This will remove ${what}.`);
+    const { all, filter, "keep-storage": keepBytes } = values;
+    await report(around, await prunedBuildCache(around, { all, filter, keepBytes }));
+    return 0;
+  },
+});
 
 /** `slipway system prune`. */
 export const pruneSystem = defineCommand({
   usage: "[OPTIONS]",
-  summary: "Remove stopped containers, unused networks and images",
+  summary: "Remove stopped containers, unused networks and images, and the build cache",
   flags: {
     all: toggle("Remove every image that no container uses, not only those without a name", { short: "a" }),
     filter: filterFlag("Only what fits: until=24h, label=…", { short: false }),
@@ -67,23 +86,36 @@ export const pruneSystem = defineCommand({
     volumes: toggle("Remove anonymous volumes too"),
   },
   args: [0, 0],
-  run: async ({ around, values }) => {
-    if (values.volumes) throw new Error("--volumes is not supported yet");
-    if (!values.force) {
-      const networks = `WARNING! This will remove ${networkWarning}.`;
-      await confirm(
-        around,
-        `WARNING! This will remove all stopped containers.\n${networks}\n${imageWarning(values.all)}`,
-      );
-    }
-    const containers = await prunedContainers(around, values.filter);
-    const networks = await prunedNetworks(around, values.filter);
-    const images = await prunedImages(around, values.all, values.filter);
-    const text = [containers.text, networks, images.text].filter((part) => part !== "").join("\n");
-    await report(around, { text, bytes: containers.bytes + images.bytes });
+  run: async ({ around, values: { all, filter, force, volumes } }) => {
+    if (volumes && filter.some((item) => item.startsWith("until=")))
+      throw new Error('ERROR: The "until" filter is not supported with "--volumes"');
+    if (!force) await confirm(around, systemWarning(all, volumes, filter));
+    const parts = [await prunedContainers(around, filter), await prunedNetworks(around, filter)];
+    if (volumes) parts.push(await prunedVolumes(around, filter));
+    parts.push(await prunedImages(around, all, filter), await prunedBuildCache(around, { all, filter, keepBytes: 0 }));
+    await report(around, {
+      text: parts.flatMap(({ text }) => (text === "" ? [] : [text])).join("\n"),
+      bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    });
     return 0;
   },
 });
+
+function systemWarning(all: boolean, volumes: boolean, filter: readonly string[]): string {
+  const lines = [
+    "all stopped containers",
+    "all networks not used by at least one container",
+    ...(volumes ? ["all anonymous volumes not used by at least one container"] : []),
+    all ? "all images without at least one container associated to them" : "all dangling images",
+    all ? "all build cache" : "unused build cache",
+  ];
+  const bound = filter.length === 0 ? [] : ["", "  Items to be pruned will be filtered with:", ...filter.map(dashed)];
+  return ["WARNING! This will remove:", ...lines.map(dashed), ...bound, ""].join("\n");
+}
+
+function dashed(line: string): string {
+  return `  - ${line}`;
+}
 
 interface Pruned {
   readonly text: string;
@@ -96,10 +128,34 @@ async function prunedContainers(around: Surroundings, filter: readonly string[])
   return { text: ids.length === 0 ? "" : `Deleted Containers:\n${ids.join("\n")}\n`, bytes: answer.SpaceReclaimed };
 }
 
-async function prunedNetworks(around: Surroundings, filter: readonly string[]): Promise<string> {
+async function prunedNetworks(around: Surroundings, filter: readonly string[]): Promise<Pruned> {
   const answer = await (await around.client()).networks.prune(filtersOf(filter));
   const names = answer.NetworksDeleted ?? [];
-  return names.length === 0 ? "" : `Deleted Networks:\n${names.join("\n")}\n`;
+  return { text: names.length === 0 ? "" : `Deleted Networks:\n${names.join("\n")}\n`, bytes: 0 };
+}
+
+async function prunedVolumes(around: Surroundings, filter: readonly string[]): Promise<Pruned> {
+  const answer = await (await around.client()).volumes.prune(filtersOf(filter));
+  const names = answer.VolumesDeleted ?? [];
+  return {
+    text: names.length === 0 ? "" : `Deleted Volumes:\n${names.join("\n")}\n`,
+    bytes: answer.SpaceReclaimed,
+  };
+}
+
+async function prunedBuildCache(
+  around: Surroundings,
+  { all, filter, keepBytes }: { readonly all: boolean; readonly filter: readonly string[]; readonly keepBytes: number },
+): Promise<Pruned> {
+  // Filters are for all kinds of things; the cache knows times alone.
+  const { until } = filtersOf(filter);
+  const filters = until === undefined ? {} : { until };
+  const answer = await (await around.client()).system.pruneBuildCache({ all, filters, keepBytes });
+  const ids = answer.CachesDeleted ?? [];
+  return {
+    text: ids.length === 0 ? "" : `Deleted build cache objects:\n${ids.join("\n")}\n`,
+    bytes: answer.SpaceReclaimed,
+  };
 }
 
 async function prunedImages(around: Surroundings, all: boolean, filter: readonly string[]): Promise<Pruned> {

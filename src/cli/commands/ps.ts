@@ -54,7 +54,8 @@ export const ps = defineCommand({
   },
 });
 
-const containerFormat: RowFormat = {
+/** How containers are listed. */
+export const containerFormat: RowFormat = {
   goType: "*formatter.ContainerContext",
   headers: {
     ID: "CONTAINER ID",
@@ -78,7 +79,8 @@ const containerFormat: RowFormat = {
   raw: "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\nstate: {{.State}}\nstatus: {{.Status}}\nnames: {{.Names}}\nlabels: {{.Labels}}\nports: {{.Ports}}\n",
 };
 
-function containerCells(row: ContainerSummary, whole: boolean): RowCells {
+/** A container's row; `whole`: nothing is cut short. */
+export function containerCells(row: ContainerSummary, whole: boolean): RowCells {
   const labels = row.Labels ?? {};
   return {
     fields: {

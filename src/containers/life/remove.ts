@@ -39,10 +39,10 @@ export async function prune(
     using _lock = await room.locks.take(id);
     const record = room.store.get(id);
     if (record === undefined || !isPrunable(record.state)) continue;
-    const sizeBytes = await room.images.rootSizeBytes(id).catch(() => 0);
+    const sizes = await room.images.rootSizes([{ container: id, settled: true }]).catch(() => undefined);
     await erase(room, id);
     removed.push(id);
-    reclaimedBytes += sizeBytes;
+    reclaimedBytes += sizes?.get(id) ?? 0;
   }
   if (removed.length > 0 || reclaimedBytes > 0) announcePrune(room, reclaimedBytes);
   return { removed, reclaimedBytes };

@@ -10,6 +10,7 @@ import { settleEnd } from "./policy-end.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 import { tearDown } from "./teardown.ts";
+import { measureAtEnd } from "../usage/sizes.ts";
 
 /** Watches a running container until its end is in the store, and then cleans up behind it. */
 export function supervise(room: Room, id: string, monitor: Monitor, pid: number): void {
@@ -90,6 +91,7 @@ async function depart(room: Room, id: string, monitor: Monitor, departed: Promis
     if (room.departing.get(id) === departed.promise) room.departing.delete(id);
     departed.resolve();
   }
+  await measureAtEnd(room, id);
 }
 
 function endOf(room: Room, facts: ExitFacts | undefined): { exitCode: number; finishedNs: bigint; error: string } {

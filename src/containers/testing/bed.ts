@@ -192,7 +192,7 @@ function fakeImages(host: Host, rootfs: string, defaults: () => ContainerDefault
     },
     openRoot,
     dropRoot: async (id) => await rm(rootOf(id), { recursive: true, force: true }),
-    rootSizeBytes: async () => 42,
+    rootSizes: async (asked) => new Map(asked.map(({ container }) => [container, 42])),
     readRootFile: async (_id, path) => await readFile(join(rootfs, path), "utf8").catch(() => undefined),
     collect: async (alive) => {
       const roots = await readdir(join(host.paths.dataRoot, "roots")).catch(() => []);

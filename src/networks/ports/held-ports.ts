@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import type { HeldPort } from "#host";
 import { publishedEndpoint } from "../endpoints/gateways.ts";
+import type { PublishedPort } from "../networks.ts";
 import type { Sandbox } from "../records.ts";
 
 /**
@@ -10,11 +11,11 @@ import type { Sandbox } from "../records.ts";
 export function heldPortsOf({ ports, endpoints }: Pick<Sandbox, "ports" | "endpoints">): HeldPort[] {
   const ipv4 = publishedEndpoint(endpoints, 4)?.ipv4;
   const ipv6 = publishedEndpoint(endpoints, 6)?.ipv6;
-  const ofHost = ports.filter(({ hostPort }) => hostPort !== 0);
-  return ofHost.map(({ protocol, hostIp, hostPort, containerPort }) => {
+  const heldAs = ({ protocol, hostIp, hostPort, containerPort }: PublishedPort): HeldPort => {
     const held = { protocol, hostIp, hostPort };
     const isLed = !isIPv6(hostIp) || (ipv6 !== undefined && hostIp !== "::" && hostIp !== "::1");
     const ip = isLed || protocol === "sctp" ? undefined : (ipv6 ?? ipv4);
     return ip === undefined ? held : { ...held, target: { ip, port: containerPort } };
-  });
+  };
+  return ports.filter(({ hostPort }) => hostPort !== 0).map(heldAs);
 }

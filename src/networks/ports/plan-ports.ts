@@ -40,7 +40,7 @@ export function planPorts(
   return {
     held: requests
       .filter(({ hostIp }) => !isOnlyRouted(hostIp, routes, families))
-      .map((request) => (request.hostIp === "" ? { ...request, hostIp: bound } : request)),
+      .map((request) => (request.hostIp === "" ? withHostIp(request, bound) : request)),
     reach: {
       ipv4: families.ipv4 ? ways.ipv4?.ipv4 : undefined,
       ipv6: families.ipv6 ? ways.ipv6?.ipv6 : undefined,
@@ -48,6 +48,10 @@ export function planPorts(
     },
     routed: unique(requests.flatMap((request) => routedPorts(request, routes))),
   };
+}
+
+function withHostIp(request: PortRequest, hostIp: string): PortRequest {
+  return { ...request, hostIp };
 }
 
 function isRouted(way: EndpointRecord | undefined, family: 4 | 6): boolean {

@@ -38,6 +38,7 @@ export function scratchDatabase(path = ":memory:"): Database {
       prepare(sql).all(...valuesOf(parameters)) as Row[],
     run: (sql, ...parameters) => Number(prepare(sql).run(...valuesOf(parameters)).changes),
     transaction,
+    sync: async () => undefined,
   };
 }
 

@@ -4,6 +4,8 @@ import type { Network } from "#networks";
 import { fakeNetwork, fakeRooms } from "../testing/fake-rooms.ts";
 import { infoAnswer } from "./info-answer.ts";
 
+const noBudget = { budget: { kind: "off" }, usedBytes: 0, limitBytes: Infinity } as const;
+
 /** The warnings about forwarding, on a host that forwards so much. */
 function warnings(
   machine: { ipv4Forwarding: boolean; ipv6Forwarding: boolean },
@@ -12,7 +14,8 @@ function warnings(
   const { options } = fakeRooms({ networks: { list: () => [...networks] } });
   const { host } = options;
   const all =
-    infoAnswer({ ...options, host: { ...host, machine: { ...host.machine, ...machine } } }, []).Warnings ?? [];
+    infoAnswer({ ...options, host: { ...host, machine: { ...host.machine, ...machine } } }, noBudget, []).Warnings ??
+    [];
   return all.filter((text) => text.includes("forwarding"));
 }
 

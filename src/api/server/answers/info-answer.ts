@@ -1,5 +1,7 @@
 import { engineVersion, type InfoAnswer, productVersion } from "#api/wire";
 import { rfc3339Nano } from "#core/clock";
+import { diskBudgetText } from "#core/disk-budget";
+import type { BudgetState } from "#disk";
 import type { ForwardObstacle } from "#host";
 import { defaultLogDriver } from "../create/container-spec.ts";
 import type { ServerOptions } from "../server.ts";
@@ -7,18 +9,23 @@ import type { ServerOptions } from "../server.ts";
 const officialIndex = "https://index.docker.io/v1/";
 
 /** `GET /info`. @param obstacles - what other firewalls of the host keep from our networks */
-export function infoAnswer(options: ServerOptions, obstacles: readonly ForwardObstacle[]): InfoAnswer {
+export function infoAnswer(
+  options: ServerOptions,
+  disk: BudgetState,
+  obstacles: readonly ForwardObstacle[],
+): InfoAnswer {
   const { host, images, labels } = options;
   const { machine, paths, runtimes } = host;
   return {
     ID: host.engineId,
     ...containerCounts(options),
-    Images: images.usage().images,
+    Images: images.count(),
     Driver: "overlay2",
     DriverStatus: [
       ["Backing Filesystem", host.backingFileSystem],
       // Without it the kernel refuses overlay mounts altogether.
       ["Supports d_type", "true"],
+      ...budgetLines(disk),
     ],
     Plugins: {
       Volume: [],
@@ -75,6 +82,15 @@ export function infoAnswer(options: ServerOptions, obstacles: readonly ForwardOb
     FirewallBackend: { Driver: "nftables", Info: [["Published ports", options.firewall]] },
     Warnings: warnings(options, obstacles),
   };
+}
+
+function budgetLines({ budget, usedBytes, limitBytes }: BudgetState): [string, string][] {
+  const inGigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)}GB`;
+  const used = inGigabytes(usedBytes);
+  return [
+    ["Disk Budget", diskBudgetText(budget)],
+    ["Disk Used", Number.isFinite(limitBytes) ? `${used} of ${inGigabytes(limitBytes)}` : used],
+  ];
 }
 
 function containerCounts({ containers }: ServerOptions) {

@@ -8,7 +8,7 @@ import { route, type Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
 
 /** `docker commit`: a container becomes an image. */
-export function commitRoutes({ containers }: ServerOptions): Route[] {
+export function commitRoutes({ containers, disk }: ServerOptions): Route[] {
   return [
     route("POST /commit", async (request) => {
       const { query, signal } = request;
@@ -25,7 +25,9 @@ export function commitRoutes({ containers }: ServerOptions): Route[] {
         changes: query.texts("changes"),
         ...(config !== undefined && { config }),
       };
+      disk.nudge();
       const id = await containers.commit(name.replace(/^\//, ""), commit, signal);
+      disk.nudge();
       return { kind: "json", status: 201, value: { Id: id } };
     }),
   ];

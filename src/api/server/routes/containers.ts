@@ -7,18 +7,16 @@ import {
   type Filters,
   parseFilters,
 } from "#api/wire";
-import type { Container } from "#containers";
 import { Fault } from "#core/fault";
-import type { Images } from "#images";
 import { containerInspect } from "../answers/container-inspect.ts";
 import { containerSummary } from "../answers/container-summary.ts";
 import { readJson } from "../body.ts";
-import { containerSizes } from "../container-sizes.ts";
 import { containerSpec } from "../create/container-spec.ts";
 import { versionedRequest } from "../create/versioned-request.ts";
 import type { Answer } from "../http/answer.ts";
 import { parsePlatform } from "../platform.ts";
 import { type ApiRequest, route, type Route } from "../router.ts";
+import { shownImageNames } from "../shown-image-names.ts";
 import type { ServerOptions } from "../server.ts";
 
 const done: Answer = { kind: "empty", status: 204 };
@@ -95,15 +93,6 @@ export function sizeIn({ query }: ApiRequest): { readonly rows: number; readonly
   return { rows, columns };
 }
 
-/** What `docker ps` shows as the image: the name that was asked for while it still names this image, else the id. */
-export function shownImageName(container: Container, images: Images): string {
-  try {
-    return images.find(container.spec.image).id === container.imageId ? container.spec.image : container.imageId;
-  } catch {
-    return container.imageId;
-  }
-}
-
 async function list(options: ServerOptions, { query, version }: ApiRequest): Promise<Answer> {
   const { containers, images, networks, host } = options;
   const filters = parseFilters(query.text("filters"), listFilters);
@@ -117,15 +106,15 @@ async function list(options: ServerOptions, { query, version }: ApiRequest): Pro
   });
   const nowNs = host.clock.now();
   const allNetworks = networks.list();
-  const sizesOf = await containerSizes(containers, query.flag("size") ? found : []);
+  const sizesOf = query.flag("size") ? await containers.sizes(found.map(({ id }) => id)) : undefined;
+  const imageNameOf = shownImageNames(images);
   const value = found.map((container) => {
-    const sizes = sizesOf.get(container.id);
-    const imageName = shownImageName(container, images);
+    const sizes = sizesOf?.get(container.id);
     return containerSummary(container, {
       networks: allNetworks,
       version,
       nowNs,
-      imageName,
+      imageName: imageNameOf(container),
       ...(sizes !== undefined && { sizes }),
     });
   });
@@ -186,7 +175,8 @@ function networkNameIn({ networks }: ServerOptions, typed: string): string {
 async function inspect(options: ServerOptions, request: ApiRequest): Promise<Answer> {
   const { containers, images, networks, host } = options;
   const container = containers.find(nameIn(request));
-  const sizes = request.query.flag("size") ? await containers.sizes(container.id) : undefined;
+  const wantsSizes = request.query.flag("size");
+  const sizes = wantsSizes ? (await containers.sizes([container.id])).get(container.id) : undefined;
   const value = containerInspect(container, {
     images,
     networks: networks.list(),

@@ -10,6 +10,7 @@ import {
 import { Fault } from "#core/fault";
 import { type Reference, parseReference, withDefaultTag } from "#core/reference";
 import type { Platform } from "#core/oci";
+import type { Disk } from "#disk";
 import type { Progress, Removal } from "#images";
 import { historyEntry, imageInspect, imageSummary } from "../answers/image-answer.ts";
 import { progressText } from "../answers/progress-answer.ts";
@@ -64,7 +65,7 @@ function list({ images, containers }: ServerOptions, { query, version }: ApiRequ
   const wanted = older === undefined ? filters : { ...filters, reference: [older] };
   const found = images.list({ all: query.flag("all"), filters: wanted });
   const countsOf = query.flag("shared-size")
-    ? imageCounts(found, containers.list({ all: true, filters: {} }), images)
+    ? imageCounts(containers.list({ all: true, filters: {} }), images)
     : undefined;
   const value = found.map((image) => imageSummary(image, version, countsOf?.(image)));
   return { kind: "json", status: 200, value };
@@ -82,7 +83,7 @@ function createImage(options: ServerOptions, request: ApiRequest): Answer | Prom
   throw new Fault("invalid", "fromImage or fromSrc must be given");
 }
 
-function pull({ images }: ServerOptions, { query, head, signal, version }: ApiRequest): Answer {
+function pull({ images, disk }: ServerOptions, { query, head, signal, version }: ApiRequest): Answer {
   const name = (query.text("fromImage") ?? "").replace(/:$/, "");
   const tagOrDigest = query.text("tag") ?? "";
   const joint = tagOrDigest.includes(":") ? "@" : ":";
@@ -101,7 +102,14 @@ function pull({ images }: ServerOptions, { query, head, signal, version }: ApiRe
     },
     signal,
   );
-  return progressStream(progress);
+  return progressStream(nudging(disk, progress));
+}
+
+/** What comes may need room: before it does, and when it is here. */
+async function* nudging<Item>(disk: Disk, work: AsyncIterable<Item>): AsyncGenerator<Item> {
+  disk.nudge();
+  yield* work;
+  disk.nudge();
 }
 
 /** A tag given beside a name replaces the one within it. */
@@ -110,7 +118,10 @@ function withTag(name: string, named: Reference, suffix: string): string {
   return (named.tag === undefined ? bare : bare.slice(0, bare.lastIndexOf(":"))) + suffix;
 }
 
-async function importImage({ images }: ServerOptions, { query, body, signal, version }: ApiRequest): Promise<Answer> {
+async function importImage(
+  { images, disk }: ServerOptions,
+  { query, body, signal, version }: ApiRequest,
+): Promise<Answer> {
   const repository = query.text("repo");
   const tagText = query.text("tag");
   const platform = platformSince132(query, version);
@@ -121,6 +132,7 @@ async function importImage({ images }: ServerOptions, { query, body, signal, ver
       ? undefined
       : withDefaultTag(parseReference(tagText === undefined ? repository : `${repository}:${tagText}`));
   if (reference?.digest !== undefined) throw new Fault("invalid", "cannot import digest reference");
+  disk.nudge();
   const id = await images.importArchive(
     body,
     {
@@ -131,6 +143,7 @@ async function importImage({ images }: ServerOptions, { query, body, signal, ver
     },
     signal,
   );
+  disk.nudge();
   return progressStream(once(progressLine({ status: id })));
 }
 
@@ -139,14 +152,14 @@ function platformSince132(query: Parameters, version: ApiVersion): Platform | un
   return version >= apiVersion("1.32") ? parsePlatform(query.text("platform")) : undefined;
 }
 
-function load({ images }: ServerOptions, { query, body, signal }: ApiRequest): Answer {
+function load({ images, disk }: ServerOptions, { query, body, signal }: ApiRequest): Answer {
   const platform = parsePlatform(query.text("platform"));
   const progress = images.load(
     body,
     { quiet: query.flag("quiet"), ...(platform !== undefined && { platform }) },
     signal,
   );
-  return progressStream(progress);
+  return progressStream(nudging(disk, progress));
 }
 
 function progressStream(lines: AsyncIterable<Progress | string>): Answer {
@@ -171,12 +184,12 @@ function save({ images }: ServerOptions, names: readonly string[], signal: Abort
   return { kind: "stream", contentType: "application/x-tar", headAtOnce: false, body: images.save(names, signal) };
 }
 
-function tag({ images }: ServerOptions, request: ApiRequest): Answer {
+async function tag({ images }: ServerOptions, request: ApiRequest): Promise<Answer> {
   const repository = request.query.text("repo") ?? "";
   const tagText = request.query.text("tag");
   const target = withDefaultTag(parseReference(tagText === undefined ? repository : `${repository}:${tagText}`));
   if (target.digest !== undefined) throw new Fault("invalid", "refusing to create a tag with a digest reference");
-  images.tag(nameIn(request), target);
+  await images.tag(nameIn(request), target);
   return { kind: "empty", status: 201 };
 }
 

@@ -1,10 +1,13 @@
 import type { Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
 import { archiveRoutes } from "./archive.ts";
+import { builderRoutes } from "./builder.ts";
 import { commitRoutes } from "./commit.ts";
 import { containerStreamRoutes } from "./container-streams.ts";
 import { containerUpdateRoutes } from "./container-update.ts";
 import { containerRoutes } from "./containers.ts";
+import { diskRoutes } from "./disk.ts";
+import { diskUsageRoutes } from "./disk-usage.ts";
 import { execRoutes } from "./exec.ts";
 import { imageRoutes } from "./images.ts";
 import { networkRoutes } from "./networks.ts";
@@ -17,6 +20,9 @@ import { volumeRoutes } from "./volumes.ts";
 export function allRoutes(options: ServerOptions): Route[] {
   return [
     ...systemRoutes(options),
+    ...diskUsageRoutes(options),
+    ...diskRoutes(options),
+    ...builderRoutes(),
     ...containerRoutes(options),
     ...containerStreamRoutes(options),
     ...containerUpdateRoutes(options),

@@ -12,21 +12,16 @@ import {
   type VersionAnswer,
 } from "#api/wire";
 import { nativePlatform } from "#core/oci";
-import { containerSummary } from "../answers/container-summary.ts";
 import { eventMessage } from "../answers/event-answer.ts";
-import { imageSummary } from "../answers/image-answer.ts";
 import { infoAnswer } from "../answers/info-answer.ts";
 import { readJson } from "../body.ts";
 import { eventMatcher, knownEventFilters } from "../events-filter.ts";
-import { containerSizes } from "../container-sizes.ts";
 import type { Answer } from "../http/answer.ts";
 import { type ApiRequest, route, type Route } from "../router.ts";
 import type { ServerOptions } from "../server.ts";
 import { registryAuth } from "../registry-auth.ts";
-import { imageCounts } from "../image-counts.ts";
-import { shownImageName } from "./containers.ts";
 
-/** Ping, version, info, events, disk usage. */
+/** Ping, version, info, events. */
 export function systemRoutes(options: ServerOptions): Route[] {
   return [
     route("GET /_ping", ping),
@@ -36,12 +31,11 @@ export function systemRoutes(options: ServerOptions): Route[] {
     route("GET /info", async () => {
       // Whatever keeps it from being read is no reason to answer nothing.
       const obstacles = await options.networks.obstacles().catch(() => []);
-      const value: InfoAnswer = infoAnswer(options, obstacles);
+      const value: InfoAnswer = infoAnswer(options, await options.disk.state(), obstacles);
       return { kind: "json", status: 200, value };
     }),
     route("POST /auth", (request) => logIn(options, request)),
     route("GET /events", (request) => events(options, request)),
-    route("GET /system/df", (request) => diskUsage(options, request)),
   ];
 }
 
@@ -115,33 +109,4 @@ function events({ host }: ServerOptions, { query, version, signal }: ApiRequest)
     }
   }
   return { kind: "stream", contentType: "application/json", body: lines(), headAtOnce: true };
-}
-
-async function diskUsage(options: ServerOptions, { query, version }: ApiRequest): Promise<Answer> {
-  const { images, containers, networks, host } = options;
-  const types = query.texts("type");
-  const wants = (type: string): boolean => types.length === 0 || types.includes(type);
-  const all = containers.list({ all: true, filters: {} });
-  const listed = wants("container") ? all : [];
-  const sizesOf = await containerSizes(containers, listed);
-  const nowNs = host.clock.now();
-  const known = networks.list();
-  const summaries = listed.flatMap((container) => {
-    const sizes = sizesOf.get(container.id);
-    const imageName = shownImageName(container, images);
-    return sizes === undefined
-      ? []
-      : [containerSummary(container, { networks: known, version, nowNs, imageName, sizes })];
-  });
-  const imageList = wants("image") ? images.list({ all: false, filters: {} }) : [];
-  const countsOf = imageCounts(imageList, all, images);
-  const value = {
-    LayersSize: images.usage().layersBytes,
-    Images: imageList.map((image) => imageSummary(image, version, countsOf(image))),
-    Containers: summaries,
-    Volumes: [],
-    BuildCache: [],
-    BuilderSize: 0,
-  };
-  return { kind: "json", status: 200, value };
 }

@@ -43,11 +43,6 @@ export function unsupportedRoutes(): Route[] {
     ...Object.entries(notYet).map(([line, what]) => route(line, refuse(what))),
     ...swarmOnly.map((line) => route(line, noSwarm)),
     route("GET /plugins", () => ({ kind: "json", status: 200, value: [] })),
-    route("POST /build/prune", () => ({
-      kind: "json",
-      status: 200,
-      value: { CachesDeleted: null, SpaceReclaimed: 0 },
-    })),
   ];
 }
 

@@ -4,6 +4,7 @@ import type { Digest } from "#core/digest";
 import type { Event } from "#core/event";
 import { Fault } from "#core/fault";
 import type { Log } from "#core/log";
+import type { Disk } from "#disk";
 import type { Host, OutputChunk } from "#host";
 import type { Image, Images } from "#images";
 import type { Network, Networks } from "#networks";
@@ -50,7 +51,7 @@ export function fakeRooms(
     restart: async () => undefined,
     remove: async () => undefined,
     prune: async () => ({ removed: [], reclaimedBytes: 0 }),
-    sizes: async () => ({ writableBytes: 10, rootBytes: 20 }),
+    sizes: async (ids) => new Map(ids.map((id) => [id, { writableBytes: 10, rootBytes: 20 }])),
     wait: async (_name, _condition, signal) => {
       const aborted = new Promise<never>((_resolve, reject) => {
         signal.addEventListener("abort", () => reject(new Fault("cancelled", "gone")));
@@ -76,7 +77,8 @@ export function fakeRooms(
     history: () => [
       { id: "<missing>", createdSeconds: 1, createdBy: "ADD x & y", tags: [], sizeBytes: 5, comment: "" },
     ],
-    usage: () => ({ images: 1, layersBytes: 100 }),
+    count: () => 1,
+    layerUse: () => ({ layersBytes: 100, sharedBytes: new Map() }),
     openRoot: () => {
       throw new Fault("notFound", "no root");
     },
@@ -100,6 +102,7 @@ export function fakeRooms(
     containers: recording(containers, calls) as Containers,
     images: recording(images, calls) as Images,
     networks: recording(networks, calls, "networks.") as Networks,
+    disk: fakeDisk,
     log: fakeLog(logged),
     labels: [],
     insecureRegistries: [],
@@ -111,6 +114,18 @@ export function fakeRooms(
   };
   return { options, calls, sessions, logged, finishWaits: (exitCode) => waits.resolve({ exitCode }) };
 }
+
+const fakeDisk: Disk = {
+  state: async () => ({ budget: { kind: "off" }, usedBytes: 1, limitBytes: Infinity }),
+  collect: async () => {
+    throw new Fault("unsupported", "no disk");
+  },
+  nudge: () => undefined,
+  async *check() {
+    // All is sound.
+  },
+  close: async () => undefined,
+};
 
 /** A session whose output the test pushes and whose input it reads. */
 export class FakeSession implements Session {

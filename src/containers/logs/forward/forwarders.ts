@@ -77,6 +77,11 @@ export class Forwarders {
     });
   }
 
+  /** Whether something of the container's log may have yet to reach its target. */
+  isBusy(id: string): boolean {
+    return this.#running.has(id);
+  }
+
   /** The container has ended, its output is in the log: also one whose end no daemon saw. */
   ended(record: ContainerRecord): void {
     this.begin(record, false);
