@@ -9,6 +9,7 @@ import { checkLogging, type LogDriver, openContainers, type Ulimit } from "#cont
 import { openHost, startDetached } from "#host";
 import { openImages } from "#images";
 import { openNetworks } from "#networks";
+import { openVolumes } from "#volumes";
 import { openServer } from "#api/server";
 
 /** What `slipway daemon` was asked for, by flags and config file; the names are dockerd's. */
@@ -106,10 +107,12 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     ...(options.bip !== undefined && { bridgeAddress: options.bip }),
     ...(options.bridge !== undefined && { bridgeName: options.bridge }),
   });
+  const volumes = await openVolumes({ ...shared, log });
   const containers = await openContainers({
     host,
     images,
     networks,
+    volumes,
     clock: host.clock,
     events: host.journal,
     log,
@@ -120,7 +123,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
     ...(options.usernsRemap !== undefined && { usernsRemap: options.usernsRemap }),
   });
-  const server = openServer({ ...options, host, images, networks, containers, log });
+  const server = openServer({ ...options, host, images, networks, volumes, containers, log });
   const close = async (): Promise<void> => {
     await server.close();
     await containers.close({ stopContainers: options.stopContainersOnExit });

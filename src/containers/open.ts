@@ -14,7 +14,7 @@ import { OpenViews } from "./files/views.ts";
 import { writeArchive } from "./files/write.ts";
 import { selectContainers } from "./filters.ts";
 import { kill } from "./life/kill.ts";
-import { Locks } from "./locks.ts";
+import { Locks } from "#core/locks";
 import { logs } from "./logs/logs.ts";
 import { followHostResolver } from "./life/follow-host-resolver.ts";
 import { connectNetwork, disconnectNetwork } from "./life/networks.ts";

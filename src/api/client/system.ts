@@ -6,7 +6,6 @@ import type {
   InfoAnswer,
   RegistryAuthHeader,
   VersionAnswer,
-  VolumesAnswer,
 } from "#api/wire";
 import { filterQuery } from "./containers.ts";
 import { jsonStream } from "./json-stream.ts";
@@ -58,18 +57,5 @@ export class SystemClient {
     const { filters, ...range } = options;
     const query = { ...range, ...filterQuery(filters) };
     return jsonStream<EventMessage>(await this.#transport.send("GET", "/events", { query, signal }));
-  }
-}
-
-/** `/volumes`, read-only so far. */
-export class VolumesClient {
-  readonly #transport: Transport;
-
-  constructor(transport: Transport) {
-    this.#transport = transport;
-  }
-
-  list(filters: Filters = {}, signal?: AbortSignal): Promise<VolumesAnswer> {
-    return this.#transport.json("GET", "/volumes", { query: filterQuery(filters), signal });
   }
 }

@@ -4,6 +4,7 @@ import type { Log } from "#core/log";
 import type { Host } from "#host";
 import type { Images } from "#images";
 import type { Networks } from "#networks";
+import type { Volumes } from "#volumes";
 import type { TlsFiles } from "./http/listener.ts";
 
 /** What the API is served from. */
@@ -14,6 +15,7 @@ export interface ServerOptions {
   >;
   readonly images: Images;
   readonly networks: Networks;
+  readonly volumes: Volumes;
   readonly containers: Containers;
   readonly log: Log;
   /** `key=value`, shown by `/info`. */

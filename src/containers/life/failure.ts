@@ -20,6 +20,12 @@ export function startFailure(error: unknown, runtimeWords: string | undefined, a
       exitCode: 128,
     };
   }
+  if (error.stage === "path") {
+    return {
+      fault: new Fault("invalid", `failed to mount a subpath: ${error.message}`, { cause: error }),
+      exitCode: 128,
+    };
+  }
   const words = translateWords(runtimeWords ?? error.message, args);
   const message = `failed to create task for container: failed to create shim task: OCI runtime create failed: ${words}: unknown`;
   return judged(message, error);

@@ -6,6 +6,7 @@ import { isFault } from "#core/fault";
 import { erase } from "./erase.ts";
 import { foldersOf } from "./folders.ts";
 import { resumeHealth } from "./health.ts";
+import { imageRoots } from "../mounts/settle.ts";
 import { attempt, type Room } from "../room.ts";
 import { noteOutOfMemory, watchMemory } from "./memory.ts";
 import { cgroupOf } from "./runtime.ts";
@@ -28,8 +29,11 @@ export async function reconcile(room: Room): Promise<void> {
   });
   for (const record of [...room.store.all()]) startWithDaemon(room, record);
   const left = [...room.store.all()];
-  await room.networks.reconcile(new Set(left.filter((record) => isRunning(record.state)).map((record) => record.id)));
-  await room.images.collect(new Set(left.map((record) => record.id)));
+  const ids = new Set(left.map((record) => record.id));
+  const running = new Set(left.filter((record) => isRunning(record.state)).map((record) => record.id));
+  await room.networks.reconcile(running);
+  await room.volumes.reconcile(ids, running);
+  await room.images.collect(new Set([...ids, ...left.flatMap(imageRoots)]));
 }
 
 async function reconcileOne(room: Room, record: ContainerRecord): Promise<void> {
@@ -51,7 +55,7 @@ async function reconcileOne(room: Room, record: ContainerRecord): Promise<void> 
   await tearDownIfThere(room, id);
   if (record.state.status === "dead" || (record.spec.autoRemove && record.state.status === "exited")) {
     using _lock = await room.locks.take(id);
-    await erase(room, id);
+    await erase(room, id, { volumes: record.spec.autoRemove });
   } else attempt(room, () => room.forwarders.ended(record)); // the last daemon may not have brought all to its target
 }
 

@@ -20,7 +20,7 @@ export function infoAnswer(options: ServerOptions): InfoAnswer {
       ["Supports d_type", "true"],
     ],
     Plugins: {
-      Volume: [],
+      Volume: ["local"],
       Network: ["bridge", "host", "null"],
       Authorization: null,
       Log: ["fluentd", "json-file", "local", "syslog"],

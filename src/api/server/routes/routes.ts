@@ -27,6 +27,6 @@ export function allRoutes(options: ServerOptions): Route[] {
     ...unsupportedRoutes(),
     ...imageRoutes(options),
     ...networkRoutes(options),
-    ...volumeRoutes(),
+    ...volumeRoutes(options),
   ];
 }
