@@ -58,7 +58,8 @@ test("slipway volume ls, inspect, rm, prune: print what Docker's client prints",
     const middle = engine.seen.length;
     const ours = await slipway(engine, args);
     assert.deepEqual([ours.code, ours.stdout], [theirs.code, theirs.stdout], `${line}\n${ours.stderr}${theirs.stderr}`);
-    const told = (seen: typeof engine.seen): unknown => seen.map(({ method, query }) => [method, query.get("filters")]);
+    const told = (seen: typeof engine.seen): unknown =>
+      seen.map(({ method, query }) => [method, JSON.parse(query.get("filters") ?? "{}")]);
     if (!line.includes("update")) assert.deepEqual(told(engine.seen.slice(middle)), told(asked), line);
   }
 });
