@@ -222,6 +222,28 @@ static int apply(char **words, int count, const struct userns *userns, const cha
   return -EINVAL;
 }
 
+/* Of an operation that mounts a file system which a person may have named. */
+static const char *type_of(char **words) {
+  if (strcmp(words[0], "mount") == 0) return words[1];
+  return strcmp(words[0], "share") == 0 ? words[4] : NULL;
+}
+
+/* Puts a failed operation into words, and answers its error. */
+static int explain(struct failure *failure, int error, int number, char **words, const char *path) {
+  bool picks = strcmp(words[0], "pick") == 0;
+  if (picks && error == -EXDEV)
+    fail(failure, "folder", 0, "the path %.200s leads out of %.300s", path, words[2]);
+  else if (picks)
+    fail(failure, "folder", -error, "cannot follow the path %.200s inside %.300s", path, words[2]);
+  else if (error == -EINVAL && strcmp(words[0], "idmap") == 0)
+    fail(failure, "mount", 0, "the file system of %.400s cannot show files under other ids (idmapped mounts), which user namespaces need", path);
+  else if (error == -ENODEV && type_of(words) != NULL)
+    fail(failure, "mount", 0, "the kernel has no file system %.40s", type_of(words));
+  else
+    fail(failure, "mount", -error, "mount plan, operation %d (%.20s %.400s)", number, words[0], path);
+  return error;
+}
+
 int mounts_apply(const struct request *request, const struct userns *userns, struct failure *failure) {
   char *words[WORDS_MAX + 1];
   int number = 0;
@@ -232,11 +254,7 @@ int mounts_apply(const struct request *request, const struct userns *userns, str
     int count = split_words(field, words);
     const char *path = "";
     int result = count < 0 ? count : apply(words, count, userns, &path);
-    if (result == -EINVAL && strcmp(words[0], "idmap") == 0)
-      return fail(failure, "mount", 0, "the file system of %.400s cannot show files under other ids (idmapped mounts), which user namespaces need", path);
-    if (result < 0 && strcmp(words[0], "pick") == 0)
-      return fail(failure, "folder", -result, "cannot follow the path %.200s inside %.300s", path, words[2]);
-    if (result < 0) return fail(failure, "mount", -result, "mount plan, operation %d (%.20s %.400s)", number, words[0], path);
+    if (result < 0) return explain(failure, result, number, words, path);
   }
   return 0;
 }

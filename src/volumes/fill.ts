@@ -2,9 +2,10 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, isFault } from "#core/fault";
-import type { MountOp } from "#host";
+import type { MountOp, Program, Shim } from "#host";
 import type { VolumeRecord } from "./records.ts";
 import { removeTree } from "./remove-tree.ts";
+import { unknownFileSystem } from "./unknown-file-system.ts";
 import type { FillSource, VolumeSource } from "./volumes.ts";
 import { driverOf, type Wiring } from "./wiring.ts";
 
@@ -99,7 +100,9 @@ async function copy(
 ): Promise<void> {
   const scratch = scratchFolder(wiring);
   const to = join(scratch, "to");
-  const { code, stderr } = await wiring.shim.runToEnd(
+  const { code, stderr } = await runMounted(
+    wiring,
+    target,
     {
       // A folder's `.`: the copy's own owner and mode are then the folder's too.
       argv: ["cp", "--archive", "--no-target-directory", "from", "to"],
@@ -132,7 +135,7 @@ async function isEmpty(wiring: Wiring, target: VolumeSource): Promise<boolean> {
   }
   const scratch = scratchFolder(wiring);
   const to = join(scratch, "to");
-  const { code, stdout, stderr } = await wiring.shim.runToEnd({
+  const { code, stdout, stderr } = await runMounted(wiring, target, {
     argv: ["find", "to", "-mindepth", "1", "-maxdepth", "1", "!", "-name", "lost+found", "-printf", "x", "-quit"],
     mounts: [...scratchMounts(scratch), { op: "mkdir", path: to, mode: 0o755 }, ...mountsAt(target, to)],
     tree: scratch,
@@ -141,8 +144,27 @@ async function isEmpty(wiring: Wiring, target: VolumeSource): Promise<boolean> {
   return stdout.length === 0;
 }
 
+/** Runs a program that has the volume among its mounts; says what kept it from being mounted. */
+async function runMounted(
+  { shim }: Pick<Wiring, "shim">,
+  source: VolumeSource,
+  program: Program,
+  signal?: AbortSignal,
+): ReturnType<Shim["runToEnd"]> {
+  try {
+    return await shim.runToEnd(program, signal);
+  } catch (error) {
+    if (!isFault(error, "internal") || source.kind === "folder") throw error;
+    if (error.message.includes("the kernel has no file system")) throw unknownFileSystem(source.type, error);
+    const reason = error.message.split(": ").at(-1) ?? "";
+    throw new Fault("internal", `failed to mount local volume: mount ${source.device} (${source.type}): ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
 /** The mounts that show a volume at a folder that is there. */
-export function mountsAt(source: VolumeSource, target: string): readonly MountOp[] {
+function mountsAt(source: VolumeSource, target: string): readonly MountOp[] {
   if (source.kind === "folder") return [{ op: "bind", source: source.path, target, flags: ["rec", ...source.flags] }];
   const { type, device, flags, data } = source;
   return [{ op: "mount", type, source: device, target, flags, data }];

@@ -127,4 +127,4 @@ export interface VolumesOptions {
 
 export { anonymousLabel, isAnonymous } from "./anonymous.ts";
 export { openVolumes } from "./open.ts";
-export { checkVolumeName } from "./name.ts";
+export { unknownFileSystem } from "./unknown-file-system.ts";

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { StartFailure } from "#host";
+import { unknownFileSystem } from "#volumes";
 import { Fault } from "#core/fault";
 import type { Ulimit } from "../containers.ts";
 
@@ -20,6 +21,8 @@ export function startFailure(error: unknown, runtimeWords: string | undefined, a
       exitCode: 128,
     };
   }
+  const unknownType = /the kernel has no file system (\S+)/.exec(error.message)?.[1];
+  if (unknownType !== undefined) return { fault: unknownFileSystem(unknownType, error), exitCode: 128 };
   if (error.stage === "path") {
     return {
       fault: new Fault("invalid", `failed to mount a subpath: ${error.message}`, { cause: error }),

@@ -1,7 +1,14 @@
 import { Fault, isFault } from "#core/fault";
 import type { Image } from "#images";
+import type { Volume } from "#volumes";
 import { planMounts, type PlannedMount } from "../config/plan-mounts.ts";
-import type { ContainerMount, ContainerSpec, ImageMountRequest, VolumeMount } from "../containers.ts";
+import type {
+  ContainerMount,
+  ContainerSpec,
+  ImageMountRequest,
+  VolumeMount,
+  VolumeMountRequest,
+} from "../containers.ts";
 import type { Room } from "../room.ts";
 import type { ContainerRecord } from "../store.ts";
 
@@ -71,8 +78,8 @@ async function settle(
   const { mount } = planned;
   if (planned.kind === "inherited") return planned.mount;
   if (mount.kind === "volume") {
-    const { name, driver, labels, options } = mount;
-    const volume = await room.volumes.createFor({ name, driver, labels, options });
+    const { name } = mount;
+    const volume = await makeVolume(room, mount);
     if (name === "") undo.defer(async () => await room.volumes.removeUnheld([volume.name]));
     return { ...mount, name: volume.name, driver: volume.driver, source: volume.mountpoint, named: name !== "" };
   }
@@ -82,6 +89,20 @@ async function settle(
   await room.images.createRoot(image.id, root);
   undo.defer(async () => await room.images.dropRoot(root));
   return { ...mount, imageId: image.id, root };
+}
+
+async function makeVolume(room: Room, { name, driver, labels, options }: VolumeMountRequest): Promise<Volume> {
+  try {
+    return await room.volumes.createFor({ name, driver, labels, options });
+  } catch (error) {
+    // Of a driver. Invalid, not unknown: clients take that for the container's image.
+    if (isFault(error, "notFound")) throw new Fault("invalid", error.message, { cause: error, ...remedyOf(error) });
+    throw error;
+  }
+}
+
+function remedyOf({ remedy }: Fault): { readonly remedy?: string } {
+  return remedy === undefined ? {} : { remedy };
 }
 
 /** Asked before anything is made. Invalid, not unknown: clients take that for the container's own image. */

@@ -25,7 +25,7 @@ test("build.sh analyze: the compiler's own analysis finds nothing", async () => 
 
 test("shim: the black-box tests pass on a build that checks addresses and undefined behaviour", async () => {
   await build("sanitize");
-  const files = ["monitor", "names", "names-hostile", "output", "probes", "shim"].map((name) =>
+  const files = ["monitor", "mounts", "names", "names-hostile", "output", "probes", "shim"].map((name) =>
     join(import.meta.dirname, `${name}.test.ts`),
   );
   // Of a runner inside a runner, node would run nothing.
