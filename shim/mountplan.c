@@ -149,6 +149,12 @@ static int mount_overlay(const struct userns *userns, const struct overlay *what
 
 int mount_make_target(char *target, mode_t type) {
   if (S_ISDIR(type)) return make_folder(target, "0755");
+  char *name = strrchr(target, '/');
+  if (name == NULL || name == target) return -EINVAL;
+  *name = '\0';
+  int made = make_folder(target, "0755");
+  *name = '/';
+  if (made < 0) return made;
   fd_scoped int file = open(target, O_CREAT | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
   return file < 0 ? -errno : 0;
 }
@@ -168,7 +174,7 @@ static int bind_mapped_as(const char *source, char *target, const char *uid_map,
   return result < 0 ? result : bind_mapped(user, source, target);
 }
 
-static int graft(const char *pid, const char *source, char *target) {
+static int graft(const char *pid, const char *source, char *target, bool deep) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%.20s/ns/mnt", pid);
   fd_scoped int other = open(path, O_RDONLY | O_CLOEXEC);
@@ -176,7 +182,7 @@ static int graft(const char *pid, const char *source, char *target) {
   fd_scoped int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (other < 0 || own < 0 || here < 0) return -errno;
   int result = make_folder(target, "0755");
-  if (result == 0) result = overlay_graft(other, own, source, target);
+  if (result == 0) result = overlay_graft(other, own, source, target, deep);
   /* Entering a mount namespace changes the working folder to its root. */
   if (fchdir(here) != 0) return -errno;
   return result;
@@ -195,9 +201,9 @@ static int apply(char **words, int count, const struct userns *userns, const cha
     *path = words[3];
     return mount_shared(words[1], words[2], words[3], (const char *const[]){words[4], words[5], words[6], words[7]});
   }
-  if (strcmp(words[0], "graft") == 0 && count == 4) {
+  if (strcmp(words[0], "graft") == 0 && count == 5) {
     *path = words[3];
-    return graft(words[1], words[2], words[3]);
+    return graft(words[1], words[2], words[3], strcmp(words[4], "all") == 0);
   }
   if (strcmp(words[0], "bind") == 0 && count == 4) {
     *path = words[2];
@@ -271,8 +277,10 @@ void mounts_undo(const struct request *request) {
     if ((count == 3 || count == 5) && strcmp(words[0], "idmap") == 0) target = words[2];
     if (count == 6 && strcmp(words[0], "pick") == 0) target = words[4];
     if (count == 8 && strcmp(words[0], "share") == 0) target = words[3];
-    if (count == 4 && strcmp(words[0], "graft") == 0) target = words[3];
+    if (count == 5 && strcmp(words[0], "graft") == 0) target = words[3];
     if (count == 6 && strcmp(words[0], "mount") == 0) target = words[3];
-    if (target != NULL) umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
+    if (target == NULL) continue;
+    /* What is shared with the host must not be unmounted there too. */
+    if (mount(NULL, target, NULL, MS_REC | MS_PRIVATE, NULL) == 0) umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
   }
 }

@@ -8,7 +8,8 @@
  *   idmap SOURCE TARGET                  (binds a folder or file, owners as the container's user namespace has them)
  *   idmap SOURCE TARGET UIDS GIDS        (the same with ids of its own: lines of user_namespaces(7))
  *   share PID SOURCE TARGET TYPE DEVICE FLAGS DATA   (a mount that several containers have, see share.h)
- *   graft PID SOURCE TARGET              (binds a folder of that process' mount namespace, as the process sees it)
+ *   graft PID SOURCE TARGET one|all      (binds a folder of that process' mount namespace, as the process sees it, and what is
+ *                                         mounted below it; where it is shared, it stays a peer of what it was)
  * The targets of pick, idmap, share and graft are made. FLAGS: a list with commas of rec, ro, nosuid, nodev, noexec, sync,
  * dirsync, noatime, nodiratime, relatime, strictatime. But for those PATHs they are followed as they are: a plan names folders of the daemon, never something inside a container's tree.
  */

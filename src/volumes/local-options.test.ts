@@ -13,13 +13,16 @@ test("localSource: binds, file systems, and what is in memory", () => {
     path: "/srv/data",
     flags: ["ro", "nodev"],
   });
-  assert.deepEqual(localSource({ type: "tmpfs", device: "tmpfs", o: "size=64m,uid=1000,noexec,exec,nosuid,defaults" }), {
-    kind: "memory",
-    type: "tmpfs",
-    device: "tmpfs",
-    flags: ["nosuid"],
-    data: "size=64m,uid=1000",
-  });
+  assert.deepEqual(
+    localSource({ type: "tmpfs", device: "tmpfs", o: "size=64m,uid=1000,noexec,exec,nosuid,defaults" }),
+    {
+      kind: "memory",
+      type: "tmpfs",
+      device: "tmpfs",
+      flags: ["nosuid"],
+      data: "size=64m,uid=1000",
+    },
+  );
   assert.deepEqual(localSource({ type: "nfs", device: ":/export", o: "addr=192.0.2.1,rw,nfsvers=4,noatime" }), {
     kind: "mount",
     type: "nfs",

@@ -39,8 +39,22 @@ test("parseIdmap: what says nothing is refused", () => {
 });
 
 test("isSystemPath: what the machine lives by is not given away; people's folders are", () => {
-  const closed = ["/", "/etc", "/etc/cron.d", "/usr", "/usr/bin/x", "/usr/local", "/home", "/var/lib", "/proc/1", "/tmp"];
+  const closed = [
+    "/",
+    "/etc",
+    "/etc/cron.d",
+    "/usr",
+    "/usr/bin/x",
+    "/usr/local",
+    "/home",
+    "/var/lib",
+    "/proc/1",
+    "/tmp",
+  ];
   const open = ["/srv/data", "/home/ana", "/data", "/tmp/x", "/usr/local/share", "/var/lib/app", "/root/project"];
-  assert.deepEqual(closed.filter((path) => !isSystemPath(path)), []);
+  assert.deepEqual(
+    closed.filter((path) => !isSystemPath(path)),
+    [],
+  );
   assert.deepEqual(open.filter(isSystemPath), []);
 });

@@ -70,7 +70,11 @@ test("planMounts: two at one target are refused", () => {
 
 test("planMounts: the container's driver is for volumes of -v and of the image, not for those of --mount", () => {
   const { named: _n, source: _s, ...asked } = volume("/a");
-  const mounts = [{ ...asked, text: "v:/a" }, { ...asked, target: "/b" }, { ...asked, target: "/c", driver: "own" }];
+  const mounts = [
+    { ...asked, text: "v:/a" },
+    { ...asked, target: "/b" },
+    { ...asked, target: "/c", driver: "own" },
+  ];
   const plan = planMounts({ ...nothing, mounts, volumes: ["/d"], volumeDriver: "plug" });
   assert.deepEqual(
     plan.map(({ mount }) => mount.kind === "volume" && mount.driver),
@@ -80,11 +84,17 @@ test("planMounts: the container's driver is for volumes of -v and of the image, 
 
 const name = fc.constantFrom("a", "b", "c", "d");
 const path = fc.array(name, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.join("/")}`);
-const someMount = fc.oneof(path.map((one) => bind(one)), path.map((one) => volume(one)), path.map(tmpfs));
+const someMount = fc.oneof(
+  path.map((one) => bind(one)),
+  path.map((one) => volume(one)),
+  path.map(tmpfs),
+);
 const sources = fc.record({
   mounts: fc.array(someMount, { maxLength: 6 }),
   tmpfs: fc.uniqueArray(path, { maxLength: 3 }),
-  from: fc.array(fc.record({ mounts: fc.array(someMount, { maxLength: 4 }), readOnly: fc.boolean() }), { maxLength: 3 }),
+  from: fc.array(fc.record({ mounts: fc.array(someMount, { maxLength: 4 }), readOnly: fc.boolean() }), {
+    maxLength: 3,
+  }),
   volumes: fc.uniqueArray(path, { maxLength: 4 }),
   volumeDriver: fc.constantFrom("", "plug"),
 });

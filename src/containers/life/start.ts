@@ -150,7 +150,9 @@ function monitorMounts(
     ...(userNamespace === undefined ? root : mappedMounts(root, views, dirname(files.hosts))),
     // runc before 1.2 follows a symlink at /dev out of the root and writes there: it must be a folder.
     { op: "mkdir", path: join(rootfs, "dev"), mode: 0o755 },
-    ...(shmOwner === undefined ? [] : [{ op: "graft", pid: shmOwner, source: "/dev/shm", target: joinedShm } as const]),
+    ...(shmOwner === undefined
+      ? []
+      : [{ op: "graft", pid: shmOwner, source: "/dev/shm", target: joinedShm, what: "one" } as const]),
     ...mounts,
   ];
 }

@@ -71,8 +71,27 @@ async function prepareBind({ room, isolation, user, at }: Preparation, bind: Bin
   const isFolder = await makeSource(bind);
   const { userNamespace } = isolation;
   if (bind.chown === true) await giveAway(room.host.shim, bind.source, user, userNamespace?.mapping);
-  if (bind.idmap === undefined) return { ops: [], runtime: boundMount(bind, bind.source, isFolder) };
-  return { ops: [mappedAs(bind, at, isolation)], runtime: boundMount(bind, at, isFolder) };
+  const on = bindOp(bind, at, isFolder, isolation);
+  return {
+    ops: on === undefined ? [] : [on],
+    runtime: boundMount(bind, on === undefined ? bind.source : at, isFolder),
+  };
+}
+
+/** What the monitor has to do for a bind that the runtime cannot make by itself. */
+function bindOp(
+  bind: BindRequest,
+  at: string,
+  isFolder: boolean,
+  isolation: Pick<Isolation, "userNamespace">,
+): MountOp | undefined {
+  const { source } = bind;
+  if (bind.idmap !== undefined) return mappedAs(bind, at, isolation);
+  // Not all runtimes leave out what is mounted below.
+  if (bind.nonRecursive === true) return { op: "pick", how: "inside", root: "/", path: source, target: at, flags: [] };
+  // What monitors see follows the host and does not lead back to it: a peer of the host's own mount does.
+  const leadsBack = isFolder && (bind.propagation === "shared" || bind.propagation === "rshared");
+  return leadsBack ? { op: "graft", pid: process.pid, source, target: at, what: "all" } : undefined;
 }
 
 function mappedAs(

@@ -18,7 +18,7 @@ function wordsOf(mount: MountOp): readonly string[] {
     const { pid = 0, source, target, type, device, flags, data } = mount;
     return ["share", String(pid), source, target, type, device, flags.join(","), data];
   }
-  if (mount.op === "graft") return ["graft", String(mount.pid), mount.source, mount.target];
+  if (mount.op === "graft") return ["graft", String(mount.pid), mount.source, mount.target, mount.what];
   return ["overlay", mount.target, mount.upper ?? "", mount.work ?? "", mount.options.join(","), ...mount.lowers];
 }
 

@@ -48,7 +48,13 @@ test("mount plan: pick follows a path within a tree, and refuses or contains wha
   assert.equal(await cat("beneath", "near/deep/name"), "of the tree\n");
   assert.equal(await cat("inside", "/absolute/hostname"), "tree's own\n");
   assert.equal(await cat("inside", "/upwards/hostname"), "tree's own\n");
-  for (const path of ["absolute/hostname", "upwards/hostname", "magic/hostname", "../tree/etc/hostname", "/etc/hostname"])
+  for (const path of [
+    "absolute/hostname",
+    "upwards/hostname",
+    "magic/hostname",
+    "../tree/etc/hostname",
+    "/etc/hostname",
+  ])
     await assert.rejects(cat("beneath", path), /the path \S+ leads out of/, path);
   await assert.rejects(cat("inside", "/no/such"), (error) => isFault(error, "notFound"));
   assert.match(await seen([pick("beneath", root, "real")], "touch", "picked/x"), /^failed: .*Read-only file system/);
@@ -103,6 +109,13 @@ test("mount plan: idmap with a mapping of its own shows files under other ids", 
 });
 
 test("mount plan: a file system that the kernel does not have is named", async () => {
-  const odd: MountOp = { op: "mount", type: "oddfs", source: "x", target: join(folder, "scratch"), flags: [], data: "" };
+  const odd: MountOp = {
+    op: "mount",
+    type: "oddfs",
+    source: "x",
+    target: join(folder, "scratch"),
+    flags: [],
+    data: "",
+  };
   await assert.rejects(seen([odd], "true"), /the kernel has no file system oddfs/);
 });

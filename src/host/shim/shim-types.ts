@@ -36,8 +36,15 @@ export type MountOp =
       readonly flags: readonly MountFlag[];
       readonly data: string;
     }
-  /** What a folder is for that process, in its own mount namespace; the target is made. */
-  | { readonly op: "graft"; readonly pid: number; readonly source: string; readonly target: string }
+  /** What a folder is for that process, in its own mount namespace; the target is made. A shared mount stays a peer of what it was. */
+  | {
+      readonly op: "graft";
+      readonly pid: number;
+      readonly source: string;
+      readonly target: string;
+      /** With what is mounted below it. */
+      readonly what: "one" | "all";
+    }
   | {
       readonly op: "overlay";
       readonly target: string;
