@@ -75,10 +75,14 @@ async function copyFrom(
     await copy(wiring, mounts, { kind: "folder", path: target, flags: [] }, signal);
     return true;
   } catch (error) {
-    if (isFault(error, "notFound")) return false;
+    // Only that: a program or a mount that is missing is no empty image.
+    if (isFault(error, "notFound") && error.message.startsWith(noSuchPath)) return false;
     throw error;
   }
 }
+
+/** How the shim says that the image has nothing there. */
+const noSuchPath = "cannot follow the path ";
 
 async function copyReady(wiring: Wiring, name: string, target: VolumeSource): Promise<void> {
   const { ready } = stagesOf(wiring, name);
