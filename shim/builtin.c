@@ -15,7 +15,7 @@ builtin_program builtin_find(const char *name, bool in_tree) {
     const char *name;
     builtin_program program;
     bool in_tree;
-  } all[] = {{"look", builtin_look, true}, {"read", builtin_read, true}, {"apply", builtin_apply, true}, {"link", builtin_link, false}};
+  } all[] = {{"look", builtin_look, true}, {"read", builtin_read, true}, {"apply", builtin_apply, true}, {"copy", builtin_copy, true}, {"link", builtin_link, false}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (strcmp(all[i].name, name) == 0 && all[i].in_tree == in_tree) return all[i].program;
   return NULL;

@@ -24,3 +24,5 @@ int builtin_read(char **argv);
 int builtin_apply(char **argv);
 /* link NAME ADDRESS MASK BROADCAST GATEWAY: IPv4 of an interface in this network namespace (link.c). */
 int builtin_link(char **argv);
+/* copy FROM TO: makes a folder what another one is (copy.c). Status 3: FROM is none. */
+int builtin_copy(char **argv);

@@ -14,8 +14,8 @@ import { driverOf, type Wiring } from "./wiring.ts";
  * links. The copy is made beside the volume and becomes it in one step; where somebody has the volume mounted (or it is
  * somewhere else), a copy that is whole is copied in, and a crash meanwhile makes that be done again.
  *
- * cp runs in mounts of its own, where nothing but the target can be written and the source is found with the image's root
- * as the root of all symlinks.
+ * A builtin of the shim copies, in mounts of its own, where nothing but the target can be written and the source is found with
+ * the image's root as the root of all symlinks.
  */
 export async function fillVolume(wiring: Wiring, name: string, source: FillSource, signal: AbortSignal): Promise<void> {
   const { records, locks, local, shim } = wiring;
@@ -108,24 +108,25 @@ async function copy(
     wiring,
     target,
     {
-      // A folder's `.`: the copy's own owner and mode are then the folder's too.
-      argv: ["cp", "--archive", "--no-target-directory", "from", "to"],
-      env: { LC_ALL: "C" },
+      builtin: "copy",
+      argv: ["/from", "/to"],
       mounts: [...scratchMounts(scratch), ...from, { op: "mkdir", path: to, mode: 0o755 }, ...mountsAt(target, to)],
       tree: scratch,
     },
     signal,
   );
   if (code === 0) return;
-  const words = stderr.trim().split("\n").slice(0, 3).join("; ");
-  if (/cannot overwrite directory .* with non-directory/.test(words)) throw overFile();
-  if (/No space left on device|Disk quota exceeded/.test(words)) {
+  if (code === sourceIsFile) throw overFile();
+  const words = stderr.trim();
+  if (/No space left on device|quota exceeded/i.test(words)) {
     throw new Fault("exhausted", "no space left on device while a volume was filled from the image", {
       remedy: "Free disk space: `slipway system df`, `slipway system prune`.",
     });
   }
-  throw new Fault("internal", `cannot copy the image's files into the volume: ${words || "cp was ended"}`);
+  throw new Fault("internal", `cannot copy the image's files into the volume: ${words || "the copying was ended"}`);
 }
+
+const sourceIsFile = 3;
 
 function overFile(): Fault {
   return new Fault("invalid", "cannot mount volume over existing file, file exists in the image", {

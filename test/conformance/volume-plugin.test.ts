@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, beforeEach, test } from "node:test";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { refused, said } from "#fixtures/expect";
@@ -51,7 +52,7 @@ test("--volume-driver: mounted once for each container, by its id, and unmounted
     tries < 50 && (await readFile(join(plugin.folder, "shared/f"), "utf8").catch(() => "")) === "";
     tries++
   )
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await sleep(50);
   assert.equal(await docker("exec", first, "cat", "/b/f"), "text");
   await docker("rm", "-f", first);
   assert.deepEqual(plugin.mountsOf("shared"), [second]);
@@ -87,6 +88,8 @@ test("copy-up goes into a plugin's volume too, and a stopped container's is ther
   assert.match(await readFile(join(plugin.folder, "etc/passwd"), "utf8"), /^root:/);
   assert.deepEqual(plugin.mountsOf("etc"), []);
   await docker("cp", "filled:/etc/passwd", join(plugin.folder, "copied"));
+  // Behind the answer.
+  for (let tries = 0; tries < 100 && plugin.mountsOf("etc").length > 0; tries++) await sleep(50);
   assert.deepEqual(plugin.mountsOf("etc"), []);
   await docker("rm", "filled");
   await docker("volume", "rm", "etc");

@@ -16,6 +16,7 @@ import { names } from "./names.ts";
 import { networks } from "./networks.ts";
 import { output } from "./output.ts";
 import { stats } from "./stats.ts";
+import { volumes } from "./volumes.ts";
 import { warmRun } from "./warm-run.ts";
 
 const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => Promise<Figure[]>>> = {
@@ -30,6 +31,7 @@ const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => 
   health,
   names,
   networks,
+  volumes,
   growth,
 };
 
