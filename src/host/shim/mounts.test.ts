@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chown, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { chown, mkdir, mkdtemp, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -118,4 +119,52 @@ test("mount plan: a file system that the kernel does not have is named", async (
     data: "",
   };
   await assert.rejects(seen([odd], "true"), /the kernel has no file system oddfs/);
+});
+
+test("copy: holes, links, long paths and odd names arrive; what is there already is replaced, folders are kept", async () => {
+  const from = join(folder, "copied-from");
+  const to = join(folder, "copied-to");
+  await mkdir(from);
+  await mkdir(join(to, "sub"), { recursive: true });
+  await writeFile(join(to, "sub/kept"), "kept");
+  await writeFile(join(to, "one"), "half a fi");
+  const deep = `${"d/".repeat(200)}end`;
+  const script = `printf 'whole\\n' >one; ln one other; mkdir sub; ln one sub/third; truncate -s 64M sparse; printf x >>sparse
+    ln -s /nowhere link; mkfifo pipe; mkdir -p "$1"; printf deep >"$1/f"; printf odd >"$(printf 'a\\nb\\377')"; chmod 6755 other; chown -h 5:6 link`;
+  execFileSync("sh", ["-ec", script, "sh", deep], { cwd: from });
+  const scratch = join(folder, "scratch");
+  const mounts: MountOp[] = [
+    { op: "mount", type: "tmpfs", source: "t", target: scratch, flags: [], data: "size=1m" },
+    { op: "pick", how: "beneath", root: folder, path: "copied-from", target: join(scratch, "from"), flags: ["ro"] },
+    { op: "pick", how: "beneath", root: folder, path: "copied-to", target: join(scratch, "to"), flags: [] },
+  ];
+  const copy = async (): Promise<void> => {
+    const end = await bed.shim.runToEnd({ builtin: "copy", argv: ["/from", "/to"], mounts, tree: scratch });
+    assert.deepEqual([end.code, end.stderr], [0, ""]);
+  };
+  await copy();
+  await copy(); // again, as after a crash
+  const listed = (path: string): string =>
+    execFileSync("find", [".", "!", "-name", "kept", "!", "-name", ".", "-printf", "%P %y %m %U:%G %n %T@ %l\\0"], {
+      cwd: path,
+    })
+      .toString("latin1")
+      .split("\0")
+      .toSorted()
+      .join("\n");
+  assert.equal(listed(to).replace(/^sub d .*$/m, ""), listed(from).replace(/^sub d .*$/m, ""));
+  assert.deepEqual(
+    [readFileSync(join(to, "one"), "utf8"), readFileSync(join(to, "sub/kept"), "utf8")],
+    ["whole\n", "kept"],
+  );
+  const [{ ino }, third, sparse] = await Promise.all([
+    stat(join(to, "one")),
+    stat(join(to, "sub/third")),
+    stat(join(to, "sparse")),
+  ]);
+  assert.equal(third.ino, ino);
+  assert.ok(sparse.size === 64 * 1024 * 1024 + 1 && sparse.blocks * 512 < 1024 * 1024);
+  const plain = [{ ...mounts[0] }, { ...mounts[1], path: "copied-from/one" }, mounts[2]] as MountOp[];
+  const end = await bed.shim.runToEnd({ builtin: "copy", argv: ["/from", "/to"], mounts: plain, tree: scratch });
+  assert.equal(end.code, 3);
 });
