@@ -189,8 +189,11 @@ test("an image's VOLUMEs: are made, shown by inspect, and give way to what was a
   ]);
   const etc = facts.Mounts.find(({ Destination }: { Destination: string }) => Destination === "/etc");
   assert.ok((await readdir(etc.Source)).includes("passwd"));
+  await docker("commit", "xv", "again");
+  const declared = JSON.parse(await docker("inspect", "-f", "{{json .Config.Volumes}}", "again"));
+  assert.deepEqual(Object.keys(declared).toSorted(), ["/data", "/etc", "/more", "/tmp/x"], "commit keeps them declared");
   await docker("rm", "-v", "xv", "base");
-  await docker("rmi", "declares");
+  await docker("rmi", "again", "declares");
   await docker("volume", "rm", "named");
   assert.equal(await docker("volume", "ls", "-q"), "");
 });
