@@ -33,11 +33,12 @@ export async function prepareMounts(
 ): Promise<PreparedMounts> {
   using undo = new DisposableStack();
   const place = foldersOf(room.host.paths, record.id).mounts;
+  const memory = new Map<string, string>();
   const ops: MountOp[] = [];
   const runtime: RuntimeMount[] = [];
   for (const [index, mount] of record.mounts.entries()) {
     const at = join(place, String(index));
-    const ready = await prepare({ room, record, isolation, user, undo, at }, mount);
+    const ready = await prepare({ room, record, isolation, user, undo, memory, at }, mount);
     ops.push(...ready.ops);
     runtime.push(ready.runtime);
   }
@@ -51,6 +52,8 @@ interface Preparation {
   readonly isolation: Pick<Isolation, "userNamespace">;
   readonly user: ResolvedUser["ids"];
   readonly undo: DisposableStack;
+  /** Volumes in memory that it has mounted already, with where. */
+  readonly memory: Map<string, string>;
   /** A place of the monitor's own, not there yet; more of them are made by endings. */
   readonly at: string;
 }
@@ -123,19 +126,17 @@ async function makeSource({ createSource, source }: BindRequest): Promise<boolea
 async function prepareVolume(preparation: Preparation, mount: VolumeMount): Promise<Ready> {
   const { room, record, isolation, at, user } = preparation;
   const { name, target, readOnly, propagation = "", subpath, idmap } = mount;
-  const isMemory = await holdStarts(preparation, name);
   const source = await room.volumes.mount(name, { holder: record.id, target, readOnly, propagation });
-  const ops: MountOp[] = [];
-  let shown = source.kind === "folder" ? source.path : `${at}.fs`;
-  if (source.kind === "mount") ops.push({ op: "mkdir", path: shown, mode: 0o755 }, mountOp(source, shown));
-  if (source.kind === "memory") ops.push(sharedOp(preparation, mount, source, shown));
+  const { ops, path } = await fileSystemOf(preparation, mount, source);
+  let shown = path;
   if (subpath !== undefined) {
     const flags: MountFlag[] = readOnly ? ["rec", "ro"] : ["rec"];
     ops.push({ op: "pick", how: "beneath", root: shown, path: subpath, target: `${at}.sub`, flags });
     shown = `${at}.sub`;
   }
   // What is stored in a volume of ours has the ids that the container sees; elsewhere others may see it too.
-  const isOurs = isMemory || (mount.driver === "local" && source.kind === "folder" && source.path === mount.source);
+  const isOurs =
+    source.kind === "memory" || (mount.driver === "local" && source.kind === "folder" && source.path === mount.source);
   const hostIds = isOurs ? undefined : isolation.userNamespace?.mapping;
   if (mount.chown === true) await giveVolume(room, source, subpath, user, hostIds);
   if (idmap !== undefined || (isolation.userNamespace !== undefined && isOurs)) {
@@ -170,12 +171,24 @@ function mountOp({ type, device, flags, data }: Exclude<VolumeSource, { kind: "f
   return { op: "mount", type, source: device, target, flags, data };
 }
 
-/** One in memory is taken from who has it: two starts at once would otherwise both make it. Whether it is such a one. */
-async function holdStarts({ room, undo }: Preparation, name: string): Promise<boolean> {
-  const { options, driver } = await room.volumes.find(name);
-  const isMemory = driver === "local" && ["tmpfs", "ramfs"].includes(options["type"] ?? "");
-  if (isMemory) undo.use(await room.locks.take(`memory ${name}`));
-  return isMemory;
+/** The whole volume's place, and what the monitor does to have it there. */
+async function fileSystemOf(
+  preparation: Preparation,
+  mount: VolumeMount,
+  source: VolumeSource,
+): Promise<{ readonly ops: MountOp[]; readonly path: string }> {
+  const { room, undo, memory, at } = preparation;
+  if (source.kind === "folder") return { ops: [], path: source.path };
+  const path = `${at}.fs`;
+  if (source.kind === "mount") {
+    return { ops: [{ op: "mkdir", path, mode: 0o755 }, mountOp(source, path)], path };
+  }
+  const known = memory.get(mount.name);
+  if (known !== undefined) return { ops: [], path: known };
+  // It is taken from who has it: two starts at once would otherwise both make it. One lock for all, as a start may want several.
+  if (memory.size === 0) undo.use(await room.locks.take("volumes in memory"));
+  memory.set(mount.name, path);
+  return { ops: [sharedOp(preparation, mount, source, path)], path };
 }
 
 /** From a container that runs and has it; else new. */
