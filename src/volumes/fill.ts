@@ -20,7 +20,7 @@ import { driverOf, type Wiring } from "./wiring.ts";
 export async function fillVolume(wiring: Wiring, name: string, source: FillSource, signal: AbortSignal): Promise<void> {
   const { records, locks, local, shim } = wiring;
   using _lock = await locks.take(name);
-  const record = records.find(name);
+  const record = records.mustBeThere(name);
   const driver = await driverOf(wiring, record.driver);
   const user = `fill-${name}`;
   const target = await driver.mount(record, user, false);

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Locks } from "#core/locks";
 import { anonymousLabel } from "./anonymous.ts";
-import { createVolume } from "./create.ts";
+import { createVolume, leaseVolume } from "./create.ts";
 import { fillVolume, finishFill, scratchFolder } from "./fill.ts";
 import { LocalDriver } from "./local.ts";
 import { mountVolume, unmountAll } from "./mount.ts";
@@ -26,7 +26,7 @@ export async function openVolumes(options: VolumesOptions): Promise<Volumes> {
     find: async (name) =>
       await shown(wiring, records.get(name) ?? (await wiring.plugins.find(name)) ?? records.find(name)),
     create: async (request) => await createVolume(wiring, request, { passing: false }),
-    createFor: async (request) => await createVolume(wiring, request, { passing: true }),
+    lease: async (request) => await leaseVolume(wiring, request),
     remove: async (name, how) => await removeVolume(wiring, name, how),
     prune: async (request) => await pruneVolumes(wiring, request),
     usage: async () => await usage(wiring),
@@ -51,6 +51,7 @@ function wire({ database, shim, paths, clock, events, log, pluginFolders }: Volu
     local: new LocalDriver(join(paths.dataRoot, "volumes"), shim),
     plugins: new Plugins(pluginFolders ?? dockersPluginFolders, drivers),
     locks: new Locks(),
+    leases: new Map(),
     shim,
     paths,
     clock,

@@ -37,6 +37,13 @@ export class VolumeRecords {
     return record;
   }
 
+  /** For who has just made it, or found it. Fault `conflict` when somebody removed it meanwhile. */
+  mustBeThere(name: string): VolumeRecord {
+    const record = this.get(name);
+    if (record === undefined) throw new Fault("conflict", `the volume ${name} was removed meanwhile`);
+    return record;
+  }
+
   /** `passing`: it goes with the next start of the daemon unless somebody takes a hold. */
   add({ name, driver, createdNs, labels, options }: VolumeRecord, passing: boolean): void {
     this.#database.run(
@@ -54,7 +61,12 @@ export class VolumeRecords {
     this.#database.run("DELETE FROM volume WHERE name = ?", name);
   }
 
-  /** Those that nobody held when the daemon came, and that nobody wants to keep. */
+  /** Somebody asked for it by itself: it stays although nobody holds it. */
+  keep(name: string): void {
+    this.#database.run("UPDATE volume SET passing = 0 WHERE name = ?", name);
+  }
+
+  /** Those that somebody is about to hold, or that go anyway. */
   passing(): string[] {
     return this.#database
       .all<{ name: string }>(
@@ -66,7 +78,7 @@ export class VolumeRecords {
   hold(holder: string, names: readonly string[]): void {
     this.#database.transaction(() => {
       for (const name of names) {
-        this.find(name);
+        this.mustBeThere(name);
         this.#database.run("INSERT OR IGNORE INTO volume_hold VALUES (?, ?)", name, holder);
         this.#database.run("UPDATE volume SET passing = 0 WHERE name = ?", name);
       }

@@ -54,6 +54,8 @@ export async function pruneVolumes(
   const removed: string[] = [];
   let reclaimedBytes = 0;
   for (const record of records.list()) {
+    // Somebody is making a container with it.
+    if (wiring.leases.has(record.name)) continue;
     // As in Docker: what belongs to plugins is for the person to remove.
     if (record.driver !== "local" || records.holdersOf(record.name).length > 0) continue;
     if (!(request.all || isAnonymous(record)) || !request.accepts(await shown(wiring, record))) continue;

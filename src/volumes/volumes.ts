@@ -68,6 +68,11 @@ export interface PruneRequest {
   accepts(volume: Volume): boolean;
 }
 
+/** A volume that nobody removes while a container is made with it. */
+export interface VolumeLease extends AsyncDisposable {
+  readonly volume: Volume;
+}
+
 /** What a volume takes of the disk, for `system df`. */
 export interface VolumeUsage {
   readonly volume: Volume;
@@ -85,10 +90,10 @@ export interface Volumes {
   /** Makes a volume, or answers the one that there is. Faults: `invalid` for names and options, `conflict` when another driver has that name. */
   create(request: VolumeRequest): Promise<Volume>;
   /**
-   * One for a container that is being made; unless somebody takes a hold, the next start of the daemon removes it. One that is
-   * there keeps its driver, whichever the request names, when that is empty.
+   * One for a container that is being made, new or there already; a driver that is not named is that of the one that is there. A
+   * new one goes again unless somebody takes a hold: when the lease is disposed, or with the next start of the daemon.
    */
-  createFor(request: VolumeRequest): Promise<Volume>;
+  lease(request: VolumeRequest): Promise<VolumeLease>;
   /** Faults: `conflict` with its users; `notFound` unless forced. Forced, it goes from the records although its plugin fails. */
   remove(name: string, options: { readonly force: boolean }): Promise<void>;
   /** Removes what nobody holds. */
@@ -97,7 +102,7 @@ export interface Volumes {
   usage(): Promise<readonly VolumeUsage[]>;
   /** A durable hold; to be called in the transaction that keeps the holder itself. */
   hold(holder: string, names: readonly string[]): void;
-  /** Lets go of all that it holds; of those, the named ones go with the next start of the daemon unless they are held again. */
+  /** Lets go of all that it holds; `passing` ones of them go with the next start of the daemon unless they are held again. */
   release(holder: string, passing: readonly string[]): void;
   /** Removes those of them that nobody holds; what cannot be removed stays, and the log says why. */
   removeUnheld(names: readonly string[]): Promise<void>;

@@ -15,6 +15,8 @@ export interface Wiring {
   readonly plugins: Plugins;
   /** One change of a volume at a time. */
   readonly locks: Locks;
+  /** How many containers are being made with a volume, by its name. */
+  readonly leases: Map<string, number>;
   readonly shim: Shim;
   readonly paths: Paths;
   readonly clock: Clock;

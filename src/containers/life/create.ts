@@ -46,8 +46,7 @@ export async function create(
   // The writable layer comes first: one without a record is collected, a record without one would be broken.
   await room.images.createRoot(image.id, id);
   try {
-    await using undo = new AsyncDisposableStack();
-    const settled = undo.use(await settleMounts(room, id, spec, resolved.volumes ?? []));
+    await using settled = await settleMounts(room, id, spec, resolved.volumes ?? []);
     await settled.fill(signal);
     const { jsonLog, hosts, hostname, resolvConf } = foldersOf(room.host.paths, id);
     const userMapping = takeUserMapping(room, spec);
@@ -68,7 +67,7 @@ export async function create(
       ...(userMapping !== undefined && { userMapping }),
     };
     room.store.insert(record, () => room.volumes.hold(id, settled.volumes));
-    undo.move();
+    settled.keep();
     announce(room, record, "create");
   } catch (error) {
     await room.images.dropRoot(id);

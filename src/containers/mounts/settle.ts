@@ -1,6 +1,6 @@
 import { Fault, isFault } from "#core/fault";
 import type { Image } from "#images";
-import type { Volume } from "#volumes";
+import type { VolumeLease } from "#volumes";
 import { planMounts, type PlannedMount } from "../config/plan-mounts.ts";
 import type {
   ContainerMount,
@@ -12,13 +12,15 @@ import type {
 import type { Room } from "../room.ts";
 import type { ContainerRecord } from "../store.ts";
 
-/** The mounts of a container that is being made, with the volumes and images that they stand for. Disposed before the container is kept, what was made for it goes again. */
+/** The mounts of a container that is being made, with the volumes and images that they stand for. Disposed without `keep`, what was made for it goes again. */
 export interface SettledMounts extends AsyncDisposable {
   readonly mounts: readonly ContainerMount[];
   /** Volumes to be held for it. */
   readonly volumes: readonly string[];
   /** Fills those volumes that are empty from the container's root. */
   fill(signal: AbortSignal): Promise<void>;
+  /** The container is there, and holds all of them. */
+  keep(): void;
 }
 
 /** Plans a container's mounts, makes the volumes that are not there, and holds the images. */
@@ -38,6 +40,10 @@ export async function settleMounts(
   });
   const images = findImages(room, plan);
   const mounts: ContainerMount[] = [];
+  let kept = false;
+  undo.defer(async () => {
+    if (!kept) for (const root of imageRoots({ mounts })) await room.images.dropRoot(root);
+  });
   for (const planned of plan) mounts.push(await settle(room, id, planned, images, undo));
   const held = undo.move();
   const inherited = new Set(plan.filter(({ kind }) => kind === "inherited").map(({ mount }) => mount.target));
@@ -46,6 +52,9 @@ export async function settleMounts(
     mounts,
     volumes: [...new Set(mounts.filter(isVolume).map(({ name }) => name))],
     fill: async (signal) => await fillAll(room, id, fresh, signal),
+    keep: () => {
+      kept = true;
+    },
     [Symbol.asyncDispose]: async () => await held.disposeAsync(),
   };
 }
@@ -79,21 +88,19 @@ async function settle(
   if (planned.kind === "inherited") return planned.mount;
   if (mount.kind === "volume") {
     const { name } = mount;
-    const volume = await makeVolume(room, mount);
-    if (name === "") undo.defer(async () => await room.volumes.removeUnheld([volume.name]));
+    const { volume } = undo.use(await leaseVolume(room, mount));
     return { ...mount, name: volume.name, driver: volume.driver, source: volume.mountpoint, named: name !== "" };
   }
   const image = mount.kind === "image" ? images.get(mount) : undefined;
   if (mount.kind !== "image" || image === undefined) return mount as ContainerMount;
   const root = `${id}.${imageRootsBefore(images, mount)}`;
   await room.images.createRoot(image.id, root);
-  undo.defer(async () => await room.images.dropRoot(root));
   return { ...mount, imageId: image.id, root };
 }
 
-async function makeVolume(room: Room, { name, driver, labels, options }: VolumeMountRequest): Promise<Volume> {
+async function leaseVolume(room: Room, { name, driver, labels, options }: VolumeMountRequest): Promise<VolumeLease> {
   try {
-    return await room.volumes.createFor({ name, driver, labels, options });
+    return await room.volumes.lease({ name, driver, labels, options });
   } catch (error) {
     // Of a driver. Invalid, not unknown: clients take that for the container's image.
     if (isFault(error, "notFound")) throw new Fault("invalid", error.message, { cause: error, ...remedyOf(error) });
