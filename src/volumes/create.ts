@@ -23,14 +23,15 @@ export async function createVolume(
   const known = await knownVolume(wiring, name);
   if (known !== undefined) {
     if (known.driver !== driverName && (request.driver !== "" || !passing)) throw nameConflict(name);
-    if (records.get(name) === undefined) records.add(known, passing);
+    if (records.get(name) === undefined) records.add(known, false);
     else if (!passing) records.keep(name);
     return await shown(wiring, known);
   }
   const labels = named ? request.labels : { ...request.labels, [anonymousLabel]: "" };
   const record: VolumeRecord = { name, driver: driverName, createdNs: clock.now(), labels, options: request.options };
   await make(wiring, record);
-  records.add(record, passing);
+  // A plugin answers the same for one that it had already, which must not go with a container that does not come.
+  records.add(record, passing && (driverName === "local" || !named));
   report(wiring, "create", record);
   return await shown(wiring, record);
 }

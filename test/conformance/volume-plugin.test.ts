@@ -95,6 +95,20 @@ test("copy-up goes into a plugin's volume too, and a stopped container's is ther
   await docker("volume", "rm", "etc");
 });
 
+test("a volume that the plugin had before stays when a container with it does not come", async () => {
+  const other = await startDaemon();
+  await said(other, "volume", "create", "-d", plugin.name, "elsewhere");
+  await other[Symbol.asyncDispose]();
+  await docker("create", "--name", "taken", "busybox");
+  const create = ["create", "--name", "taken", "--volume-driver", plugin.name];
+  await refused(daemon, "is already in use by container", ...create, "-v", "elsewhere:/e", "busybox");
+  assert.deepEqual(called("Remove"), []);
+  await refused(daemon, "is already in use by container", ...create, "-v", "/own", "-v", "local:/l", "busybox");
+  assert.equal(called("Remove").length, 1, "the unnamed one goes");
+  await docker("rm", "taken");
+  await docker("volume", "rm", "elsewhere", "local");
+});
+
 test("a plugin that fails, lies or is away: its own words, no container is left, and force forgets", async () => {
   const create = ["run", "--rm", "--volume-driver", plugin.name, "-v", "bad:/b:nocopy", "busybox", "true"];
   plugin.answers.set("VolumeDriver.Mount", { Err: "the disk is on fire" });
