@@ -25,8 +25,8 @@ export async function fillVolume(wiring: Wiring, name: string, source: FillSourc
   const user = `fill-${name}`;
   const target = await driver.mount(record, user, false);
   try {
-    // What is in memory is over with its users: nobody would see the copy.
-    if (target.kind === "memory") return;
+    // What is in memory is over with its users: nobody would see the copy. What is read-only is as its owner wants it.
+    if (target.kind === "memory" || target.flags.includes("ro")) return;
     const { staging, ready } = stagesOf(wiring, name);
     if (!existsSync(ready)) {
       if (!(await isEmpty(wiring, target))) return;
@@ -123,7 +123,9 @@ async function copy(
       remedy: "Free disk space: `slipway system df`, `slipway system prune`.",
     });
   }
-  throw new Fault("internal", `cannot copy the image's files into the volume: ${words || "the copying was ended"}`);
+  throw new Fault("internal", `cannot copy the image's files into the volume: ${words || "the copying was ended"}`, {
+    remedy: "Mount it with nocopy (-v VOLUME:TARGET:nocopy) to leave it as it is.",
+  });
 }
 
 const sourceIsFile = 3;

@@ -71,12 +71,12 @@ export class LocalDriver implements VolumeDriver {
     return join(this.#folder, name, "_data");
   }
 
-  /** Removes what a crash left, and answers the names of volumes with data that nobody has a record of. Empty ones go: they were never answered. */
-  async clean(isKnown: (name: string) => boolean): Promise<string[]> {
+  /** Removes what a crash left, and answers the names of volumes with data that nobody has a record of. Empty ones go: they were never answered. What cannot be removed is told, and tried again next time. */
+  async clean(isKnown: (name: string) => boolean, onTrouble: (error: unknown) => void): Promise<string[]> {
     const strangers: string[] = [];
     for (const entry of await readdir(this.#folder)) {
       if (entry.startsWith(draftPrefix) || entry.startsWith(gonePrefix)) {
-        await removeTree(this.#shim, join(this.#folder, entry));
+        await removeTree(this.#shim, join(this.#folder, entry)).catch(onTrouble);
       } else if (!isKnown(entry)) {
         if (await isEmpty(this.dataOf(entry))) await rm(this.homeOf(entry), { recursive: true, force: true });
         else strangers.push(entry);

@@ -69,21 +69,26 @@ async function list(wiring: Wiring): ReturnType<Volumes["list"]> {
   return { volumes: await Promise.all(all.map(async (record) => await shown(wiring, record))), warnings };
 }
 
-/** Records and folders together again. A folder with data and without a record is somebody's data: it becomes a volume. */
+/**
+ * Records and folders together again. A folder with data and without a record is somebody's data: it becomes a volume. One
+ * volume that makes trouble keeps no other one away.
+ */
 async function recover(wiring: Wiring): Promise<void> {
   const { records, local, clock, log } = wiring;
+  const trouble = (error: unknown): void => log?.warn("a volume cannot be made whole", { error: String(error) });
   for (const { name, driver, options } of records.list()) {
-    if (driver !== "local") continue;
-    if (local.isHalfRemoved(name)) {
-      records.delete(name);
-    } else await local.create(name, options);
+    if (driver !== local.name) continue;
+    if (local.isHalfRemoved(name)) records.delete(name);
+    else await local.create(name, options).catch(trouble);
   }
-  for (const name of await local.clean((known) => records.get(known) !== undefined)) {
+  for (const name of await local.clean((known) => records.get(known) !== undefined, trouble)) {
     log?.warn("a volume without a record was found and taken up", { volume: name });
     const labels = /^[0-9a-f]{64}$/.test(name) ? { [anonymousLabel]: "" } : {};
-    records.add({ name, driver: "local", createdNs: clock.now(), labels, options: {} }, false);
+    records.add({ name, driver: local.name, createdNs: clock.now(), labels, options: {} }, false);
   }
-  for (const record of records.list()) if (record.driver === "local") await finishFill(wiring, record);
+  for (const record of records.list()) {
+    if (record.driver === local.name) await finishFill(wiring, record).catch(trouble);
+  }
 }
 
 async function reconcile(wiring: Wiring, holders: ReadonlySet<string>, users: ReadonlySet<string>): Promise<void> {

@@ -141,6 +141,21 @@ test("copy-up: an empty volume gets the image's files with owners, modes, times,
   await docker("volume", "prune", "-af");
 });
 
+test("copy-up: a volume that is mounted read-only is filled all the same; one that is read-only itself is left as it is", async () => {
+  assert.match(
+    await run("-v", "ro:/etc:ro", "touch /etc/x 2>/dev/null || echo locked; head -c5 /etc/passwd"),
+    /^locked\nroot:$/,
+  );
+  const closed = join(folder, "closed");
+  await mkdir(closed);
+  await docker("volume", "create", ..."-o type=none -o o=bind,ro -o".split(" "), `device=${closed}`, "closed");
+  assert.equal(await run("-v", "closed:/etc/sub", "ls /etc/sub"), "");
+  await docker("create", "--name", "over-etc", "-v", "closed:/etc", "busybox");
+  assert.deepEqual(await readdir(closed), []);
+  await docker("rm", "over-etc");
+  await docker("volume", "rm", "ro", "closed");
+});
+
 test("copy-up: a container that has the empty volume mounted already sees the copy", async () => {
   await docker("run", "-d", "--name", "early", "-v", "late:/data", "busybox", "sleep", "60");
   await docker("create", "--name", "filler", "-v", "late:/etc", "busybox");
