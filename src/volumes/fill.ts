@@ -77,7 +77,10 @@ async function copyFrom(
   } catch (error) {
     // Only that: a program or a mount that is missing is no empty image.
     if (isFault(error, "notFound") && error.message.startsWith(noSuchPath)) return false;
-    throw error;
+    if (!isFault(error, "internal") || !error.message.includes(noSuchPath)) throw error;
+    throw new Fault("invalid", `cannot mount a volume at ${path}: the image's symlinks there lead nowhere`, {
+      cause: error,
+    });
   }
 }
 
