@@ -105,7 +105,7 @@ export interface Frame {
 }
 
 /** Version of the protocol that this client speaks. */
-export const protocolVersion = 3;
+export const protocolVersion = 4;
 /** Longest frame that either side accepts, without its length. */
 export const maxFrameBytes = 1 << 20;
 /** Most stdin bytes that go into one frame. */
