@@ -18,6 +18,7 @@
 #include "frame.h"
 #include "liveview.h"
 #include "overlay.h"
+#include "share.h"
 #include "userns.h"
 #include "within.h"
 
@@ -35,7 +36,9 @@ static int parse_flags(const char *list, unsigned long *flags) {
   static const struct {
     const char *name;
     unsigned long bit;
-  } known[] = {{"rec", MS_REC}, {"ro", MS_RDONLY}, {"nosuid", MS_NOSUID}, {"nodev", MS_NODEV}, {"noexec", MS_NOEXEC}};
+  } known[] = {{"rec", MS_REC},         {"ro", MS_RDONLY},           {"nosuid", MS_NOSUID},     {"nodev", MS_NODEV},
+               {"noexec", MS_NOEXEC},   {"sync", MS_SYNCHRONOUS},    {"dirsync", MS_DIRSYNC},   {"noatime", MS_NOATIME},
+               {"nodiratime", MS_NODIRATIME}, {"relatime", MS_RELATIME}, {"strictatime", MS_STRICTATIME}};
   *flags = 0;
   while (*list != '\0') {
     size_t n = strcspn(list, ",");
@@ -108,11 +111,11 @@ static int make_folder(char *path, const char *mode_text) {
   return S_ISDIR(facts.st_mode) ? 0 : -ENOTDIR;
 }
 
-static int mount_other(char **word) {
+int mount_new(const char *type, const char *device, const char *target, const char *list, const char *data) {
   unsigned long flags;
-  int result = parse_flags(word[4], &flags);
+  int result = parse_flags(list, &flags);
   if (result < 0) return result;
-  return mount(word[2], word[3], word[1], flags & ~(unsigned long)MS_REC, word[5]) == 0 ? 0 : -errno;
+  return mount(device, target, type, flags & ~(unsigned long)MS_REC, data) == 0 ? 0 : -errno;
 }
 
 static int split_words(const struct field *field, char **words) {
@@ -145,21 +148,34 @@ static int mount_overlay(const struct userns *userns, const struct overlay *what
   return result < 0 ? result : back;
 }
 
-static int make_target(char *target, mode_t type) {
+int mount_make_target(char *target, mode_t type) {
   if (S_ISDIR(type)) return make_folder(target, "0755");
+  char *name = strrchr(target, '/');
+  if (name == NULL || name == target) return -EINVAL;
+  *name = '\0';
+  int made = make_folder(target, "0755");
+  *name = '/';
+  if (made < 0) return made;
   fd_scoped int file = open(target, O_CREAT | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
   return file < 0 ? -errno : 0;
 }
 
-static int bind_mapped(const struct userns *userns, const char *source, char *target) {
+static int bind_mapped(int user_namespace, const char *source, char *target) {
   struct stat facts;
-  if (userns == NULL) return -EINVAL;
+  if (user_namespace < 0) return -EINVAL;
   if (stat(source, &facts) != 0) return -errno;
-  int result = make_target(target, facts.st_mode);
-  return result < 0 ? result : overlay_bind_mapped(source, target, userns->fd);
+  int result = mount_make_target(target, facts.st_mode);
+  return result < 0 ? result : overlay_bind_mapped(source, target, user_namespace);
 }
 
-static int graft(const char *pid, const char *source, char *target) {
+static int bind_mapped_as(const char *source, char *target, const char *uid_map, const char *gid_map) {
+  fd_scoped int user = -1;
+  int result = userns_make(&user, NULL, NULL);
+  if (result >= 0) result = userns_map(user, uid_map, gid_map, NULL);
+  return result < 0 ? result : bind_mapped(user, source, target);
+}
+
+static int graft(const char *pid, const char *source, char *target, bool deep) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%.20s/ns/mnt", pid);
   fd_scoped int other = open(path, O_RDONLY | O_CLOEXEC);
@@ -167,7 +183,7 @@ static int graft(const char *pid, const char *source, char *target) {
   fd_scoped int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (other < 0 || own < 0 || here < 0) return -errno;
   int result = make_folder(target, "0755");
-  if (result == 0) result = overlay_graft(other, own, source, target);
+  if (result == 0) result = overlay_graft(other, own, source, target, deep);
   /* Entering a mount namespace changes the working folder to its root. */
   if (fchdir(here) != 0) return -errno;
   return result;
@@ -176,10 +192,19 @@ static int graft(const char *pid, const char *source, char *target) {
 static int apply(char **words, int count, const struct userns *userns, const char **path) {
   *path = count > 1 ? words[1] : "";
   if (strcmp(words[0], "mkdir") == 0 && count == 3) return make_folder_as(userns, words[1], words[2]);
-  if (strcmp(words[0], "idmap") == 0 && count == 3) return bind_mapped(userns, words[1], words[2]);
-  if (strcmp(words[0], "graft") == 0 && count == 4) {
+  if (strcmp(words[0], "idmap") == 0 && count == 3) return bind_mapped(userns == NULL ? -1 : userns->fd, words[1], words[2]);
+  if (strcmp(words[0], "idmap") == 0 && count == 5) return bind_mapped_as(words[1], words[2], words[3], words[4]);
+  if (strcmp(words[0], "pick") == 0 && count == 6) {
     *path = words[3];
-    return graft(words[1], words[2], words[3]);
+    return mount_picked(words[1], words[2], words[3], words[4], words[5]);
+  }
+  if (strcmp(words[0], "share") == 0 && count == 8) {
+    *path = words[3];
+    return mount_shared(words[1], words[2], words[3], (const char *const[]){words[4], words[5], words[6], words[7]});
+  }
+  if (strcmp(words[0], "graft") == 0 && count == 5) {
+    *path = words[3];
+    return graft(words[1], words[2], words[3], strcmp(words[4], "all") == 0);
   }
   if (strcmp(words[0], "bind") == 0 && count == 4) {
     *path = words[2];
@@ -191,7 +216,7 @@ static int apply(char **words, int count, const struct userns *userns, const cha
   }
   if (strcmp(words[0], "mount") == 0 && count == 6) {
     *path = words[3];
-    return mount_other(words);
+    return mount_new(words[1], words[2], words[3], words[4], words[5]);
   }
   if (strcmp(words[0], "live") == 0 && count == 4) {
     *path = words[2];
@@ -208,6 +233,28 @@ static int apply(char **words, int count, const struct userns *userns, const cha
   return -EINVAL;
 }
 
+/* Of an operation that mounts a file system which a person may have named. */
+static const char *type_of(char **words) {
+  if (strcmp(words[0], "mount") == 0) return words[1];
+  return strcmp(words[0], "share") == 0 ? words[4] : NULL;
+}
+
+/* Puts a failed operation into words, and answers its error. */
+static int explain(struct failure *failure, int error, int number, char **words, const char *path) {
+  bool picks = strcmp(words[0], "pick") == 0;
+  if (picks && error == -EXDEV)
+    fail(failure, "folder", 0, "the path %.200s leads out of %.300s", path, words[2]);
+  else if (picks)
+    fail(failure, "folder", -error, "cannot follow the path %.200s inside %.300s", path, words[2]);
+  else if (error == -EINVAL && strcmp(words[0], "idmap") == 0)
+    fail(failure, "mount", 0, "the file system of %.400s cannot show files under other ids (idmapped mounts), which user namespaces need", path);
+  else if (error == -ENODEV && type_of(words) != NULL)
+    fail(failure, "mount", 0, "the kernel has no file system %.40s", type_of(words));
+  else
+    fail(failure, "mount", -error, "mount plan, operation %d (%.20s %.400s)", number, words[0], path);
+  return error;
+}
+
 int mounts_apply(const struct request *request, const struct userns *userns, struct failure *failure) {
   char *words[WORDS_MAX + 1];
   int number = 0;
@@ -218,9 +265,7 @@ int mounts_apply(const struct request *request, const struct userns *userns, str
     int count = split_words(field, words);
     const char *path = "";
     int result = count < 0 ? count : apply(words, count, userns, &path);
-    if (result == -EINVAL && strcmp(words[0], "idmap") == 0)
-      return fail(failure, "mount", 0, "the file system of %.400s cannot show files under other ids (idmapped mounts), which user namespaces need", path);
-    if (result < 0) return fail(failure, "mount", -result, "mount plan, operation %d (%.20s %.400s)", number, words[0], path);
+    if (result < 0) return explain(failure, result, number, words, path);
   }
   return 0;
 }
@@ -235,9 +280,13 @@ void mounts_undo(const struct request *request) {
     if (count >= 6 && strcmp(words[0], "overlay") == 0) target = words[1];
     if (count == 4 && strcmp(words[0], "bind") == 0) target = words[2];
     if (count == 3 && strcmp(words[0], "disk") == 0) target = words[2];
-    if (count == 3 && strcmp(words[0], "idmap") == 0) target = words[2];
-    if (count == 4 && strcmp(words[0], "graft") == 0) target = words[3];
+    if ((count == 3 || count == 5) && strcmp(words[0], "idmap") == 0) target = words[2];
+    if (count == 6 && strcmp(words[0], "pick") == 0) target = words[4];
+    if (count == 8 && strcmp(words[0], "share") == 0) target = words[3];
+    if (count == 5 && strcmp(words[0], "graft") == 0) target = words[3];
     if (count == 6 && strcmp(words[0], "mount") == 0) target = words[3];
-    if (target != NULL) umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
+    if (target == NULL) continue;
+    /* What is shared with the host must not be unmounted there too. */
+    if (mount(NULL, target, NULL, MS_REC | MS_PRIVATE, NULL) == 0) umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
   }
 }

@@ -48,22 +48,22 @@ static int attach(int tree, const char *target) {
   return syscall(SYS_move_mount, tree, "", AT_FDCWD, target, MOVE_FROM_EMPTY_PATH) == 0 ? 0 : -errno;
 }
 
-static int clone_tree(const char *source) {
-  int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source, TREE_CLONE | O_CLOEXEC);
+static int clone_tree(const char *source, bool deep) {
+  int tree = (int)syscall(SYS_open_tree, AT_FDCWD, source, TREE_CLONE | O_CLOEXEC | (deep ? AT_WHOLE_TREE : 0));
   return tree < 0 ? -errno : tree;
 }
 
 int overlay_bind_mapped(const char *source, const char *target, int user_namespace) {
-  fd_scoped int tree = clone_tree(source);
+  fd_scoped int tree = clone_tree(source, false);
   if (tree < 0) return tree;
   struct mount_attributes attributes = {.set = ATTRIBUTE_IDMAP, .user_namespace = (uint64_t)user_namespace};
   if (syscall(SYS_mount_setattr, tree, "", AT_PATH_IS_EMPTY, &attributes, sizeof attributes) != 0) return -errno;
   return attach(tree, target);
 }
 
-int overlay_graft(int other, int own, const char *source, const char *target) {
+int overlay_graft(int other, int own, const char *source, const char *target, bool deep) {
   if (setns(other, CLONE_NEWNS) != 0) return -errno;
-  fd_scoped int tree = clone_tree(source);
+  fd_scoped int tree = clone_tree(source, deep);
   if (setns(own, CLONE_NEWNS) != 0) return -errno;
   return tree < 0 ? tree : attach(tree, target);
 }

@@ -17,14 +17,25 @@
 #define SYS_openat2 437
 #endif
 #define RESOLVE_NO_MAGIC 0x02u
+#define RESOLVE_BENEATH_ROOT 0x08u
 #define RESOLVE_INSIDE_ROOT 0x10u
+/* The kernel gives up on a path while somebody renames folders in it: often enough tried, it gets through. */
+#define ATTEMPTS 1000
 
-static int open_inside(int root, const char *path) {
+static int open_resolved(int root, const char *path, uint64_t resolve) {
   struct {
     uint64_t flags, mode, resolve;
-  } rules = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_INSIDE_ROOT | RESOLVE_NO_MAGIC};
-  int fd = (int)syscall(SYS_openat2, root, path, &rules, sizeof rules);
+  } rules = {.flags = O_PATH | O_CLOEXEC, .resolve = resolve | RESOLVE_NO_MAGIC};
+  int fd = -1;
+  for (int i = 0; i < ATTEMPTS && fd < 0; i++) {
+    fd = (int)syscall(SYS_openat2, root, path, &rules, sizeof rules);
+    if (fd < 0 && errno != EAGAIN) break;
+  }
   return fd < 0 ? -errno : fd;
+}
+
+static int open_inside(int root, const char *path) {
+  return open_resolved(root, path, RESOLVE_INSIDE_ROOT);
 }
 
 static int make_last(int parent, const char *name, bool is_folder) {
@@ -75,4 +86,20 @@ int mount_within(const char *root, const char *path, const char *source, const c
   if (top < 0) return top;
   snprintf(target, sizeof target, "/proc/self/fd/%d", top);
   return mount_restrict(target, flags);
+}
+
+int mount_picked(const char *how, const char *root, const char *path, char *target, const char *flags) {
+  bool beneath = strcmp(how, "beneath") == 0;
+  char source[32];
+  struct stat facts;
+  if (!beneath && strcmp(how, "inside") != 0) return -EINVAL;
+  fd_scoped int tree = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (tree < 0) return -errno;
+  fd_scoped int place = open_resolved(tree, path, beneath ? RESOLVE_BENEATH_ROOT : RESOLVE_INSIDE_ROOT);
+  if (place < 0) return place;
+  if (fstat(place, &facts) != 0) return -errno;
+  int result = mount_make_target(target, facts.st_mode);
+  if (result < 0) return result;
+  snprintf(source, sizeof source, "/proc/self/fd/%d", place);
+  return mount_bind(source, target, flags);
 }

@@ -11,6 +11,7 @@ import { openDisk } from "#disk";
 import { openHost, startDetached } from "#host";
 import { openImages } from "#images";
 import { type FirewallSetting, openNetworks } from "#networks";
+import { openVolumes } from "#volumes";
 import { openServer } from "#api/server";
 
 /** What `slipway daemon` was asked for, by flags and config file; the names are dockerd's. */
@@ -117,10 +118,12 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     ...(options.bip !== undefined && { bridgeAddress: options.bip }),
     ...(options.bridge !== undefined && { bridgeName: options.bridge }),
   });
+  const volumes = await openVolumes({ ...shared, log });
   const containers = await openContainers({
     host,
     images,
     networks,
+    volumes,
     clock: host.clock,
     events: host.journal,
     log,
@@ -135,13 +138,14 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     host,
     images,
     containers,
+    volumes,
     events: host.journal,
     log,
     budget: options.diskBudget,
     keep: options.diskBudgetKeep,
     scrubDays: options.scrubDays,
   });
-  const server = openServer({ ...options, host, images, networks, containers, disk, log });
+  const server = openServer({ ...options, host, images, networks, volumes, containers, disk, log });
   const close = async (): Promise<void> => {
     await server.close();
     await disk.close();

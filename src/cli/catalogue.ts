@@ -18,12 +18,13 @@ export const groups: Readonly<Record<string, string>> = {
   image: "Manage images",
   network: "Manage networks",
   system: "Look at the engine, and clean up",
+  volume: "Manage volumes",
 };
 
 /** Docker's commands that are still to come: said so, and not taken for a slip of the fingers. */
 export const coming: ReadonlySet<string> = new Set([
   ..."build buildx compose config context manifest node plugin push search".split(" "),
-  ..."secret service stack swarm trust volume".split(" "),
+  ..."secret service stack swarm trust".split(" "),
   ...["build", "push"].map((name) => `image ${name}`),
   "builder build",
 ]);
@@ -173,7 +174,7 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     async () => (await import("./commands/port.ts")).port,
   ),
   inspect: {
-    summary: "Show everything that is known of containers, images or networks",
+    summary: "Show everything that is known of containers, images, networks or volumes",
     heading: "Commands",
     load: async () => (await import("./commands/inspect.ts")).inspect,
   },
@@ -315,6 +316,32 @@ export const catalogue: Readonly<Record<string, Entry>> = {
   "system prune": {
     summary: "Remove stopped containers, unused networks and images, and the build cache",
     load: async () => (await import("./commands/prune.ts")).pruneSystem,
+  },
+  "volume create": {
+    summary: "Create a volume",
+    load: async () => (await import("./commands/volume-create.ts")).volumeCreate,
+  },
+  "volume inspect": {
+    summary: "Show everything that is known of volumes",
+    load: async () => (await import("./commands/inspect.ts")).inspectVolumes,
+  },
+  "volume ls": {
+    summary: "List volumes",
+    aliases: ["volume list"],
+    load: async () => (await import("./commands/volume-ls.ts")).volumeList,
+  },
+  "volume prune": {
+    summary: "Remove unused local volumes",
+    load: async () => (await import("./commands/volume-prune.ts")).volumePrune,
+  },
+  "volume rm": {
+    summary: "Remove one or more volumes",
+    aliases: ["volume remove"],
+    load: async () => (await import("./commands/volume-rm.ts")).volumeRemove,
+  },
+  "volume update": {
+    summary: "Update a volume (cluster volumes only)",
+    load: async () => (await import("./commands/volume-create.ts")).volumeUpdate,
   },
   resolver: {
     summary: "Answer the names of a daemon's containers",

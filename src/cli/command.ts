@@ -10,7 +10,7 @@ export interface Invocation<Table extends FlagTable = FlagTable> extends Parsed<
 }
 
 /** What a shell completes an argument with. */
-export type Completed = "containers" | "running" | "images" | "networks" | "files";
+export type Completed = "containers" | "running" | "images" | "networks" | "volumes" | "files";
 
 /** One command: everything that parsing, help and running need. */
 export interface Command<Table extends FlagTable = FlagTable> {

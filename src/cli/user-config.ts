@@ -17,6 +17,7 @@ export interface UserConfig {
   readonly imagesFormat?: string;
   readonly networksFormat?: string;
   readonly statsFormat?: string;
+  readonly volumesFormat?: string;
 }
 
 /** Credentials as the file has them: `auth` is base64 of `user:password`. */

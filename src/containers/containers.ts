@@ -17,6 +17,7 @@ import type {
 } from "#host";
 import type { Images, RootChange } from "#images";
 import type { Attached, EndpointRequest, Networks, PortRequest } from "#networks";
+import type { Volumes } from "#volumes";
 
 /** What a person asked for; checked at the API's edge. Absent values are the image's or Docker's defaults. */
 export interface ContainerSpec {
@@ -58,9 +59,16 @@ export interface ContainerSpec {
   readonly dnsSearch: readonly string[];
   /** `host:ip`; `host-gateway` as the ip is the bridge's gateway. */
   readonly extraHosts: readonly string[];
-  readonly binds: readonly BindRequest[];
-  /** Target → options such as `size=64m,mode=1777`. */
+  /** `-v` and `--mount`. */
+  readonly mounts: readonly MountRequest[];
+  /** `--tmpfs`: target → options such as `size=64m,mode=1777`. */
   readonly tmpfs: Readonly<Record<string, string>>;
+  /** Targets that are to be volumes of their own: `-v /data`. */
+  readonly volumes: readonly string[];
+  /** `container`, `container:ro`. */
+  readonly volumesFrom: readonly string[];
+  /** Of volumes that name none; empty: `local`. */
+  readonly volumeDriver: string;
   readonly readOnlyRoot: boolean;
   readonly init: boolean;
   readonly autoRemove: boolean;
@@ -190,18 +198,90 @@ export interface RestartPolicy {
   readonly maximumRetries: number;
 }
 
-/** A folder or file of the host that is shown in the container. */
-export interface BindRequest {
-  readonly source: string;
+/** What a person wants mounted. */
+export type MountRequest = BindRequest | VolumeMountRequest | TmpfsRequest | ImageMountRequest;
+
+interface MountBase {
+  /** Absolute and clean. */
   readonly target: string;
   readonly readOnly: boolean;
-  /** `-v` makes a missing source folder; `--mount` does not. */
-  readonly createSource: boolean;
-  readonly propagation: "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared";
-  /** Read-only ends at the top: what is mounted below it keeps its own mode (as API versions before 1.44 have it). */
-  readonly readOnlyTopOnly?: true;
   /** As it was typed, for inspect's HostConfig.Binds; absent when it came by `--mount`. */
   readonly text?: string;
+}
+
+export type Propagation = "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared";
+
+/** What Podman's modes do with the owners of what is mounted. */
+interface OwnerChanges {
+  /** `U`: all of it is given to the container's user. */
+  readonly chown?: true;
+  /** `idmap`: shown under other ids; empty: those of the container's user namespace. Else `uids=0-1000-1;gids=…`. */
+  readonly idmap?: string;
+}
+
+/** A folder or file of the host that is shown in the container. */
+export interface BindRequest extends MountBase, OwnerChanges {
+  readonly kind: "bind";
+  readonly source: string;
+  /** `-v` makes a missing source folder; `--mount` does not. */
+  readonly createSource: boolean;
+  readonly propagation: Propagation;
+  /** What is mounted below the source is not shown. */
+  readonly nonRecursive?: true;
+  /** Read-only ends at the top: what is mounted below it keeps its own mode (as API versions before 1.44 have it). */
+  readonly readOnlyTopOnly?: true;
+  /** Read-only goes all the way down, or the container does not start. */
+  readonly readOnlyForced?: true;
+}
+
+/** A volume; without a name it is one of the container's own. */
+export interface VolumeMountRequest extends MountBase, OwnerChanges {
+  readonly kind: "volume";
+  readonly name: string;
+  /** Empty: the container's `volumeDriver`. */
+  readonly driver: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** It is not filled from the image. */
+  readonly noCopy: boolean;
+  /** A path in the volume that is shown instead of all of it. */
+  readonly subpath?: string;
+  readonly propagation?: Propagation;
+}
+
+/** A file system in memory (`--mount type=tmpfs`). */
+export interface TmpfsRequest extends MountBase {
+  readonly kind: "tmpfs";
+  /** 0: the kernel's. */
+  readonly sizeBytes: number;
+  /** 0: the kernel's. */
+  readonly mode: number;
+  /** Words of mount(8): `["noexec"]`. */
+  readonly options: readonly (readonly string[])[];
+}
+
+/** An image's files, to be read. */
+export interface ImageMountRequest extends MountBase {
+  readonly kind: "image";
+  /** As typed: name, reference or id. */
+  readonly source: string;
+  readonly subpath?: string;
+}
+
+/** What is mounted in a container: what was asked for, with what it stands for. */
+export type ContainerMount = BindRequest | VolumeMount | TmpfsRequest | ImageMount;
+
+export interface VolumeMount extends VolumeMountRequest {
+  /** A person gave it its name: it is never removed with the container. */
+  readonly named: boolean;
+  /** Where the volume is on the host. */
+  readonly source: string;
+}
+
+export interface ImageMount extends ImageMountRequest {
+  readonly imageId: Digest;
+  /** The name by which the store holds the image for this mount. */
+  readonly root: string;
 }
 
 export type ContainerState =
@@ -271,12 +351,16 @@ export interface Container {
     /** Labels of image and request merged. */
     readonly labels: Readonly<Record<string, string>>;
     readonly exposedPorts: readonly string[];
+    /** Targets that image and request declare as volumes. */
+    readonly volumes?: readonly string[];
     /** Request and image merged; absent or `NONE`: no check. */
     readonly healthcheck?: Healthcheck;
     /** The program that the check runs, with the image's shell where it wants one; absent: there is none. */
     readonly probe?: readonly string[];
   };
   readonly hostname: string;
+  /** Parents before what is mounted in them. */
+  readonly mounts: readonly ContainerMount[];
   readonly state: ContainerState;
   readonly restartCount: number;
   /** Stopped by a person: `unless-stopped` leaves it so when the daemon starts. */
@@ -527,6 +611,7 @@ export interface ContainersOptions {
   readonly host: Host;
   readonly images: Images;
   readonly networks: Networks;
+  readonly volumes: Volumes;
   readonly clock: Clock;
   readonly events: EventSink;
   /** Absolute path of the shim's binary, shown in containers as `/sbin/docker-init` for `--init`. */

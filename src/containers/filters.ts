@@ -1,7 +1,7 @@
 import { hasLabel } from "#core/label";
 import { Fault } from "#core/fault";
 import type { Digest } from "#core/digest";
-import type { ContainerFilters, Health } from "./containers.ts";
+import type { ContainerFilters, ContainerMount, Health } from "./containers.ts";
 import { isRunning } from "./state.ts";
 import type { ContainerRecord } from "./store.ts";
 
@@ -94,7 +94,7 @@ function testOf(key: string, values: readonly string[], facts: FilterFacts): Tes
     case "network":
       return any((record, value) => networkNames(record, facts).includes(value));
     case "volume":
-      return any(({ spec }, value) => spec.binds.some((bind) => bind.source === value || bind.target === value));
+      return any(({ mounts }, value) => mounts.some((mount) => isOf(mount, value)));
     case "publish":
       return any(({ spec }, value) =>
         spec.ports.some((port) => inPortFilter(value, port.hostPort.first, port.protocol)),
@@ -140,6 +140,13 @@ function exposedPorts({ spec, process }: ContainerRecord): [number, string][] {
     return [Number(port), protocol];
   });
   return [...exposed, ...spec.ports.map((port): [number, string] => [port.containerPort, port.protocol])];
+}
+
+/** By its place in the container, or what is there: a volume's name or a path of the host. */
+function isOf(mount: ContainerMount, value: string): boolean {
+  if (mount.target === value) return true;
+  if (mount.kind === "volume") return mount.name === value || mount.source === value;
+  return mount.kind === "bind" && mount.source === value;
 }
 
 /** `80`, `80/udp`, `8000-8010/tcp`. */

@@ -15,11 +15,12 @@ import { OpenViews } from "./files/views.ts";
 import { writeArchive } from "./files/write.ts";
 import { selectContainers } from "./filters.ts";
 import { kill } from "./life/kill.ts";
-import { Locks } from "./locks.ts";
+import { Locks } from "#core/locks";
 import { logs } from "./logs/logs.ts";
 import { dropOldLog, logUsage } from "./logs/old-logs.ts";
 import { followHostResolver } from "./life/follow-host-resolver.ts";
 import { connectNetwork, disconnectNetwork } from "./life/networks.ts";
+import { imageRoots } from "./mounts/settle.ts";
 import { pause, unpause } from "./life/pause.ts";
 import { autoPool, remapMapping } from "./life/remap.ts";
 import { reconcile } from "./life/reconcile.ts";
@@ -133,7 +134,7 @@ function containersOf(room: Room): Containers {
     sizes: async (ids) => await sizes(room, ids),
     logUsage: async () => await logUsage(room),
     dropOldLog: async (log) => await dropOldLog(room, log),
-    ownsRoot: (name) => room.store.get(name) !== undefined,
+    ownsRoot: (name) => ownsRoot(room, name),
     checkFolders: async (options) => await checkFolders(room, options),
     close: async (options) => await close(room, options),
   };
@@ -187,3 +188,10 @@ async function close(room: Room, { stopContainers }: { readonly stopContainers: 
 
 /** What is not clean by then is cleaned at the next start. */
 const closeTimeMs = 10_000;
+
+/** Image mounts have roots of their own, named after their container. */
+function ownsRoot({ store }: Room, name: string): boolean {
+  const [id = ""] = name.split(".");
+  const record = store.get(id);
+  return record !== undefined && (name === id || imageRoots(record).includes(name));
+}

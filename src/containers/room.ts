@@ -5,7 +5,7 @@ import type { ContainersOptions } from "./containers.ts";
 import type { Forwarders } from "./logs/forward/forwarders.ts";
 import type { Execs } from "./streams/exec-records.ts";
 import type { OpenViews } from "./files/views.ts";
-import type { Locks } from "./locks.ts";
+import type { Locks } from "#core/locks";
 import type { SeccompPrograms } from "./config/seccomp-programs.ts";
 import type { ContainerSession } from "./streams/session.ts";
 import type { Store } from "./store.ts";

@@ -28,6 +28,7 @@ function record(id: string, name: string): ContainerRecord {
       exposedPorts: [],
     },
     hostname: "h",
+    mounts: [],
     state: { status: "created" },
     restartCount: 0,
     stoppedByHand: false,

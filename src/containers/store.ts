@@ -3,7 +3,7 @@ import { Fault } from "#core/fault";
 import { shortId } from "#core/ids";
 import { blankSpec, noLimits } from "./config/blank-spec.ts";
 import { endpointsOfMode } from "./config/network-mode.ts";
-import type { Container, ContainerSpec, ContainerState, Health } from "./containers.ts";
+import type { BindRequest, Container, ContainerSpec, ContainerState, Health } from "./containers.ts";
 
 /** What is kept of a container; its endpoint and execs are known elsewhere. */
 export type ContainerRecord = Omit<Container, "attached" | "execIds" | "health" | "ignoresStopSignal">;
@@ -70,9 +70,17 @@ export class Store {
     return record;
   }
 
-  /** Adds a container. Fault `conflict` in Docker's words when its name is taken. */
-  insert(record: ContainerRecord): void {
+  /** Adds a container, and in the same transaction what belongs to it elsewhere. Fault `conflict` in Docker's words when its name is taken. */
+  insert(record: ContainerRecord, also: () => void = () => {}): void {
     this.#checkName(record.name);
+    this.#database.transaction(() => {
+      this.#write(record);
+      also();
+    });
+    this.#remember(record);
+  }
+
+  #write(record: ContainerRecord): void {
     const { name, state, restartCount, stoppedByHand, ...rest } = record;
     this.#database.run(
       "INSERT INTO containers (id, name, image_id, status, state, restarts, stopped_by_hand, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -85,7 +93,6 @@ export class Store {
       stoppedByHand ? 1 : 0,
       encode(rest),
     );
-    this.#remember(record);
   }
 
   /** A state that must outlive the daemon. When it cannot be written (a full disk), it holds in memory all the same: it has happened. */
@@ -143,9 +150,13 @@ export class Store {
     return this.#remember({ ...record, name });
   }
 
-  delete(id: string): void {
+  /** Removes a container, and in the same transaction what belongs to it elsewhere. */
+  delete(id: string, also: () => void = () => {}): void {
     const record = this.#known(id);
-    this.#database.run("DELETE FROM containers WHERE id = ?", id);
+    this.#database.transaction(() => {
+      this.#database.run("DELETE FROM containers WHERE id = ?", id);
+      also();
+    });
     this.#records.delete(id);
     this.#health.delete(id);
     this.#idsByName.delete(record.name);
@@ -184,10 +195,17 @@ interface Row {
 }
 
 function fromRow(row: Row): ContainerRecord {
-  const rest = decode(row.record) as Omit<ContainerRecord, "name" | "state" | "restartCount" | "stoppedByHand">;
+  const rest = decode(row.record) as Omit<
+    ContainerRecord,
+    "name" | "state" | "restartCount" | "stoppedByHand" | "mounts"
+  > &
+    Partial<Pick<ContainerRecord, "mounts">>;
+  const spec = completed(rest.spec);
   return {
     ...rest,
-    spec: completed(rest.spec),
+    spec,
+    // Before volumes there was nothing to be settled.
+    mounts: rest.mounts ?? (spec.mounts as readonly BindRequest[]),
     name: row.name,
     state: decode(row.state) as ContainerState,
     restartCount: row.restarts,
@@ -196,13 +214,18 @@ function fromRow(row: Row): ContainerRecord {
 }
 
 /** Records of earlier versions lack what those could not be asked for. */
-function completed(spec: Partial<ContainerSpec>): ContainerSpec {
+function completed({ binds = [], ...spec }: Partial<ContainerSpec> & OlderSpec): ContainerSpec {
   return {
     ...blankSpec,
     ...(spec as ContainerSpec),
+    mounts: spec.mounts ?? binds.map((bind) => ({ ...bind, kind: "bind" })),
     limits: { ...noLimits, ...spec.limits },
     endpoints: spec.endpoints ?? endpointsOfMode(spec.networkMode ?? "default"),
   };
+}
+
+interface OlderSpec {
+  readonly binds?: readonly Omit<BindRequest, "kind">[];
 }
 
 /** JSON with times: a bigint becomes a list under `$ns`, which no request can bring, as its maps hold texts alone. */

@@ -4,7 +4,10 @@ import type { Collected, Collection, DiskOptions } from "./disk.ts";
 import { type Candidate, planCollection, type Plan } from "./plan.ts";
 import { budgetState, fileSystemUse } from "./usage.ts";
 
-type CollectOptions = Pick<DiskOptions, "budget" | "host" | "images" | "containers" | "events" | "log" | "keep">;
+type CollectOptions = Pick<
+  DiskOptions,
+  "budget" | "host" | "images" | "containers" | "volumes" | "events" | "log" | "keep"
+>;
 
 const reason = "disk budget";
 

@@ -5,6 +5,7 @@ import type { Log } from "#core/log";
 import type { Containers } from "#containers";
 import type { Host } from "#host";
 import type { Images } from "#images";
+import type { Volumes } from "#volumes";
 import type { CandidateKind } from "./plan.ts";
 
 /** What counts against the budget, and the budget in bytes; both absent without one. */
@@ -58,6 +59,7 @@ export interface DiskOptions {
   readonly host: Pick<Host, "clock" | "database" | "paths">;
   readonly images: Images;
   readonly containers: Containers;
+  readonly volumes: Pick<Volumes, "usage">;
   readonly events: EventSink;
   readonly log: Log;
   readonly budget: DiskBudget;

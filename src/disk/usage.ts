@@ -15,7 +15,7 @@ export async function fileSystemUse(path: string): Promise<{ usedBytes: number; 
 
 /** What is used beside the budget. `holdings`: those that the caller has already. */
 export async function budgetState(
-  options: Pick<DiskOptions, "budget" | "host" | "images" | "containers">,
+  options: Pick<DiskOptions, "budget" | "host" | "images" | "containers" | "volumes">,
   holdings?: Holdings,
 ): Promise<BudgetState> {
   const { budget, host } = options;
@@ -25,15 +25,16 @@ export async function budgetState(
   return { budget, usedBytes, limitBytes };
 }
 
-/** What Slipway itself has: layers, blobs, writable layers, logs. Volumes and the build cache are to be added where there are such. */
+/** What Slipway itself has: layers, blobs, writable layers, logs, volumes. The build cache is to be added where there is one. */
 async function ownBytes(
-  { images, containers }: Pick<DiskOptions, "images" | "containers">,
+  { images, containers, volumes }: Pick<DiskOptions, "images" | "containers" | "volumes">,
   holdings?: Holdings,
 ): Promise<number> {
   const { pieces } = holdings ?? (await images.holdings());
   const ids = containers.list({ all: true, filters: {} }).map(({ id }) => id);
-  const [sizes, logs] = await Promise.all([containers.sizes(ids), containers.logUsage()]);
+  const [sizes, logs, kept] = await Promise.all([containers.sizes(ids), containers.logUsage(), volumes.usage()]);
   const imageBytes = [...pieces.values()].reduce((sum, bytes) => sum + bytes, 0);
   const writableBytes = [...sizes.values()].reduce((sum, size) => sum + size.writableBytes, 0);
-  return imageBytes + writableBytes + logs.totalBytes;
+  const volumeBytes = kept.reduce((sum, { sizeBytes }) => sum + Math.max(0, sizeBytes), 0);
+  return imageBytes + writableBytes + logs.totalBytes + volumeBytes;
 }

@@ -122,7 +122,7 @@ test("mounts: bad forms, missing sources, files upon folders", async () => {
   );
   await runFails(
     125,
-    "invalid volume specification: '/tmp:rel': invalid mount config: invalid mount path: 'rel' mount path must be absolute",
+    "invalid volume specification: '/tmp:rel': invalid mount config for type \"bind\": invalid mount path: 'rel' mount path must be absolute",
     ...["-v", "/tmp:rel", "busybox"],
   );
   const missing = join(folder, "missing");

@@ -345,6 +345,34 @@ class Suite(unittest.TestCase):
         )
         self.assertEqual(output.decode().split(), ["NoNewPrivs:", "1", socket.gethostname(), host])
 
+    def test_volumes(self):
+        volume = self.client.volumes.create("py-data", labels={"a": "b"})
+        self.assertEqual((volume.attrs["Driver"], volume.attrs["Labels"]), ("local", {"a": "b"}))
+        memory = self.client.volumes.create(driver_opts={"type": "tmpfs", "device": "tmpfs", "o": "size=1m"})
+        self.assertIn("com.docker.volume.anonymous", memory.attrs["Labels"])
+        mounts = [
+            docker.types.Mount("/m", "py-data", type="volume", labels={"c": "d"}, no_copy=True),
+            docker.types.Mount("/r", "/tmp", type="bind", read_only=True, propagation="rslave"),
+            docker.types.Mount("/t", None, type="tmpfs", tmpfs_size="64k", tmpfs_mode=0o700),
+        ]
+        script = "echo text >/m/f; touch /r/x 2>/dev/null || echo locked; df -k /t /mem | grep -c tmpfs"
+        output = self.client.containers.run(
+            "busybox", ["sh", "-c", script], name="py-user", mounts=mounts, volumes={memory.name: {"bind": "/mem", "mode": "rw"}}
+        )
+        self.assertEqual(output, b"locked\n2\n")
+        read = self.client.containers.run("busybox", "cat /m/f", volumes_from=["py-user:ro"], remove=True)
+        self.assertEqual(read, b"text\n")
+        with self.assertRaises(APIError) as failure:
+            volume.remove()
+        self.assertEqual(failure.exception.status_code, 409)
+        self.assertIn("volume is in use - [", str(failure.exception))
+        self.assertEqual([one.name for one in self.client.volumes.list(filters={"label": "a=b", "dangling": False})], ["py-data"])
+        self.client.containers.get("py-user").remove(v=True)
+        self.assertEqual(self.client.volumes.prune()["VolumesDeleted"], [memory.name])
+        volume.remove()
+        with self.assertRaises(NotFound):
+            volume.reload()
+
     def test_errors(self):
         with self.assertRaises(ImageNotFound):
             self.client.containers.create("nothing:here")

@@ -205,3 +205,36 @@ test("dockerode networks: create, inspect, connect with settings, disconnect, re
   );
   await network.remove();
 });
+
+test("dockerode volumes: made, listed, used by containers, refused while in use, pruned, removed", async () => {
+  const name = "node-data";
+  await docker.createVolume({ Name: name, Labels: { a: "b" } });
+  const volume = docker.getVolume(name);
+  assert.equal((await volume.inspect()).Labels["a"], "b");
+  const container = await running({
+    HostConfig: {
+      Binds: [`${name}:/data:nocopy`],
+      Mounts: [{ Type: "volume", Source: "", Target: "/own", ReadOnly: false }],
+    },
+  });
+  assert.equal(
+    await execOutput(container, { Cmd: ["sh", "-c", "touch /data/f /own/f; ls /data /own"] }),
+    "/data:\nf\n\n/own:\nf\n",
+  );
+  const { Mounts: mounts } = await container.inspect();
+  assert.deepEqual(
+    mounts.map(({ Type, Name, Destination }) => [Type, Name === name, Destination]),
+    [
+      ["volume", true, "/data"],
+      ["volume", false, "/own"],
+    ],
+  );
+  await assert.rejects(volume.remove(), (error: { statusCode?: number }) => error.statusCode === 409);
+  const { Volumes: listed } = await docker.listVolumes({ filters: { dangling: ["false"] } });
+  assert.equal(listed.length, 2);
+  await container.remove({ force: true });
+  const { VolumesDeleted: pruned } = await docker.pruneVolumes();
+  assert.equal(pruned?.length, 1, "the unnamed one");
+  await volume.remove();
+  await assert.rejects(volume.inspect(), (error: { statusCode?: number }) => error.statusCode === 404);
+});

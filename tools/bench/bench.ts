@@ -18,6 +18,7 @@ import { networks } from "./networks.ts";
 import { output } from "./output.ts";
 import { stats } from "./stats.ts";
 import { throughput } from "./throughput.ts";
+import { volumes } from "./volumes.ts";
 import { warmRun } from "./warm-run.ts";
 
 const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => Promise<Figure[]>>> = {
@@ -34,6 +35,7 @@ const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => 
   networks,
   throughput,
   df: diskUsage,
+  volumes,
   growth,
 };
 

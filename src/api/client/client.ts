@@ -5,7 +5,8 @@ import { ContainersClient } from "./containers.ts";
 import { ExecsClient } from "./execs.ts";
 import { ImagesClient } from "./images.ts";
 import { NetworksClient } from "./networks.ts";
-import { SystemClient, VolumesClient } from "./system.ts";
+import { SystemClient } from "./system.ts";
+import { VolumesClient } from "./volumes.ts";
 import { Transport } from "./transport.ts";
 
 /** One engine. Connections are opened as calls need them; `close` (or `using`) ends the idle ones. */

@@ -9,8 +9,6 @@ import type {
   InfoAnswer,
   RegistryAuthHeader,
   VersionAnswer,
-  VolumesAnswer,
-  VolumesPruneAnswer,
 } from "#api/wire";
 import { filterQuery } from "./containers.ts";
 import { jsonStream } from "./json-stream.ts";
@@ -86,22 +84,5 @@ export class SystemClient {
     const { filters, ...range } = options;
     const query = { ...range, ...filterQuery(filters) };
     return jsonStream<EventMessage>(await this.#transport.send("GET", "/events", { query, signal }));
-  }
-}
-
-/** `/volumes`: what there is of it so far. */
-export class VolumesClient {
-  readonly #transport: Transport;
-
-  constructor(transport: Transport) {
-    this.#transport = transport;
-  }
-
-  list(filters: Filters = {}, signal?: AbortSignal): Promise<VolumesAnswer> {
-    return this.#transport.json("GET", "/volumes", { query: filterQuery(filters), signal });
-  }
-
-  prune(filters: Filters = {}, signal?: AbortSignal): Promise<VolumesPruneAnswer> {
-    return this.#transport.json("POST", "/volumes/prune", { query: filterQuery(filters), signal });
   }
 }

@@ -5,6 +5,7 @@ import type { Disk } from "#disk";
 import type { Host } from "#host";
 import type { Images } from "#images";
 import type { FirewallSetting, Networks } from "#networks";
+import type { Volumes } from "#volumes";
 import type { TlsFiles } from "./http/listener.ts";
 
 /** What the API is served from. */
@@ -15,6 +16,7 @@ export interface ServerOptions {
   >;
   readonly images: Images;
   readonly networks: Networks;
+  readonly volumes: Volumes;
   readonly containers: Containers;
   readonly disk: Disk;
   readonly log: Log;

@@ -65,8 +65,13 @@ export interface MountRequest {
     readonly ReadOnlyNonRecursive?: boolean;
     readonly ReadOnlyForceRecursive?: boolean;
   };
-  readonly VolumeOptions?: object;
-  readonly ImageOptions?: object;
+  readonly VolumeOptions?: {
+    readonly NoCopy?: boolean;
+    readonly Labels?: Readonly<Record<string, string>>;
+    readonly DriverConfig?: { readonly Name?: string; readonly Options?: Readonly<Record<string, string>> };
+    readonly Subpath?: string;
+  };
+  readonly ImageOptions?: { readonly Subpath?: string };
   readonly TmpfsOptions?: {
     readonly SizeBytes?: number;
     /** File mode bits. */

@@ -94,28 +94,3 @@ export interface NetworkInspect {
   readonly Options: Readonly<Record<string, string>>;
   readonly Labels: Readonly<Record<string, string>>;
 }
-
-/** A volume in answers. */
-export interface VolumeAnswer {
-  readonly Name: string;
-  readonly Driver: string;
-  readonly Mountpoint: string;
-  readonly CreatedAt?: string;
-  readonly Labels: Readonly<Record<string, string>> | null;
-  readonly Scope: string;
-  readonly Options: Readonly<Record<string, string>> | null;
-  /** In `GET /system/df` alone. */
-  readonly UsageData?: { readonly Size: number; readonly RefCount: number };
-}
-
-/** `GET /volumes`. */
-export interface VolumesAnswer {
-  readonly Volumes: readonly VolumeAnswer[];
-  readonly Warnings: readonly string[] | null;
-}
-
-/** `POST /volumes/prune`. */
-export interface VolumesPruneAnswer {
-  readonly VolumesDeleted: readonly string[] | null;
-  readonly SpaceReclaimed: number;
-}

@@ -114,8 +114,16 @@ const mount = object<MountRequest>({
     ReadOnlyNonRecursive: flag,
     ReadOnlyForceRecursive: flag,
   }),
-  VolumeOptions: anyObject,
-  ImageOptions: anyObject,
+  VolumeOptions: object<NonNullable<MountRequest["VolumeOptions"]>>({
+    NoCopy: flag,
+    Labels: textMap,
+    DriverConfig: object<{ readonly Name?: string; readonly Options?: Readonly<Record<string, string>> }>({
+      Name: text,
+      Options: textMap,
+    }),
+    Subpath: text,
+  }),
+  ImageOptions: object<NonNullable<MountRequest["ImageOptions"]>>({ Subpath: text }),
   TmpfsOptions: object<NonNullable<MountRequest["TmpfsOptions"]>>({
     SizeBytes: integer,
     Mode: integer,

@@ -1,6 +1,6 @@
 import type { ContainerSummary } from "./container-types.ts";
 import type { ImageSummary } from "./image-types.ts";
-import type { VolumeAnswer } from "./network-types.ts";
+import type { VolumeAnswer } from "./volume-types.ts";
 
 /** `GET /version`. */
 export interface VersionAnswer {

@@ -6,6 +6,7 @@ export type * from "./image-types.ts";
 export type * from "./network-types.ts";
 export type * from "./stats-types.ts";
 export type * from "./system-types.ts";
+export type * from "./volume-types.ts";
 export {
   type ApiVersion,
   apiVersion,
@@ -20,6 +21,7 @@ export { booleanFilter, type Filters, formatFilters, parseFilters } from "./filt
 export { formatTime, parseDuration, parseTime } from "./times.ts";
 export { encodeFrame, type Frame, FrameDecoder, type FrameStream } from "./frames.ts";
 export { checkNetworkConnect, checkNetworkCreate, checkNetworkDisconnect } from "./network-checks.ts";
+export { checkVolumeCreate } from "./volume-checks.ts";
 export { bareNumber, parseJson, toJson } from "./json.ts";
 export { errorLine, type ProgressMessage, progressLine } from "./progress.ts";
 export {

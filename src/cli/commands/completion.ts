@@ -52,7 +52,8 @@ complete -c slipway -f -a '(__slipway_complete)'
 export const completion = defineCommand({
   usage: "bash|zsh|fish",
   summary: "Print the completion script for a shell",
-  description: "Completes commands and flags, and asks the engine for the names of containers, images and networks.",
+  description:
+    "Completes commands and flags, and asks the engine for the names of containers, images, networks and volumes.",
   examples: [
     ["source <(slipway completion bash)", "In ~/.bashrc"],
     ["slipway completion fish > ~/.config/fish/completions/slipway.fish", "For fish"],
@@ -139,11 +140,12 @@ function takesValue(word: string | undefined, flags: FlagTable): boolean {
 
 async function valueLines(flag: string, around: Surroundings): Promise<string[]> {
   if (flag === "--network") return await nameLines("networks", around);
+  if (flag === "--volumes-from") return await nameLines("containers", around);
   const words: Readonly<Record<string, readonly string[]>> = {
     "--pull": ["always", "missing", "never"],
     "--restart": ["no", "always", "unless-stopped", "on-failure"],
     "--log-driver": ["local", "json-file", "syslog", "fluentd", "none"],
-    "--type": ["container", "image", "network"],
+    "--type": ["container", "image", "network", "volume"],
     "--format": ["json", "table"],
     "--log-level": ["debug", "info", "warn", "error", "fatal"],
   };
@@ -164,6 +166,9 @@ async function nameLines(kind: Completed | undefined, around: Surroundings): Pro
     }
     if (kind === "networks") {
       return (await client.networks.list({}, signal)).map(({ Driver, Name }) => `${Name}\t${Driver}`);
+    }
+    if (kind === "volumes") {
+      return (await client.volumes.list({}, signal)).Volumes.map(({ Driver, Name }) => `${Name}\t${Driver}`);
     }
     const containers = await client.containers.list({ all: kind === "containers" }, signal);
     return containers.flatMap(({ Image, Names, Status }) =>

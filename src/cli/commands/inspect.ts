@@ -14,7 +14,7 @@ const kinds = ["config", "container", "image", "network", "node", "plugin", "sec
 /** `slipway inspect`: the first thing of that name, whatever it is. */
 export const inspect = defineCommand({
   usage: "[OPTIONS] NAME|ID [NAME|ID...]",
-  summary: "Show everything that is known of containers, images or networks",
+  summary: "Show everything that is known of containers, images, networks or volumes",
   examples: [
     ["slipway inspect -f '{{.State.Status}}' web", "One fact"],
     ["slipway inspect -f '{{json .NetworkSettings.Ports}}' web", "A part as JSON"],
@@ -22,7 +22,7 @@ export const inspect = defineCommand({
   flags: {
     format: text("json, or a Go template", { short: "f" }),
     size: toggle("Show the sizes of containers", { short: "s" }),
-    type: text("Look only among these: container, image, network", {}),
+    type: text("Look only among these: container, image, network, volume", {}),
   },
   args: [1, Infinity],
   completes: "containers",
@@ -35,10 +35,9 @@ export const inspect = defineCommand({
           : `unknown type: ${JSON.stringify(values.type)}: must be one of ${known}`,
       );
     }
-    const supported: readonly string[] = ["container", "image", "network"];
-    if (values.type !== "" && !supported.includes(values.type))
-      throw new Error(`--type ${values.type} is not supported yet`);
-    const wanted: readonly Kind[] = values.type === "" ? ["container", "image", "network"] : [values.type as Kind];
+    const all: readonly string[] = ["container", "image", "network", "volume"] satisfies readonly Kind[];
+    if (values.type !== "" && !all.includes(values.type)) throw new Error(`--type ${values.type} is not supported yet`);
+    const wanted = (values.type === "" ? all : [values.type]) as readonly Kind[];
     return await inspectAll(around, args, values.format, (client, name) =>
       inspectAny(client, name, wanted, values.size),
     );
@@ -51,6 +50,9 @@ export const inspectContainers = inspectOne("container", "Show everything that i
 export const inspectImages = inspectOne("image", "Show everything that is known of images", "images");
 /** `slipway network inspect`. */
 export const inspectNetworks = inspectOne("network", "Show everything that is known of networks", "networks");
+
+/** `slipway volume inspect`. */
+export const inspectVolumes = inspectOne("volume", "Show everything that is known of volumes", "volumes");
 
 function inspectOne(kind: Kind, summary: string, completes: NonNullable<Command["completes"]>): Command {
   return defineCommand({
@@ -87,7 +89,7 @@ const fetchers: Readonly<Record<Kind, (client: Client, name: string, extent: Ext
   container: (client, name, { size }) => client.containers.inspect(name, { size }),
   image: (client, name) => client.images.inspect(name),
   network: (client, name, { verbose }) => client.networks.inspect(name, { verbose }),
-  volume: () => Promise.reject(new Error("volumes are not supported yet")),
+  volume: (client, name) => client.volumes.inspect(name),
 };
 
 async function inspectAny(client: Client, name: string, wanted: readonly Kind[], size: boolean): Promise<Found> {

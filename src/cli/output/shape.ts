@@ -96,6 +96,14 @@ const absent: Readonly<Record<string, Readonly<Record<string, "map" | "slice" | 
     "image.RootFS": { Layers: "slice" },
     "image.GraphDriver": { Data: "map" },
     network: { Options: "map", Labels: "map", Containers: "map" },
+    volume: {
+      Options: "map",
+      Labels: "map",
+      Status: "map",
+      CreatedAt: "text",
+      ClusterVolume: "pointer",
+      UsageData: "pointer",
+    },
     "network.IPAM": { Options: "map", Config: "slice" },
   };
 

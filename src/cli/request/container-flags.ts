@@ -72,7 +72,7 @@ export const containerFlags = {
   device: flag.list("Add a device of this machine", storage),
   "device-cgroup-rule": flag.list("Add a rule to the list of allowed devices", storage),
   gpus: flag.list("GPUs to add ('all' for all)", { ...storage, typeName: "gpu-request" }),
-  mount: flag.list("Mount something: type=bind|volume|tmpfs,source=…,target=…[,readonly]", {
+  mount: flag.list("Mount something: type=bind|volume|tmpfs|image,source=…,target=…[,readonly]", {
     ...storage,
     typeName: "mount",
     check: checkMount,
@@ -80,7 +80,7 @@ export const containerFlags = {
   "read-only": flag.toggle("Make the root filesystem read-only", storage),
   "storage-opt": flag.list("Option of the storage driver", storage),
   tmpfs: flag.list("Mount a tmpfs: PATH[:OPTIONS]", storage),
-  volume: flag.list("Bind a folder or volume: HOST:CONTAINER[:ro]", { ...storage, short: "v" }),
+  volume: flag.list("Mount a folder or volume: [HOST|VOLUME:]CONTAINER[:ro,U,…]", { ...storage, short: "v" }),
   "volume-driver": flag.text("Driver of its volumes", storage),
   "volumes-from": flag.list("Take over the volumes of another container", storage),
 

@@ -1,5 +1,7 @@
 import { resolve } from "node:path";
 import type { MountRequest } from "#api/client";
+import { parseGoBoolean } from "#core/go-boolean";
+import { csvFields } from "../flags/csv.ts";
 import { parseSize } from "../output/size.ts";
 
 /** What `-v` comes to: binds with a source, anonymous volumes without. A source that begins with a dot is relative to where we are. */
@@ -7,6 +9,7 @@ export function readVolumes(items: readonly string[]): { binds: string[]; volume
   const binds: string[] = [];
   const volumes: Record<string, object> = {};
   for (const item of items) {
+    if (/^:|::|:$/.test(item)) throw new Error(`invalid spec: ${item}: empty section between colons`);
     const colon = item.indexOf(":");
     if (colon < 0) {
       volumes[item] = {};
@@ -20,86 +23,136 @@ export function readVolumes(items: readonly string[]): { binds: string[]; volume
 
 /** Reads `--mount type=bind,source=/a,target=/b,readonly`; throws an Error in Docker's words. */
 export function readMount(item: string): MountRequest {
-  const draft: Draft = { type: "volume", bind: {}, tmpfs: {}, volume: {} };
-  for (const part of item.split(",")) {
-    const equals = part.indexOf("=");
-    const key = (equals < 0 ? part : part.slice(0, equals)).trim().toLowerCase();
-    const value = equals < 0 ? undefined : part.slice(equals + 1);
-    readField(draft, key, value, part);
-  }
+  const draft: Draft = { type: "volume", readOnly: false, bind: {}, image: {}, tmpfs: {}, volume: {} };
+  for (const field of csvFields(item)) readField(draft, field);
+  if (draft.type === "") throw new Error("type is required");
   if (draft.target === undefined) throw new Error("target is required");
-  const { bind, readOnly, source, target, tmpfs, type, volume } = draft;
+  checkOptions(draft);
+  const { bind, image, readOnly, source, target, tmpfs, type, volume } = draft;
   return {
     Type: type,
     ...(source !== undefined && { Source: source }),
     Target: target,
-    ...(readOnly === true && { ReadOnly: true }),
-    ...(Object.keys(bind).length > 0 && { BindOptions: bind }),
-    ...(Object.keys(volume).length > 0 && { VolumeOptions: volume }),
-    ...(Object.keys(tmpfs).length > 0 && { TmpfsOptions: tmpfs }),
+    ...(readOnly && { ReadOnly: true }),
+    ...(draft.consistency !== undefined && { Consistency: draft.consistency }),
+    ...(isFilled(bind) && { BindOptions: bind }),
+    ...(isFilled(volume) && { VolumeOptions: volume }),
+    ...(isFilled(image) && { ImageOptions: image }),
+    ...(isFilled(tmpfs) && { TmpfsOptions: tmpfs }),
   };
 }
+
+type Options<Name extends keyof MountRequest> = {
+  -readonly [Key in keyof NonNullable<MountRequest[Name]>]: NonNullable<MountRequest[Name]>[Key];
+};
 
 interface Draft {
   type: string;
   source?: string;
   target?: string;
-  readOnly?: boolean;
-  readonly bind: Record<string, unknown>;
-  readonly volume: Record<string, unknown>;
-  readonly tmpfs: Record<string, unknown>;
+  readOnly: boolean;
+  consistency?: string;
+  readonly bind: Options<"BindOptions">;
+  readonly image: Options<"ImageOptions">;
+  readonly tmpfs: Options<"TmpfsOptions">;
+  readonly volume: Options<"VolumeOptions">;
 }
 
-function readField(draft: Draft, key: string, value: string | undefined, part: string): void {
-  const needed = (): string => {
-    if (value === undefined || value === "") throw new Error(`invalid field '${part}' must be a key=value pair`);
-    return value;
-  };
-  const flag = (): boolean => value === undefined || boolOf(key, value);
-  switch (key) {
-    case "type":
-      draft.type = needed().toLowerCase();
-      return;
-    case "source":
-    case "src":
-      draft.source = needed().startsWith(".") ? resolve(needed()) : needed();
-      return;
-    case "target":
-    case "dst":
-    case "destination":
-      draft.target = needed();
-      return;
-    case "readonly":
-    case "ro":
-      draft.readOnly = flag();
-      return;
-    case "bind-propagation":
-      draft.bind["Propagation"] = needed().toLowerCase();
-      return;
-    case "bind-nonrecursive":
-      draft.bind["NonRecursive"] = flag();
-      return;
-    case "volume-nocopy":
-      draft.volume["NoCopy"] = flag();
-      return;
-    case "volume-subpath":
-      draft.volume["Subpath"] = needed();
-      return;
-    case "tmpfs-size":
-      draft.tmpfs["SizeBytes"] = parseSize(needed());
-      return;
-    case "tmpfs-mode":
-      if (!/^[0-7]{1,5}$/.test(needed())) throw new Error(`invalid value for ${key}: ${needed()}`);
-      draft.tmpfs["Mode"] = Number.parseInt(needed(), 8);
-      return;
-    default:
-      needed();
-      throw new Error(`unexpected key '${key}' in '${part}'`);
+function isFilled(options: object): boolean {
+  return Object.keys(options).length > 0;
+}
+
+function readField(draft: Draft, field: string): void {
+  const equals = field.indexOf("=");
+  const key = (equals < 0 ? field : field.slice(0, equals)).toLowerCase();
+  if (key === "bind-nonrecursive") {
+    throw new Error("bind-nonrecursive is deprecated, use bind-recursive=disabled instead");
+  }
+  const set = setters[key];
+  if (equals < 0 && !bareKeys.has(key)) throw new Error(`invalid field '${field}' must be a key=value pair`);
+  if (set === undefined) throw new Error(`unexpected key '${key}' in '${field}'`);
+  set(draft, equals < 0 ? "true" : field.slice(equals + 1), key);
+}
+
+/** Those that say yes by being there. */
+const bareKeys = new Set(["readonly", "ro", "volume-nocopy", "create-host-path"]);
+
+type Setter = (draft: Draft, value: string, key: string) => void;
+
+const readOnly: Setter = (draft, value, key) => void (draft.readOnly = boolOf(key, value));
+const source: Setter = (draft, value) => {
+  draft.source = value === "." || value.startsWith("./") ? resolve(value) : value;
+};
+const target: Setter = (draft, value) => void (draft.target = value);
+
+const setters: Readonly<Record<string, Setter>> = {
+  type: (draft, value) => void (draft.type = value.toLowerCase()),
+  source,
+  src: source,
+  target,
+  dst: target,
+  destination: target,
+  readonly: readOnly,
+  ro: readOnly,
+  consistency: (draft, value) => void (draft.consistency = value.toLowerCase()),
+  "bind-propagation": ({ bind }, value) => void (bind.Propagation = value.toLowerCase()),
+  "bind-recursive": ({ bind }, value, key) => readRecursion(bind, value, key),
+  "create-host-path": ({ bind }, value, key) => void (bind.CreateMountpoint = boolOf(key, value)),
+  "volume-subpath": ({ volume }, value) => void (volume.Subpath = value),
+  "volume-nocopy": ({ volume }, value, key) => void (volume.NoCopy = boolOf(key, value)),
+  "volume-label": ({ volume }, value) => void (volume.Labels = { ...volume.Labels, ...pairOf(value) }),
+  "volume-driver": ({ volume }, value) => void (volume.DriverConfig = { ...volume.DriverConfig, Name: value }),
+  "volume-opt": ({ volume }, value) => {
+    volume.DriverConfig = {
+      ...volume.DriverConfig,
+      Options: { ...volume.DriverConfig?.Options, ...pairOf(value) },
+    };
+  },
+  "image-subpath": ({ image }, value) => void (image.Subpath = value),
+  "tmpfs-size": ({ tmpfs }, value, key) => {
+    try {
+      tmpfs.SizeBytes = parseSize(value);
+    } catch (error) {
+      throw new Error(`invalid value for ${key}: ${value}`, { cause: error });
+    }
+  },
+  "tmpfs-mode": ({ tmpfs }, value, key) => {
+    if (!/^[0-7]{1,11}$/.test(value)) throw new Error(`invalid value for ${key}: ${value}`);
+    tmpfs.Mode = Number.parseInt(value, 8);
+  },
+};
+
+function readRecursion(bind: Draft["bind"], value: string, key: string): void {
+  if (value === "disabled") bind.NonRecursive = true;
+  else if (value === "writable") bind.ReadOnlyNonRecursive = true;
+  else if (value === "readonly") bind.ReadOnlyForceRecursive = true;
+  else if (value !== "enabled") {
+    throw new Error(`invalid value for ${key}: ${value} (must be "enabled", "disabled", "writable", or "readonly")`);
   }
 }
 
+/** A name without a value has an empty one; without a name it is nothing. */
+function pairOf(text: string): Record<string, string> {
+  const [name = "", value = ""] = text.split(/=(.*)/s);
+  return name === "" ? {} : { [name]: value };
+}
+
+function checkOptions({ bind, image, readOnly: isReadOnly, tmpfs, type, volume }: Draft): void {
+  for (const [name, options] of Object.entries({ volume, image, bind, tmpfs })) {
+    if (isFilled(options) && type !== name) {
+      throw new Error(`cannot mix '${name}-*' options with mount type '${type}'`);
+    }
+  }
+  const needs = (option: string, what: string): Error =>
+    new Error(`option 'bind-recursive=${option}' requires '${what}' to be specified in conjunction`);
+  if (bind.ReadOnlyNonRecursive === true && !isReadOnly) throw needs("writable", "readonly");
+  if (bind.ReadOnlyForceRecursive !== true) return;
+  if (!isReadOnly) throw needs("readonly", "readonly");
+  if (bind.Propagation !== "rprivate") throw needs("readonly", "bind-propagation=rprivate");
+}
+
 function boolOf(key: string, value: string): boolean {
-  if (["1", "true"].includes(value)) return true;
-  if (["0", "false"].includes(value)) return false;
-  throw new Error(`invalid value for ${key}: ${value}`);
+  const read = parseGoBoolean(value);
+  if (read === undefined) throw new Error(`invalid value for ${key}: ${value}`);
+  return read;
 }

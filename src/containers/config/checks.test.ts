@@ -3,10 +3,17 @@ import { test } from "node:test";
 import { type FaultKind, isFault } from "#core/fault";
 import { type CheckFacts, checkSpec, parseExtraHost } from "./checks.ts";
 import { parseSize } from "./size.ts";
-import type { ContainerSpec } from "../containers.ts";
+import type { ContainerSpec, MountRequest } from "../containers.ts";
 import { plainSpec } from "../testing/plain-spec.ts";
 
-const bind = { source: "/s", target: "/t", readOnly: false, createSource: true, propagation: "rprivate" as const };
+const bind: MountRequest = {
+  kind: "bind",
+  source: "/s",
+  target: "/t",
+  readOnly: false,
+  createSource: true,
+  propagation: "rprivate",
+};
 const port = { protocol: "tcp" as const, containerPort: 80, hostIp: "", hostPort: { first: 0, last: 0 } };
 const facts: CheckFacts = { hardLimit: () => 100, hasCapability: () => false, lowestOomScore: 0, selinux: false };
 
@@ -25,13 +32,19 @@ const cases: [Partial<ContainerSpec>, FaultKind, RegExp][] = [
   [{ storageOptions: { size: "17t" } }, "invalid", /is not between 16m and 16t$/],
   [{ ulimits: [{ name: "files", soft: 1, hard: 1 }] }, "invalid", /^invalid ulimit type: files$/],
   [{ sysctls: { "kernel.panic": "1" } }, "invalid", /^sysctl "kernel.panic" is not in a separate kernel namespace$/],
-  [{ binds: [{ ...bind, target: "t" }] }, "invalid", /mount path must be absolute/],
-  [{ binds: [{ ...bind, target: "/x/.." }] }, "invalid", /destination can't be '\/'/],
-  [{ binds: [bind], tmpfs: { "/t/": "" } }, "invalid", /^Duplicate mount point: \/t$/],
-  [{ binds: [{ ...bind, target: "/proc" }] }, "invalid", /^"\/proc" cannot be mounted because it is inside \/proc$/],
-  [{ binds: [{ ...bind, target: "/x/../proc/sys/" }] }, "invalid", /^"\/proc\/sys" cannot be mounted/],
-  [{ tmpfs: { "/proc/": "" } }, "invalid", /inside \/proc/],
-  [{ binds: [{ ...bind, source: "volume" }] }, "unsupported", /named volumes \(volume\) are not supported yet/],
+  [{ mounts: [bind], tmpfs: { "/t": "" } }, "invalid", /^Duplicate mount point: \/t$/],
+  [{ mounts: [{ ...bind, target: "/proc" }] }, "invalid", /^"\/proc" cannot be mounted because it is inside \/proc$/],
+  [{ mounts: [{ ...bind, target: "/proc/sys" }] }, "invalid", /^"\/proc\/sys" cannot be mounted/],
+  [{ tmpfs: { "/proc": "" } }, "invalid", /inside \/proc/],
+  [{ volumes: ["/proc/x"] }, "invalid", /inside \/proc/],
+  [{ mounts: [bind, bind] }, "invalid", /^Duplicate mount point: \/t$/],
+  [{ mounts: [{ ...bind, source: "/etc", chown: true }] }, "invalid", /^chowning a system path is not allowed: \/etc$/],
+  [{ mounts: [{ ...bind, idmap: "uids=1" }] }, "invalid", /^invalid idmap: "uids=1"$/],
+  [
+    { mounts: [{ kind: "tmpfs", target: "/t", readOnly: false, sizeBytes: 0, mode: 0, options: [["fast"]] }] },
+    "invalid",
+    /invalid tmpfs option \["fast"\]/,
+  ],
   [{ tmpfs: { "/t": "size=1m,colour=red" } }, "invalid", /invalid tmpfs option \["colour=red"\]/],
   [{ securityOptions: ["fly=1"] }, "invalid", /^invalid --security-opt 2: "fly=1"$/],
   [{ namespaces: { ...plainSpec.namespaces, uts: "host" }, hostname: "h" }, "invalid", /hostname and the UTS mode$/],
@@ -72,7 +85,7 @@ test("checkSpec: lets ordinary requests pass, and warns of ports that the host's
     sysctls: { "kernel.msgmax": "10" },
     deviceRules: ["c 1:* rw"],
     oomScoreAdj: 500,
-    binds: [bind],
+    mounts: [bind],
     tmpfs: { "/run": "size=64m,mode=1777,exec", "/x": "" },
     securityOptions: ["no-new-privileges:true", "seccomp=unconfined"],
     logging: { driver: "json-file", options: { "max-size": "10m", "max-file": "3" } },
@@ -95,9 +108,9 @@ test("checkSpec: warns of what the daemon may not give, when it lacks CAP_SYS_RE
 
 test("checkSpec: files of /proc that tools replace may be, and the host's /proc may be shown", () => {
   for (const target of ["/proc/cpuinfo", "/proc/net/dev", "/process"]) {
-    assert.deepEqual(checkSpec({ ...plainSpec, binds: [{ ...bind, target }] }, facts), []);
+    assert.deepEqual(checkSpec({ ...plainSpec, mounts: [{ ...bind, target }] }, facts), []);
   }
-  assert.deepEqual(checkSpec({ ...plainSpec, binds: [{ ...bind, source: "/proc", target: "/proc" }] }, facts), []);
+  assert.deepEqual(checkSpec({ ...plainSpec, mounts: [{ ...bind, source: "/proc", target: "/proc" }] }, facts), []);
 });
 
 test("parseExtraHost: names and addresses", () => {

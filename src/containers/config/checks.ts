@@ -1,6 +1,6 @@
-import { isAbsolute, normalize } from "node:path";
 import { isIP } from "node:net";
 import { Fault } from "#core/fault";
+import { isAbsolute } from "node:path";
 import { checkEndpointRequest } from "./endpoints.ts";
 import type { Machine } from "#host";
 import type { ContainerSpec } from "../containers.ts";
@@ -11,7 +11,9 @@ import { checkLogging } from "../logs/check-logging.ts";
 import { checkNamespaces } from "./namespaces.ts";
 import { rootSizeOf } from "./root-size.ts";
 import { parseSecurityOptions } from "./security-options.ts";
-import { tmpfsMount } from "./spec-mounts.ts";
+import { checkOwnerChanges } from "./owner-changes.ts";
+import { planMounts } from "./plan-mounts.ts";
+import { tmpfsMount, tmpfsWords } from "./spec-mounts.ts";
 import { checkSysctls } from "./sysctls.ts";
 import { checkUlimits, type UlimitFacts } from "./ulimits.ts";
 
@@ -83,24 +85,17 @@ function checkOomScore({ oomScoreAdj }: ContainerSpec, { lowestOomScore }: Check
   ];
 }
 
-function checkMounts(spec: ContainerSpec): void {
-  const targets = new Set<string>();
-  for (const target of [...spec.binds.map((bind) => bind.target), ...Object.keys(spec.tmpfs)]) {
-    if (!isAbsolute(target)) throw new Fault("invalid", `invalid mount path: '${target}' mount path must be absolute`);
-    const path = normalize(target).replace(/(?<=.)\/$/, "");
-    if (path === "/") throw new Fault("invalid", "invalid specification: destination can't be '/'");
-    if (targets.has(path)) throw new Fault("invalid", `Duplicate mount point: ${path}`);
-    targets.add(path);
+/** Targets are absolute and clean (the API's edge sees to it), and nothing is asked for twice. */
+function checkMounts({ mounts, tmpfs, volumes }: ContainerSpec): void {
+  planMounts({ mounts, tmpfs: Object.keys(tmpfs), from: [], volumes, volumeDriver: "" });
+  for (const mount of mounts) {
+    checkProcTarget(mount.target, mount.kind === "bind" ? mount.source : "");
+    if (mount.kind === "tmpfs") tmpfsMount(mount.target, tmpfsWords(mount));
+    if (mount.kind === "bind" || mount.kind === "volume") checkOwnerChanges(mount);
   }
-  for (const { source, target } of spec.binds) {
-    checkProcTarget(normalize(target).replace(/(?<=.)\/$/, ""), normalize(source));
-    if (isAbsolute(source)) continue;
-    throw new Fault("unsupported", `named volumes (${source}) are not supported yet`, {
-      remedy: "Give the absolute path of a folder on this machine.",
-    });
-  }
-  for (const [target, options] of Object.entries(spec.tmpfs)) {
-    if (normalize(target).replace(/\/$/, "") === "/proc") checkProcTarget("/proc", "");
+  for (const target of volumes) checkProcTarget(target, "");
+  for (const [target, options] of Object.entries(tmpfs)) {
+    if (target === "/proc") checkProcTarget("/proc", "");
     tmpfsMount(target, options);
   }
 }

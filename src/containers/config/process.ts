@@ -27,6 +27,7 @@ export function resolveProcess(spec: ContainerSpec, image: ContainerDefaults): C
     stopSignal,
     labels: { ...image.Labels, ...spec.labels },
     exposedPorts: [...new Set([...Object.keys(image.ExposedPorts ?? {}), ...spec.exposedPorts])],
+    ...declaredVolumes(spec, image),
     ...(healthcheck !== undefined && { healthcheck }),
     ...(probe !== undefined && { probe }),
   };
@@ -75,6 +76,16 @@ function joinCommand(spec: ContainerSpec, image: ContainerDefaults): { entrypoin
     });
   }
   return joined;
+}
+
+/** An image's odd words mean what they mean from the root on; one that means the root means nothing. */
+function declaredVolumes(
+  { volumes }: ContainerSpec,
+  { Volumes: declared }: ContainerDefaults,
+): Pick<Container["process"], "volumes"> {
+  const ofImage = Object.keys(declared ?? {}).map((path) => tidyPath(path.replaceAll("\0", "")));
+  const all = [...new Set([...ofImage, ...volumes])].filter((path) => path !== "/");
+  return all.length === 0 ? {} : { volumes: all };
 }
 
 /** The person's entries first, then the image's that they do not name. */

@@ -1,12 +1,13 @@
-import type { BindRequest, ContainerSpec } from "../containers.ts";
+import type { BindRequest, ContainerMount, ContainerSpec, TmpfsRequest } from "../containers.ts";
 import type { RuntimeMount } from "./runtime-spec.ts";
 import type { SpecInputs } from "./spec.ts";
 import { Fault } from "#core/fault";
+import { depthOf } from "./plan-mounts.ts";
 
 /** The kernel's own file systems that every container has, as Docker mounts them. */
 export function defaultMounts(
-  spec: Pick<ContainerSpec, "privileged" | "shmSizeBytes" | "tmpfs" | "binds" | "namespaces">,
-  { security, joinedShm }: Pick<SpecInputs, "security" | "joinedShm">,
+  spec: Pick<ContainerSpec, "privileged" | "shmSizeBytes" | "tmpfs" | "namespaces">,
+  { security, joinedShm, mounts: own }: Pick<SpecInputs, "security" | "joinedShm" | "mounts">,
 ): RuntimeMount[] {
   const access = spec.privileged ? "rw" : "ro";
   const cgroupAccess = (security.writableCgroups ?? spec.privileged) ? "rw" : "ro";
@@ -35,7 +36,7 @@ export function defaultMounts(
     ...sharedMemory(spec, joinedShm),
   ];
   // What a person mounts at such a place stands there instead.
-  const taken = new Set([...Object.keys(spec.tmpfs), ...spec.binds.map((bind) => bind.target)]);
+  const taken = new Set([...Object.keys(spec.tmpfs), ...own.map(({ destination }) => destination)]);
   return mounts.filter((mount) => !taken.has(mount.destination));
 }
 
@@ -54,12 +55,12 @@ function sharedMemory(
   return [{ destination, type: "tmpfs", source: "shm", options: [...flags, "mode=1777", `size=${shmSizeBytes}`] }];
 }
 
-/** /etc/hosts, /etc/hostname and /etc/resolv.conf, unless a bind of the person's stands there. */
+/** /etc/hosts, /etc/hostname and /etc/resolv.conf, unless a mount of the person's stands there. */
 export function fileMounts(
   files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string },
-  spec: Pick<ContainerSpec, "binds">,
+  own: readonly RuntimeMount[],
 ): RuntimeMount[] {
-  const taken = new Set(spec.binds.map((bind) => bind.target));
+  const taken = new Set(own.map(({ destination }) => destination));
   return [
     ["/etc/resolv.conf", files.resolvConf] as const,
     ["/etc/hostname", files.hostname] as const,
@@ -69,15 +70,31 @@ export function fileMounts(
     .map(([destination, source]) => ({ destination, type: "bind", source, options: ["rbind", "rprivate"] }));
 }
 
+/** What of a mount decides how the runtime binds it. */
+type BoundMount = Pick<ContainerMount, "target" | "readOnly"> &
+  Pick<BindRequest, "nonRecursive" | "readOnlyTopOnly"> & { readonly propagation?: BindRequest["propagation"] };
+
 /** A bind with everything below it; read-only goes all the way down unless the request says otherwise. A file has nothing below, and crun refuses `rro` for it. */
-export function bindMount(bind: BindRequest, isFolder: boolean): RuntimeMount {
-  const access = bind.readOnly ? ["ro", ...(isFolder && bind.readOnlyTopOnly !== true ? ["rro"] : [])] : ["rw"];
+export function boundMount(mount: BoundMount, source: string, isFolder: boolean): RuntimeMount {
+  const { target, readOnly, nonRecursive = false, readOnlyTopOnly = false, propagation = "rprivate" } = mount;
+  const goesDown = isFolder && !nonRecursive && !readOnlyTopOnly;
+  const access = readOnly ? ["ro", ...(goesDown ? ["rro"] : [])] : ["rw"];
   return {
-    destination: bind.target,
+    destination: target,
     type: "bind",
-    source: bind.source,
-    options: ["rbind", ...access, bind.propagation],
+    source,
+    options: [nonRecursive ? "bind" : "rbind", ...access, propagation],
   };
+}
+
+/** The words of a `--mount type=tmpfs`. */
+export function tmpfsWords({ sizeBytes, mode, options, readOnly }: Omit<TmpfsRequest, "kind" | "target">): string {
+  return [
+    ...options.map((pair) => pair.join("=")),
+    ...(sizeBytes > 0 ? [`size=${sizeBytes}`] : []),
+    ...(mode > 0 ? [`mode=${mode.toString(8)}`] : []),
+    ...(readOnly ? ["ro"] : []),
+  ].join(",");
 }
 
 /** `--tmpfs TARGET:OPTIONS`: Docker's defaults, overridden by what was given. Fault `invalid` for an option that tmpfs does not have. */
@@ -99,8 +116,7 @@ export function tmpfsMount(target: string, text: string): RuntimeMount {
 
 /** Parents before what is mounted in them; otherwise the order stays. */
 export function sortMounts(mounts: readonly RuntimeMount[]): RuntimeMount[] {
-  const depth = (mount: RuntimeMount): number => mount.destination.split("/").filter((part) => part !== "").length;
-  return [...mounts].sort((left, right) => depth(left) - depth(right));
+  return [...mounts].sort((left, right) => depthOf(left.destination) - depthOf(right.destination));
 }
 
 const tmpfsFlags = new Set(

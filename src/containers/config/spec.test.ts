@@ -9,6 +9,7 @@ import { bundleText, runtimeSpec, type SpecInputs } from "./spec.ts";
 import { plainSpec } from "../testing/plain-spec.ts";
 import { parseSecurityOptions } from "./security-options.ts";
 import { noLimits } from "./blank-spec.ts";
+import { boundMount } from "./spec-mounts.ts";
 import { runtimeRlimits } from "./ulimits.ts";
 
 const noDevices: ContainerDevices = {
@@ -39,7 +40,7 @@ const inputs: SpecInputs = {
   userMapping: undefined,
   joinedShm: undefined,
   files: { hosts: "/run/x/hosts", hostname: "/run/x/hostname", resolvConf: "/run/x/resolv.conf" },
-  boundFiles: new Set(["/srv/hosts", "/srv/key"]),
+  mounts: [],
   shimPath: "/usr/lib/slipway/shim",
   facts: { lowestOomScore: -1000, throttleFolders: [], apparmor: false },
 };
@@ -48,6 +49,11 @@ const cases: Record<string, SpecInputs> = {
   default: inputs,
   everything: {
     ...inputs,
+    mounts: [
+      boundMount({ target: "/data", readOnly: true, propagation: "rslave" }, "/srv/data", true),
+      boundMount({ target: "/etc/hosts", readOnly: false }, "/srv/hosts", false),
+      boundMount({ target: "/key", readOnly: true }, "/srv/key", false),
+    ],
     annotations: { "org.example.key": "value" },
     user: { ids: { uid: 1000, gid: 77, additionalGids: [77, 10] }, home: "/home/ana" },
     entered: {},
@@ -66,11 +72,6 @@ const cases: Record<string, SpecInputs> = {
       securityOptions: ["no-new-privileges"],
       limits: { ...noLimits, memoryBytes: 64 << 20, nanoCpus: 1_500_000_000, pids: 100 },
       tmpfs: { "/data/cache": "size=1m,exec", "/dev/shm": "mode=700" },
-      binds: [
-        { source: "/srv/data", target: "/data", readOnly: true, createSource: true, propagation: "rslave" },
-        { source: "/srv/hosts", target: "/etc/hosts", readOnly: false, createSource: true, propagation: "rprivate" },
-        { source: "/srv/key", target: "/key", readOnly: true, createSource: true, propagation: "rprivate" },
-      ],
     },
   },
   limited: {

@@ -1,11 +1,18 @@
 import type { IdMapping } from "#host";
 import type { ContainerDevices } from "./device-access.ts";
 import { runtimeResources } from "./resources.ts";
-import { bindMount, defaultMounts, fileMounts, sortMounts, tmpfsMount } from "./spec-mounts.ts";
+import { defaultMounts, fileMounts, sortMounts, tmpfsMount } from "./spec-mounts.ts";
 import { type EnteredNamespaces, runtimeNamespaces } from "./namespaces.ts";
 import type { SecurityOptions } from "./security-options.ts";
 import type { ContainerSpec } from "../containers.ts";
-import type { RuntimeIdRange, RuntimeLinux, RuntimeProcess, RuntimeRlimit, RuntimeSpec } from "./runtime-spec.ts";
+import type {
+  RuntimeIdRange,
+  RuntimeLinux,
+  RuntimeMount,
+  RuntimeProcess,
+  RuntimeRlimit,
+  RuntimeSpec,
+} from "./runtime-spec.ts";
 import type { ResolvedUser } from "./user.ts";
 
 /** All that decides a container's `config.json`; no more is read while it is made. */
@@ -34,8 +41,8 @@ export interface SpecInputs {
   readonly joinedShm: string | undefined;
   /** Files shown as /etc/hosts, /etc/hostname, /etc/resolv.conf. */
   readonly files: { readonly hosts: string; readonly hostname: string; readonly resolvConf: string };
-  /** Sources of binds that are no folders. */
-  readonly boundFiles: ReadonlySet<string>;
+  /** What the container has mounted beside what every one has, and its `--tmpfs`. */
+  readonly mounts: readonly RuntimeMount[];
   /** The shim's binary, for `--init`. */
   readonly shimPath: string;
   readonly facts: {
@@ -57,8 +64,8 @@ export function runtimeSpec(inputs: SpecInputs): RuntimeSpec {
     ...names(inputs),
     mounts: sortMounts([
       ...defaultMounts(spec, inputs),
-      ...fileMounts(inputs.files, spec),
-      ...spec.binds.map((bind) => bindMount(bind, !inputs.boundFiles.has(bind.source))),
+      ...fileMounts(inputs.files, inputs.mounts),
+      ...inputs.mounts,
       ...Object.entries(spec.tmpfs).map(([target, options]) => tmpfsMount(target, options)),
       ...inputs.devices.mounts,
       ...(spec.init ? [initMount(inputs.shimPath)] : []),
@@ -131,7 +138,7 @@ function linuxPart(inputs: SpecInputs): RuntimeLinux {
     ...(inputs.devices.nodes.length > 0 && { devices: inputs.devices.nodes }),
     maskedPaths: spec.maskedPaths ?? (spec.privileged ? [] : [...maskedPaths, ...inputs.facts.throttleFolders]),
     readonlyPaths: spec.readonlyPaths ?? (spec.privileged ? [] : readonlyPaths),
-    rootfsPropagation: rootPropagation(spec),
+    rootfsPropagation: rootPropagation(inputs.mounts),
   };
 }
 
@@ -158,8 +165,8 @@ function sysctls({ spec, userMapping }: SpecInputs): Pick<RuntimeLinux, "sysctl"
 }
 
 /** A bind that shares its mounts with the host can only do so when the root does not cut them off. */
-function rootPropagation(spec: ContainerSpec): string {
-  const wanted = new Set(spec.binds.map((bind) => bind.propagation));
+function rootPropagation(mounts: readonly RuntimeMount[]): string {
+  const wanted = new Set(mounts.flatMap(({ options }) => options));
   if (wanted.has("shared") || wanted.has("rshared")) return "shared";
   if (wanted.has("slave") || wanted.has("rslave")) return "rslave";
   return "rprivate";

@@ -19,7 +19,7 @@ export async function commit(
   const record = room.store.find(nameOrId);
   if (record.state.status === "dead")
     throw new Fault("conflict", `You cannot commit container ${record.id} which is Dead`);
-  const own = committedConfig(record.process, imageVolumes(room, record));
+  const own = committedConfig(record.process, declaredVolumes(room, record));
   await using _still = request.pause ? await holdStill(room, record.id) : undefined;
   const id = await room.images.commitRoot(
     record.id,
@@ -41,7 +41,9 @@ export async function commit(
   return id;
 }
 
-function imageVolumes({ images }: Room, { imageId }: ContainerRecord): ContainerDefaults["Volumes"] {
+/** The places that are volumes in containers of the image, whatever is in them here. Records of earlier versions have the image's alone. */
+function declaredVolumes({ images }: Room, { imageId, process }: ContainerRecord): ContainerDefaults["Volumes"] {
+  if (process.volumes !== undefined) return Object.fromEntries(process.volumes.map((target) => [target, {}]));
   try {
     return images.find(imageId).config.config?.Volumes;
   } catch {

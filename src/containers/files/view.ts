@@ -1,4 +1,3 @@
-import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, isFault } from "#core/fault";
 import type { MountOp, Program, RunningProgram } from "#host";
@@ -6,6 +5,7 @@ import type { Room } from "../room.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
 import { scratchFolder, viewFolder } from "./view-folder.ts";
+import { lendVolumes, type LentVolumes, shownMounts } from "./view-mounts.ts";
 
 /** A container's tree, for programs of the shim that are confined to it. Disposing it lets others have the container again. */
 export interface View extends AsyncDisposable {
@@ -21,7 +21,7 @@ export type ViewUse = "read" | "write" | "root";
 
 /**
  * Opens a container's tree. While it runs that is what it sees itself, with all its mounts (but for the kernel's own file
- * systems); else its root with its binds, as the next start would show them. Reading hinders nobody; while a stopped
+ * systems); else its root with its binds and volumes, as the next start would show them. Reading hinders nobody; while a stopped
  * container is written to, nobody can start or remove it.
  */
 export async function openView(room: Room, id: string, use: ViewUse): Promise<View> {
@@ -41,6 +41,7 @@ class ContainerView implements View {
   readonly #use: ViewUse;
   #place: Place | undefined;
   #record: ContainerRecord | undefined;
+  #volumes: LentVolumes | undefined;
 
   constructor(room: Room, id: string, use: ViewUse) {
     this.#room = room;
@@ -85,6 +86,8 @@ class ContainerView implements View {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#place?.kind === "stopped") this.#place.lock[Symbol.dispose]();
     this.#place = undefined;
+    await this.#volumes?.[Symbol.asyncDispose]();
+    this.#volumes = undefined;
   }
 
   async #runStopped(program: ViewProgram, signal: AbortSignal): Promise<RunningProgram> {
@@ -98,9 +101,11 @@ class ContainerView implements View {
     const { host, images } = this.#room;
     const root = images.openRoot(this.#id);
     if (this.#use === "root") return root.shownAt(tree);
-    const binds = await bindsOf(this.record, tree);
-    if (this.#use === "write") return [...root.mountsAt(tree), ...binds];
-    return [...withScratchLayer(root.shownAt(tree), scratchFolder(host.paths)), ...binds];
+    this.#volumes ??= await lendVolumes(this.#room, this.record);
+    const scratch = scratchFolder(host.paths);
+    const over = await shownMounts(this.#room, this.record, this.#volumes.sources, { root: tree, scratch });
+    if (this.#use === "write") return [scratchMount(scratch), ...root.mountsAt(tree), ...over];
+    return [scratchMount(scratch), ...withScratchLayer(root.shownAt(tree), scratch), ...over];
   }
 
   /** Undefined when the container has ended: then the program may have seen anybody's mounts, and is not believed. */
@@ -131,47 +136,18 @@ class ContainerView implements View {
   }
 }
 
+function scratchMount(target: string): MountOp {
+  const data = "size=16m,mode=0700";
+  return { op: "mount", type: "tmpfs", source: "scratch", target, flags: ["nosuid", "nodev"], data };
+}
+
 /** The mounts with a passing layer on top, in which missing mount points are made: those of the container stay as they are. */
 function withScratchLayer(mounts: readonly MountOp[], scratch: string): MountOp[] {
   const upper = join(scratch, "upper");
   const work = join(scratch, "work");
   return [
-    {
-      op: "mount",
-      type: "tmpfs",
-      source: "scratch",
-      target: scratch,
-      flags: ["nosuid", "nodev"],
-      data: "size=16m,mode=0700",
-    },
     { op: "mkdir", path: upper, mode: 0o755 },
     { op: "mkdir", path: work, mode: 0o700 },
     ...mounts.map((mount) => (mount.op === "overlay" ? { ...mount, upper, work } : mount)),
   ];
-}
-
-/** The person's binds and the files of /etc, parents first; a source that is gone is passed over. */
-async function bindsOf({ spec, files }: ContainerRecord, root: string): Promise<MountOp[]> {
-  const own = [
-    { target: "/etc/resolv.conf", source: files.resolvConf, readOnly: false },
-    { target: "/etc/hostname", source: files.hostname, readOnly: false },
-    { target: "/etc/hosts", source: files.hosts, readOnly: false },
-  ].filter(({ target }) => !spec.binds.some((bind) => bind.target === target));
-  const mounts: MountOp[] = [];
-  for (const { target, source, readOnly } of [...own, ...spec.binds].sort(byDepth)) {
-    if (!(await isThere(source))) continue;
-    mounts.push({ op: "within", root, path: target, source, flags: readOnly ? ["rec", "ro"] : ["rec"] });
-  }
-  return mounts;
-}
-
-function byDepth(left: { readonly target: string }, right: { readonly target: string }): number {
-  return left.target.split("/").length - right.target.split("/").length;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

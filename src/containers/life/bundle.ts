@@ -1,7 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { Fault } from "#core/fault";
+import type { MountOp } from "#host";
 import { resolveCapabilities } from "../config/capabilities.ts";
 import { defaultCdiFolders } from "../config/cdi.ts";
 import { containerDevices } from "../config/device-access.ts";
@@ -10,6 +9,7 @@ import { linkedContainers, linkEnvironment } from "./links.ts";
 import { type NetworkFiles, writeNetworkFiles } from "./network-files.ts";
 import { prepareKernel } from "./kernel.ts";
 import type { Place } from "./place.ts";
+import { prepareMounts } from "../mounts/prepare.ts";
 import { processEnv } from "../config/process.ts";
 import type { Room } from "../room.ts";
 import { filesView, type Isolation } from "./namespaces.ts";
@@ -33,10 +33,9 @@ export async function writeBundle(
 ): Promise<Bundle> {
   const { paths, machine } = room.host;
   const folders = foldersOf(paths, record.id);
-  const [users, hostResolvConf, boundFiles, devices] = await Promise.all([
+  const [users, hostResolvConf, devices] = await Promise.all([
     readUserFiles(room, record.id),
     machine.resolvConf(),
-    makeBindSources(record),
     containerDevices(record.spec, room.cdiFolders ?? defaultCdiFolders),
   ]);
   makeBundleFolder(folders, isolation.userNamespace === undefined ? 0o700 : 0o711);
@@ -45,6 +44,8 @@ export async function writeBundle(
   const files = writeNetworkFiles(room, record, place, { hostResolvConf, links });
   const requested = await prepareKernel(room, record, place.networkNamespace);
   const user = resolveUser(record.process.user, record.spec.groupAdd, users);
+  using undo = new DisposableStack();
+  const mounts = undo.use(await prepareMounts(room, record, isolation, user.ids));
   const capabilities = capabilitiesOf(room, record);
   const profile = seccompOf(room, record.spec, capabilities);
   const { userNamespace } = isolation;
@@ -78,7 +79,7 @@ export async function writeBundle(
     userMapping: userNamespace?.mapping,
     joinedShm: isolation.shmOwner === undefined ? undefined : folders.joinedShm,
     files: userNamespace === undefined ? files : filesIn(folders.views, files),
-    boundFiles,
+    mounts: mounts.runtime,
     shimPath: room.shimPath,
     facts: {
       lowestOomScore: machine.lowestOomScore,
@@ -88,7 +89,8 @@ export async function writeBundle(
   });
   const written = room.seccompPrograms.writtenFor(runtimePathOf(room, record), profile);
   writeFileSync(join(folders.bundle, "config.json"), bundleText(spec, written), { mode: 0o600 });
-  return { seccompProfile: profile, files };
+  const held = undo.move();
+  return { seccompProfile: profile, files, mounts: mounts.ops, [Symbol.dispose]: () => held.dispose() };
 }
 
 /** The runtime enters it as root; nobody else has to, not even the container's own users, unless their root is none of the host's. */
@@ -106,12 +108,14 @@ function makeBundleFolder(
   mkdirSync(rootfs, { mode: 0o711 });
 }
 
-/** What a start still needs to know of its bundle. */
-export interface Bundle {
+/** What a start still needs to know of its bundle; to be disposed when the container runs, or does not. */
+export interface Bundle extends Disposable {
   /** As JSON text; undefined when the container runs without. */
   readonly seccompProfile: string | undefined;
   /** The files of /etc, on the host. */
   readonly files: NetworkFiles;
+  /** What the monitor mounts for the runtime to bind. */
+  readonly mounts: readonly MountOp[];
 }
 
 /** The container's bounding set. */
@@ -128,27 +132,6 @@ export async function readUserFiles(room: Pick<Room, "images">, id: string): Pro
     room.images.readRootFile(id, "etc/group"),
   ]);
   return { passwd, group };
-}
-
-/** `-v` makes a folder that is not there; root's, as Docker does. Answers the sources that are no folders. */
-async function makeBindSources({ spec }: ContainerRecord): Promise<ReadonlySet<string>> {
-  const files = new Set<string>();
-  for (const bind of spec.binds) {
-    if ((await stat(bind.source).catch(() => undefined))?.isDirectory() === false) files.add(bind.source);
-    if (!bind.createSource || files.has(bind.source)) continue;
-    try {
-      await mkdir(bind.source, { recursive: true, mode: 0o755 });
-    } catch (error) {
-      throw new Fault(
-        "internal",
-        `error while creating mount source path '${bind.source}': ${(error as Error).message}`,
-        {
-          cause: error,
-        },
-      );
-    }
-  }
-  return files;
 }
 
 /** Where they are seen under the container's own ids. */

@@ -16,6 +16,7 @@ import { generateName, parseName } from "../config/name.ts";
 import { endpointsOfMode, isDefaultBridge, parseNetworkMode } from "../config/network-mode.ts";
 import { resolveProcess } from "../config/process.ts";
 import { rootSizeOf } from "../config/root-size.ts";
+import { settleMounts } from "../mounts/settle.ts";
 import { parseSecurityOptions } from "../config/security-options.ts";
 import type { Room } from "../room.ts";
 import type { ContainerRecord } from "../store.ts";
@@ -28,8 +29,8 @@ export async function create(
 ): Promise<{ readonly id: string; readonly warnings: readonly string[] }> {
   const { machine, cgroups } = room.host;
   const checked = checkSpec(request, machine);
-  const settled = settleLimits(request.limits, { cgroups: cgroups.limits, cpus: machine.cpus }, "create");
-  const warnings = [...settled.warnings, ...checked, ...cgroupWarnings(request, cgroups.version)];
+  const limits = settleLimits(request.limits, { cgroups: cgroups.limits, cpus: machine.cpus }, "create");
+  const warnings = [...limits.warnings, ...checked, ...cgroupWarnings(request, cgroups.version)];
   const image = room.images.find(request.image, request.platform);
   checkRuntime(room, request.runtime);
   checkUserNamespace(room, request);
@@ -39,7 +40,7 @@ export async function create(
   );
   seccompOf(room, request, capabilities);
   await checkBindSources(request);
-  const spec = joinById(room, joinNetwork(room, { ...request, limits: withDefaultSwap(settled.limits) }));
+  const spec = joinById(room, joinNetwork(room, { ...request, limits: withDefaultSwap(limits.limits) }));
   const resolved = resolveProcess(spec, image.config.config ?? {});
   warnings.push(...healthWarnings(resolved.healthcheck), ...portWarnings(room, spec));
   signal.throwIfAborted();
@@ -47,6 +48,8 @@ export async function create(
   // The writable layer comes first: one without a record is collected, a record without one would be broken.
   await room.images.createRoot(image.id, id, rootSizeOf(request.storageOptions));
   try {
+    await using settled = await settleMounts(room, id, spec, resolved.volumes ?? []);
+    await settled.fill(signal);
     const { jsonLog, hosts, hostname, resolvConf } = foldersOf(room.host.paths, id);
     const userMapping = takeUserMapping(room, spec);
     const record: ContainerRecord = {
@@ -57,6 +60,7 @@ export async function create(
       imageId: image.id,
       process: resolved,
       hostname: hostnameOf(room, spec, id),
+      mounts: settled.mounts,
       state: { status: "created" },
       restartCount: 0,
       stoppedByHand: false,
@@ -64,7 +68,8 @@ export async function create(
       files: { hosts, hostname, resolvConf },
       ...(userMapping !== undefined && { userMapping }),
     };
-    room.store.insert(record);
+    room.store.insert(record, () => room.volumes.hold(id, settled.volumes));
+    settled.keep();
     announce(room, record, "create");
   } catch (error) {
     await room.images.dropRoot(id);
@@ -101,11 +106,14 @@ function checkRuntime({ host }: Room, name: string | undefined): void {
 
 /** `--mount` wants the source to be there already; `-v` makes it at the start. */
 async function checkBindSources(spec: ContainerSpec): Promise<void> {
-  for (const bind of spec.binds) {
-    if (bind.createSource) continue;
-    const found = await stat(bind.source).catch(() => undefined);
+  for (const mount of spec.mounts) {
+    if (mount.kind !== "bind" || mount.createSource) continue;
+    const found = await stat(mount.source).catch(() => undefined);
     if (found !== undefined) continue;
-    throw new Fault("invalid", `invalid mount config for type "bind": bind source path does not exist: ${bind.source}`);
+    throw new Fault(
+      "invalid",
+      `invalid mount config for type "bind": bind source path does not exist: ${mount.source}`,
+    );
   }
 }
 

@@ -1,17 +1,20 @@
 import { rm } from "node:fs/promises";
 import { announce } from "../announce.ts";
 import { foldersOf } from "./folders.ts";
+import { imageRoots, ownVolumes } from "../mounts/settle.ts";
 import type { Room } from "../room.ts";
 import { lastExitCode } from "../state.ts";
 
 /**
  * Removes a container that does not run; the caller holds its lock. The record goes first: what a crash leaves then
- * belongs to nobody, and the next start cleans it. A record without its root would be a broken container.
+ * belongs to nobody, and the next start cleans it. A record without its root would be a broken container. `volumes`: those
+ * of its own that nobody gave a name and nobody else holds go too.
  */
-export async function erase(room: Room, id: string): Promise<void> {
+export async function erase(room: Room, id: string, { volumes }: { readonly volumes: boolean }): Promise<void> {
   const record = room.store.get(id);
   if (record === undefined) return;
-  room.store.delete(id);
+  const leaving = volumes ? ownVolumes(record) : [];
+  room.store.delete(id, () => room.volumes.release(id, leaving));
   room.restarts.forget(id);
   room.execs.containerRemoved(id);
   for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
@@ -19,6 +22,7 @@ export async function erase(room: Room, id: string): Promise<void> {
   try {
     await room.views.end(id);
     await room.images.dropRoot(id);
+    for (const root of imageRoots(record)) await room.images.dropRoot(root);
     const clean = async (): Promise<void> =>
       await rm(foldersOf(room.host.paths, id).data, { recursive: true, force: true });
     // Its log's target may want some seconds more: nobody has to wait for that.
@@ -26,6 +30,7 @@ export async function erase(room: Room, id: string): Promise<void> {
     if (farewell === undefined) await room.background.add(clean);
     else void farewell.then(clean).catch(room.onUnexpected);
   } finally {
+    await room.volumes.removeUnheld(leaving);
     announce(room, record, "destroy");
     room.waiters.removed(id, { exitCode: lastExitCode(record.state) });
   }

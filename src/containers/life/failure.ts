@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { StartFailure } from "#host";
+import { unknownFileSystem } from "#volumes";
 import { Fault } from "#core/fault";
 import type { Ulimit } from "../containers.ts";
 
@@ -17,6 +18,14 @@ export function startFailure(error: unknown, runtimeWords: string | undefined, a
   if (error.stage === "mount" || error.stage === "log" || error.stage === "network") {
     return {
       fault: new Fault("internal", `failed to prepare the container: ${error.message}`, { cause: error }),
+      exitCode: 128,
+    };
+  }
+  const unknownType = /the kernel has no file system (\S+)/.exec(error.message)?.[1];
+  if (unknownType !== undefined) return { fault: unknownFileSystem(unknownType, error), exitCode: 128 };
+  if (error.stage === "path") {
+    return {
+      fault: new Fault("invalid", `failed to mount a subpath: ${error.message}`, { cause: error }),
       exitCode: 128,
     };
   }

@@ -13,6 +13,8 @@ export function foldersOf(paths: Paths, id: string) {
     userNamespace: join(bundle, "userns"),
     views: join(bundle, "views"),
     joinedShm: join(bundle, "shm"),
+    /** What the monitor mounts there is bound into the container. */
+    mounts: join(bundle, "mounts"),
     pidFile: join(bundle, "pid"),
     runtimeLog: join(bundle, "runtime.log"),
     /** What stays until the container is removed. */

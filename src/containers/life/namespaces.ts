@@ -130,10 +130,10 @@ export function joinById(room: Pick<Room, "store">, spec: ContainerSpec): Contai
 }
 
 /**
- * The mounts of a root, and of the folder with its files of /etc, whose files belong to the ids of a user namespace: overlays over idmapped views of the folders that hold
+ * The mounts of a root, and of the folder with its files of /etc where it has some, whose files belong to the ids of a user namespace: overlays over idmapped views of the folders that hold
  * their layers. What is stored keeps its ids, so that whoever reads the layers (commit, cp, diff, other containers) sees no difference.
  */
-export function mappedMounts(mounts: readonly MountOp[], folder: string, filesFolder: string): MountOp[] {
+export function mappedMounts(mounts: readonly MountOp[], folder: string, filesFolder?: string): MountOp[] {
   const views = new Map<string, string>();
   const shown = (path: string): string => {
     const at = path.lastIndexOf("/");
@@ -151,7 +151,7 @@ export function mappedMounts(mounts: readonly MountOp[], folder: string, filesFo
       ...(mount.work !== undefined && { work: shown(mount.work) }),
     };
   });
-  views.set(filesFolder, filesView(folder));
+  if (filesFolder !== undefined) views.set(filesFolder, filesView(folder));
   const isDisk = ({ op }: MountOp): boolean => op === "disk";
   return [
     ...moved.filter(isDisk),

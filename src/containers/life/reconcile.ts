@@ -7,6 +7,7 @@ import { erase } from "./erase.ts";
 import { tellHostResolver } from "./follow-host-resolver.ts";
 import { foldersOf } from "./folders.ts";
 import { resumeHealth } from "./health.ts";
+import { imageRoots } from "../mounts/settle.ts";
 import { attempt, type Room } from "../room.ts";
 import { noteOutOfMemory, watchMemory } from "./memory.ts";
 import { leadPorts } from "./ports.ts";
@@ -30,15 +31,16 @@ export async function reconcile(room: Room): Promise<void> {
   });
   for (const record of [...room.store.all()]) startWithDaemon(room, record);
   const left = [...room.store.all()];
-  await room.networks.reconcile(
-    new Map(left.flatMap(({ id, state }) => (isRunning(state) ? [[id, state.pid] as const] : []))),
-  );
+  const running = new Map(left.flatMap(({ id, state }) => (isRunning(state) ? [[id, state.pid] as const] : [])));
+  await room.networks.reconcile(running);
   // The last daemon may have died between a change of a container's networks and its monitor's hearing of it.
   await inParallel([...room.live], async ([id, { monitor }]) => {
     await leadPorts(room, id, monitor).catch(room.onUnexpected);
   });
   await tellHostResolver(room); // it may have changed while there was no daemon
-  await room.images.collect(new Set(left.map((record) => record.id)));
+  const ids = new Set(left.map((record) => record.id));
+  await room.volumes.reconcile(ids, new Set(running.keys()));
+  await room.images.collect(new Set([...ids, ...left.flatMap(imageRoots)]));
 }
 
 async function reconcileOne(room: Room, record: ContainerRecord): Promise<void> {
@@ -60,7 +62,7 @@ async function reconcileOne(room: Room, record: ContainerRecord): Promise<void> 
   await tearDownIfThere(room, id);
   if (record.state.status === "dead" || (record.spec.autoRemove && record.state.status === "exited")) {
     using _lock = await room.locks.take(id);
-    await erase(room, id);
+    await erase(room, id, { volumes: record.spec.autoRemove });
   } else attempt(room, () => room.forwarders.ended(record)); // the last daemon may not have brought all to its target
 }
 

@@ -8,7 +8,11 @@ import { endRestarting } from "./policy-end.ts";
 import { isRunning } from "../state.ts";
 
 /** Removes a container; a running one only by force. */
-export async function remove(room: Room, nameOrId: string, options: { readonly force: boolean }): Promise<void> {
+export async function remove(
+  room: Room,
+  nameOrId: string,
+  options: { readonly force: boolean; readonly volumes: boolean },
+): Promise<void> {
   const { id, name } = room.store.find(nameOrId);
   // A start under way is waited for.
   const { state } = await settled(room, id);
@@ -25,7 +29,7 @@ export async function remove(room: Room, nameOrId: string, options: { readonly f
   const now = room.store.get(id);
   if (now === undefined) return;
   if (isRunning(now.state) || now.state.status === "restarting") throw runningFault(name, now.state);
-  await erase(room, id);
+  await erase(room, id, options);
 }
 
 /** Removes every container that does not run and matches. */
@@ -40,7 +44,7 @@ export async function prune(
     const record = room.store.get(id);
     if (record === undefined || !isPrunable(record.state)) continue;
     const sizes = await room.images.rootSizes([{ container: id, settled: true }]).catch(() => undefined);
-    await erase(room, id);
+    await erase(room, id, { volumes: false });
     removed.push(id);
     reclaimedBytes += sizes?.get(id) ?? 0;
   }

@@ -132,6 +132,7 @@ test("restart policy: a failed start counts, says why, and is tried again until 
   const spec = {
     source: folder,
     target: "/data",
+    kind: "bind" as const,
     readOnly: false,
     createSource: false,
     propagation: "rprivate" as const,
@@ -140,7 +141,7 @@ test("restart policy: a failed start counts, says why, and is tried again until 
     name: "retried",
     restart: onFailure(0),
     command: ["sh", "-c", "sleep 0.2; exit 1"],
-    binds: [spec],
+    mounts: [spec],
   });
   await bed.containers.start(id);
   await rm(folder, { recursive: true });

@@ -216,9 +216,9 @@ test("containers: binds make their source, tmpfs and working folder are there, a
   const { exitCode, stdout, id } = await bed.run({
     command: ["sh", "-c", "pwd; echo hi >/data/f; touch /t/x; touch /w || echo read-only; touch /ro/x || echo bound"],
     workingDir: "/not/there/yet",
-    binds: [
-      { source, target: "/data", readOnly: false, createSource: true, propagation: "rprivate" },
-      { source, target: "/ro", readOnly: true, createSource: true, propagation: "rprivate" },
+    mounts: [
+      { kind: "bind", source, target: "/data", readOnly: false, createSource: true, propagation: "rprivate" },
+      { kind: "bind", source, target: "/ro", readOnly: true, createSource: true, propagation: "rprivate" },
     ],
     tmpfs: { "/t": "size=64k,mode=1777" },
   });

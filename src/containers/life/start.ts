@@ -51,7 +51,8 @@ export async function launch(room: Room, record: ContainerRecord): Promise<void>
   await using undo = new AsyncDisposableStack();
   const isolation = isolationOf(room, record);
   const place = undo.use(await takePlace(room, record, isolation));
-  const bundle = await writeBundle(room, record, place, isolation);
+  undo.defer(async () => await room.volumes.unmount(id));
+  using bundle = await writeBundle(room, record, place, isolation);
   // Kept before it runs: a crash in between leaves something that reconcile knows of.
   place.keep();
   undo.defer(async () => await room.networks.release(id));
@@ -141,7 +142,7 @@ function monitorMounts(
   room: Room,
   { id }: ContainerRecord,
   { shmOwner, userNamespace }: Isolation,
-  { files }: Pick<Bundle, "files">,
+  { files, mounts }: Pick<Bundle, "files" | "mounts">,
 ): MountOp[] {
   const { rootfs, views, joinedShm } = foldersOf(room.host.paths, id);
   const root = room.images.openRoot(id).mountsAt(rootfs);
@@ -149,7 +150,10 @@ function monitorMounts(
     ...(userNamespace === undefined ? root : mappedMounts(root, views, dirname(files.hosts))),
     // runc before 1.2 follows a symlink at /dev out of the root and writes there: it must be a folder.
     { op: "mkdir", path: join(rootfs, "dev"), mode: 0o755 },
-    ...(shmOwner === undefined ? [] : [{ op: "graft", pid: shmOwner, source: "/dev/shm", target: joinedShm } as const]),
+    ...(shmOwner === undefined
+      ? []
+      : [{ op: "graft", pid: shmOwner, source: "/dev/shm", target: joinedShm, what: "one" } as const]),
+    ...mounts,
   ];
 }
 
@@ -161,7 +165,7 @@ async function recordFailure(room: Room, record: ContainerRecord, error: unknown
   attempt(room, () => room.store.transition(id, { ...before, error: fault.message, exitCode }));
   for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
   room.waitingSessions.delete(id);
-  if (record.spec.autoRemove) await erase(room, id);
+  if (record.spec.autoRemove) await erase(room, id, { volumes: true });
   return fault;
 }
 

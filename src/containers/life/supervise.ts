@@ -31,6 +31,7 @@ export async function recordEnd(room: Room, id: string, facts: ExitFacts | undef
   const record = room.store.get(id);
   if (record === undefined) return;
   await room.networks.release(id).catch(room.onUnexpected);
+  await room.volumes.unmount(id).catch(room.onUnexpected);
   room.live.delete(id);
   const { exitCode, finishedNs, error } = endOf(room, facts);
   const startedNs = isRunning(record.state) ? record.state.startedNs : finishedNs;
@@ -44,7 +45,7 @@ export async function recordEnd(room: Room, id: string, facts: ExitFacts | undef
   const oomUnheard = oomKilled && !(isRunning(record.state) && record.state.oomKilled === true);
   announceEnd(room, record, { exitCode, oomUnheard, startedNs, finishedNs });
   room.waiters.ended(id, { exitCode, ...(error !== "" && { error }) });
-  if (record.spec.autoRemove && !room.restarting.has(id)) await erase(room, id);
+  if (record.spec.autoRemove && !room.restarting.has(id)) await erase(room, id, { volumes: true });
 }
 
 async function watch(room: Room, id: string, monitor: Monitor, departed: PromiseWithResolvers<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Background } from "../background.ts";
-import { Locks } from "../locks.ts";
+import { Locks } from "#core/locks";
 import { Waiters } from "./waiters.ts";
 
 test("Waiters: each condition is told its own end", async () => {

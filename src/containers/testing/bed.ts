@@ -8,6 +8,7 @@ import type { ContainerDefaults } from "#core/oci";
 import { type Host, openHost } from "#host";
 import { type Images, type RootFilesystem } from "#images";
 import { type Networks, openNetworks } from "#networks";
+import { openVolumes } from "#volumes";
 import type { Containers, ContainerSpec, Session } from "../containers.ts";
 import { openContainers } from "../open.ts";
 import { plainSpec } from "./plain-spec.ts";
@@ -52,6 +53,7 @@ export async function openBed(left?: string): Promise<Bed> {
       host,
       images: fakeImages(host, rootfs, () => bed.defaults),
       networks,
+      volumes: await openVolumes({ ...host, events: sink }),
       clock: host.clock,
       events: sink,
       shimPath,

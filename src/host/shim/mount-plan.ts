@@ -1,5 +1,5 @@
 import { Fault } from "#core/fault";
-import type { MountOp } from "./shim-types.ts";
+import type { IdRange, MountOp } from "./shim-types.ts";
 
 /** The mount operations as the shim reads them: words separated by NUL (shim/mountplan.h). */
 export function encodeMounts(mounts: readonly MountOp[]): string[] {
@@ -13,9 +13,23 @@ function wordsOf(mount: MountOp): readonly string[] {
   if (mount.op === "live") return ["live", String(mount.pid), mount.target, mount.what];
   if (mount.op === "within") return ["within", mount.root, mount.path, mount.source, mount.flags.join(",")];
   if (mount.op === "disk") return ["disk", mount.image, mount.target];
-  if (mount.op === "idmap") return ["idmap", mount.source, mount.target];
-  if (mount.op === "graft") return ["graft", String(mount.pid), mount.source, mount.target];
+  if (mount.op === "idmap") return ["idmap", mount.source, mount.target, ...mapsOf(mount)];
+  if (mount.op === "pick") return ["pick", mount.how, mount.root, mount.path, mount.target, mount.flags.join(",")];
+  if (mount.op === "share") {
+    const { pid = 0, source, target, type, device, flags, data } = mount;
+    return ["share", String(pid), source, target, type, device, flags.join(","), data];
+  }
+  if (mount.op === "graft") return ["graft", String(mount.pid), mount.source, mount.target, mount.what];
   return ["overlay", mount.target, mount.upper ?? "", mount.work ?? "", mount.options.join(","), ...mount.lowers];
+}
+
+function mapsOf({ mapping }: Extract<MountOp, { op: "idmap" }>): string[] {
+  return mapping === undefined ? [] : [mapLines(mapping.uids), mapLines(mapping.gids)];
+}
+
+/** As user_namespaces(7) has them. */
+export function mapLines(ranges: readonly IdRange[]): string {
+  return ranges.map(({ inside, outside, size }) => `${inside} ${outside} ${size}\n`).join("");
 }
 
 function words(list: readonly string[]): string {

@@ -133,7 +133,7 @@ function programFault(program: Program, frame: Frame): Fault {
   const text = fields.text("text");
   const stage = fields.text("stage");
   const isAbsent = fields.number("errno") === noSuchFile || fields.number("errno") === notFolder;
-  if (isAbsent && stage === "folder") return new Fault("notFound", `${program.treeFolder}: no such folder in the tree`);
+  if (isAbsent && stage === "folder") return new Fault("notFound", text);
   if (isAbsent && stage === "exec")
     return new Fault("notFound", `${program.argv[0]}: no such program`, {
       remedy: `Install the package that has ${program.argv[0]}.`,

@@ -12,10 +12,41 @@ export type MountOp =
     }
   /** A file system of a fixed size: an ext4 image, the same one for all who mount it. */
   | { readonly op: "disk"; readonly image: string; readonly target: string }
-  /** A folder or file with its owners as the container's user namespace has them; the target is made. */
-  | { readonly op: "idmap"; readonly source: string; readonly target: string }
-  /** What a folder is for that process, in its own mount namespace; the target is made. */
-  | { readonly op: "graft"; readonly pid: number; readonly source: string; readonly target: string }
+  /** A folder or file with its owners as the container's user namespace (or a mapping of its own) has them; the target is made. */
+  | { readonly op: "idmap"; readonly source: string; readonly target: string; readonly mapping?: IdMapping }
+  /**
+   * What is at a path inside a tree, bound at the target, which is made. `beneath`: a symlink that leads out of the tree
+   * (an absolute one too) is an error; `inside`: the tree is their root. Nobody who changes the tree meanwhile gets out of it.
+   */
+  | {
+      readonly op: "pick";
+      readonly how: "beneath" | "inside";
+      readonly root: string;
+      readonly path: string;
+      readonly target: string;
+      readonly flags: readonly MountFlag[];
+    }
+  /** The mount that the monitor of a running container has at `source`; if that is over, or nobody is named, a new one. */
+  | {
+      readonly op: "share";
+      /** The container's first process. */
+      readonly pid: number | undefined;
+      readonly source: string;
+      readonly target: string;
+      readonly type: string;
+      readonly device: string;
+      readonly flags: readonly MountFlag[];
+      readonly data: string;
+    }
+  /** What a folder is for that process, in its own mount namespace; the target is made. A shared mount stays a peer of what it was. */
+  | {
+      readonly op: "graft";
+      readonly pid: number;
+      readonly source: string;
+      readonly target: string;
+      /** With what is mounted below it. */
+      readonly what: "one" | "all";
+    }
   | {
       readonly op: "overlay";
       readonly target: string;
@@ -42,7 +73,18 @@ export type MountOp =
       readonly flags: readonly MountFlag[];
     };
 
-export type MountFlag = "rec" | "ro" | "nosuid" | "nodev" | "noexec";
+export type MountFlag =
+  | "rec"
+  | "ro"
+  | "nosuid"
+  | "nodev"
+  | "noexec"
+  | "sync"
+  | "dirsync"
+  | "noatime"
+  | "nodiratime"
+  | "relatime"
+  | "strictatime";
 
 /** A foreign program to be run by the zygote. */
 export interface Program {
@@ -61,7 +103,7 @@ export interface Program {
   /** Confines the program: chrooted into a scratch root where the host's programs are read-only and this folder is `/tree` (also its working folder). */
   readonly tree?: string;
   /** One of the shim's own programs (shim/builtin.h) in place of a foreign one; the tree, which it must have, is its root. */
-  readonly builtin?: "look" | "read" | "apply";
+  readonly builtin?: "look" | "read" | "apply" | "copy";
   /** A path inside the tree to start in, resolved so that no symlink leaves the tree. */
   readonly treeFolder?: string;
   /** Enters this network namespace (a path such as `/proc/123/ns/net`). */
@@ -300,7 +342,8 @@ export interface MonitorSlot extends AsyncDisposable {
 /** What the shim says when a start fails; `containers` turns it into Docker's words and exit codes. */
 export class StartFailure extends Error {
   override readonly name = "StartFailure";
-  readonly stage: "mount" | "log" | "network" | "spawn" | "runtime" | "lost";
+  /** `path`: a path inside of somebody's tree that the mount plan wanted followed. */
+  readonly stage: "mount" | "path" | "log" | "network" | "spawn" | "runtime" | "lost";
   /** The runtime's exit status, if it ran. */
   readonly status: number | null;
 

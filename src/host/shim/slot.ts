@@ -2,11 +2,10 @@ import { Fault } from "#core/fault";
 import { encodeFrame, encodeRequest, Fields, type Frame, frameType } from "./frame.ts";
 import type { FrameSocket } from "./frame-socket.ts";
 import { ShimMonitor, withConsole } from "./monitor.ts";
-import { encodeMounts } from "./mount-plan.ts";
+import { encodeMounts, mapLines } from "./mount-plan.ts";
 import { portRefusal, portWords } from "./port-words.ts";
 import {
   type HeldPort,
-  type IdRange,
   type Monitor,
   type MonitorSlot,
   type MonitorStart,
@@ -110,9 +109,7 @@ function userNamespaceFields(namespace: UserNamespace | undefined): {
 } {
   if (namespace === undefined) return {};
   if (namespace.kind === "shared") return { userns: namespace.path };
-  const lines = (ranges: readonly IdRange[]): string =>
-    ranges.map(({ inside, outside, size }) => `${inside} ${outside} ${size}\n`).join("");
-  return { uidMap: lines(namespace.mapping.uids), gidMap: lines(namespace.mapping.gids) };
+  return { uidMap: mapLines(namespace.mapping.uids), gidMap: mapLines(namespace.mapping.gids) };
 }
 
 function expect(frame: Frame | undefined, type: number): Fields {
@@ -125,5 +122,6 @@ function expect(frame: Frame | undefined, type: number): Fields {
 }
 
 function stageOf(text: string): StartFailure["stage"] {
+  if (text === "folder") return "path";
   return text === "mount" || text === "log" || text === "network" || text === "runtime" ? text : "spawn";
 }

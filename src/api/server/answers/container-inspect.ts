@@ -1,10 +1,11 @@
-import { apiVersion, type ApiVersion, type ContainerConfig, type ContainerInspect, type MountPoint } from "#api/wire";
+import { apiVersion, type ApiVersion, type ContainerConfig, type ContainerInspect } from "#api/wire";
 import type { Container, ContainerSpec } from "#containers";
 import { rfc3339Nano } from "#core/clock";
 import type { Images } from "#images";
 import type { Network } from "#networks";
 import { networkSettings, shownNetworkMode } from "./container-network.ts";
 import { stateAnswer } from "./container-state.ts";
+import { mountPoint } from "./mount-answer.ts";
 import { hostConfigAnswer, type MachineFacts } from "./host-config.ts";
 
 /** What an inspect answer is made from beside the container. */
@@ -43,31 +44,10 @@ export function containerInspect(container: Container, sources: InspectSources):
     HostConfig: hostConfigAnswer(container, version, machine),
     GraphDriver: graphDriver(container, images),
     ...(sizes !== undefined && { SizeRw: sizes.writableBytes, SizeRootFs: sizes.rootBytes }),
-    Mounts: mountPoints(container.spec),
+    Mounts: container.mounts.map(mountPoint),
     Config: configAnswer(container, version),
     NetworkSettings: networkSettings(container, sources),
   };
-}
-
-/** `Mounts` of inspect and of the list. */
-export function mountPoints({ binds, tmpfs }: ContainerSpec): MountPoint[] {
-  const bound = binds.map((bind) => ({
-    Type: "bind",
-    Source: bind.source,
-    Destination: bind.target,
-    Mode: (bind.text ?? "").split(":")[2] ?? "",
-    RW: !bind.readOnly,
-    Propagation: bind.propagation,
-  }));
-  const inMemory = Object.keys(tmpfs).map((target) => ({
-    Type: "tmpfs",
-    Source: "",
-    Destination: target,
-    Mode: "",
-    RW: true,
-    Propagation: "",
-  }));
-  return [...bound, ...inMemory];
 }
 
 function configAnswer({ spec, process, hostname }: Container, version: ApiVersion): ContainerConfig {
@@ -88,7 +68,7 @@ function configAnswer({ spec, process, hostname }: Container, version: ApiVersio
     Cmd: process.command.length === 0 ? null : process.command,
     ...(process.healthcheck !== undefined && { Healthcheck: process.healthcheck }),
     Image: spec.image,
-    Volumes: null,
+    Volumes: volumesAnswer(process),
     WorkingDir: process.workingDir,
     Entrypoint: process.entrypoint.length === 0 ? null : process.entrypoint,
     ...macAddress(spec, version),
@@ -97,6 +77,10 @@ function configAnswer({ spec, process, hostname }: Container, version: ApiVersio
     ...((spec.stopSignal !== undefined || process.stopSignal !== "SIGTERM") && { StopSignal: process.stopSignal }),
     ...(spec.stopTimeoutSeconds !== undefined && { StopTimeout: spec.stopTimeoutSeconds }),
   };
+}
+
+function volumesAnswer({ volumes = [] }: Container["process"]): ContainerConfig["Volumes"] {
+  return volumes.length === 0 ? null : Object.fromEntries(volumes.map((target) => [target, {}]));
 }
 
 /** Of the mode's network, as it was asked for; the newer place is the endpoint's own field. */

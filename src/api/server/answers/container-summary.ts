@@ -1,7 +1,7 @@
 import { apiVersion, type ApiVersion, type ContainerSummary } from "#api/wire";
 import type { Container } from "#containers";
 import type { Network } from "#networks";
-import { mountPoints } from "./container-inspect.ts";
+import { mountPoint } from "./mount-answer.ts";
 import { portSummaries, shownNetworkMode } from "./container-network.ts";
 import { statusText, statusWord } from "./container-state.ts";
 import { networkMap } from "./endpoint-answer.ts";
@@ -38,7 +38,7 @@ export function containerSummary(container: Container, sources: SummarySources):
       ...(hasAnnotations && { Annotations: spec.annotations }),
     },
     NetworkSettings: { Networks: networkMap(container, sources) },
-    Mounts: mountPoints(spec),
+    Mounts: container.mounts.map(mountPoint),
   };
 }
 

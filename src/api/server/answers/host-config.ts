@@ -1,14 +1,5 @@
 import { parseLink } from "#core/container-link";
-import type {
-  ApiVersion,
-  DeviceRequest,
-  HostConfig,
-  MountRequest,
-  PortBinding,
-  PortMap,
-  Resources,
-  ThrottleDevice,
-} from "#api/wire";
+import type { ApiVersion, DeviceRequest, HostConfig, PortBinding, PortMap, Resources, ThrottleDevice } from "#api/wire";
 import {
   type Container,
   type ContainerSpec,
@@ -20,6 +11,7 @@ import {
 import type { PortRequest } from "#networks";
 import { apiVersion } from "#api/wire";
 import { shownNetworkMode } from "./container-network.ts";
+import { mountRequestAnswer } from "./mount-answer.ts";
 
 /** What the answer takes from the machine. */
 export interface MachineFacts {
@@ -42,8 +34,8 @@ export function hostConfigAnswer(
     PortBindings: portBindings(spec.ports),
     RestartPolicy: { Name: spec.restart.name, MaximumRetryCount: spec.restart.maximumRetries },
     AutoRemove: spec.autoRemove,
-    VolumeDriver: "",
-    VolumesFrom: null,
+    VolumeDriver: spec.volumeDriver,
+    VolumesFrom: orNull(spec.volumesFrom),
     ConsoleSize: [0, 0],
     ...(Object.keys(spec.annotations).length > 0 && { Annotations: spec.annotations }),
     CapAdd: orNull(spec.capAdd),
@@ -140,15 +132,12 @@ function deviceRequest(request: DeviceCapabilityRequest): DeviceRequest {
   };
 }
 
-function storage({ binds, tmpfs }: ContainerSpec) {
-  const typed = binds.flatMap(({ text }) => (text === undefined ? [] : [text]));
-  const mounts: MountRequest[] = binds
-    .filter(({ text }) => text === undefined)
-    .map(({ source, target, readOnly }) => ({ Type: "bind", Source: source, Target: target, ReadOnly: readOnly }));
+function storage({ mounts, tmpfs }: ContainerSpec) {
+  const asked = mounts.filter(({ text }) => text === undefined).map(mountRequestAnswer);
   return {
-    Binds: orNull(typed),
+    Binds: orNull(mounts.flatMap(({ text }) => (text === undefined ? [] : [text]))),
     ...(Object.keys(tmpfs).length > 0 && { Tmpfs: tmpfs }),
-    ...(mounts.length > 0 && { Mounts: mounts }),
+    ...(asked.length > 0 && { Mounts: asked }),
   };
 }
 

@@ -28,7 +28,7 @@ export function infoAnswer(
       ...budgetLines(disk),
     ],
     Plugins: {
-      Volume: [],
+      Volume: ["local"],
       Network: ["bridge", "host", "ipvlan", "macvlan", "null"],
       Authorization: null,
       Log: ["fluentd", "json-file", "local", "syslog"],

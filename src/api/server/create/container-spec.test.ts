@@ -122,11 +122,8 @@ test("containerSpec: entrypoint and command keep their three states", () => {
 
 test("containerSpec: what is not carried yet is refused by its flag and field, never dropped", () => {
   const cases: [object, string][] = [
-    [{ HostConfig: { VolumesFrom: ["web"] } }, "--volumes-from is not supported yet (HostConfig.VolumesFrom)"],
-    [{ HostConfig: { volumedriver: "nfs" } }, "--volume-driver is not supported yet (HostConfig.VolumeDriver)"],
-    [{ Volumes: { "/data": {} } }, "-v with a volume is not supported yet (Config.Volumes)"],
+    [{ OnBuild: ["RUN true"] }, "OnBuild is not supported yet (Config.OnBuild)"],
     [{ HostConfig: { LogConfig: { Type: "gelf" } } }, "--log-driver gelf is not supported (HostConfig.LogConfig)"],
-    [{ HostConfig: { Binds: ["data:/data"] } }, 'volumes are not supported yet (volume "data")'],
   ];
   for (const [body, message] of cases) {
     assert.throws(
@@ -148,6 +145,7 @@ test("containerSpec: every field of the docker CLI is either carried or refused"
     DeviceRequests: [{ Driver: "cdi" }],
     Ulimits: [{ Name: "nofile", Soft: 1, Hard: 1 }],
     Binds: ["/a:/b"],
+    VolumesFrom: ["web"],
     ExtraHosts: ["a:1.2.3.4"],
   };
   // Notes of the client to itself.
@@ -197,34 +195,89 @@ test("containerSpec: ports in all their forms", () => {
 });
 
 test("containerSpec: binds, mounts and tmpfs", () => {
-  const { binds, tmpfs } = specOf({
+  const { mounts, tmpfs, volumes, volumesFrom, volumeDriver } = specOf({
+    Volumes: { "/own/": {}, "/own": {} },
     HostConfig: {
-      Binds: ["/a/../b:/c/:ro,rslave", "/d:/e"],
+      Binds: ["/a/../b:/c/:ro,rslave", "/d:/e", "data:/v:nocopy,z", "/anonymous", "/k:/k:U,idmap=uids=0-1-2"],
       Mounts: [
-        { Type: "bind", Source: "/f", Target: "/g", ReadOnly: true },
+        { Type: "bind", Source: "/f", Target: "/g", ReadOnly: true, BindOptions: { NonRecursive: true } },
         { Type: "tmpfs", Target: "/m", TmpfsOptions: { SizeBytes: 5, Mode: 0o700 } },
+        {
+          Type: "volume",
+          Source: "data",
+          Target: "/w",
+          VolumeOptions: { Subpath: "a/b", DriverConfig: { Name: "plug", Options: { x: "y" } }, Labels: { l: "1" } },
+        },
+        { Type: "image", Source: "alpine", Target: "/i", ImageOptions: { Subpath: "etc" } },
       ],
-      Tmpfs: { "/t": "size=1m" },
+      Tmpfs: { "/t/": "size=1m" },
+      VolumesFrom: ["web:ro"],
+      VolumeDriver: "plug",
     },
   });
-  assert.deepEqual(binds, [
-    {
-      source: "/b",
-      target: "/c",
-      readOnly: true,
-      createSource: true,
-      propagation: "rslave",
-      text: "/a/../b:/c/:ro,rslave",
-    },
-    { source: "/d", target: "/e", readOnly: false, createSource: true, propagation: "rprivate", text: "/d:/e" },
-    { source: "/f", target: "/g", readOnly: true, createSource: false, propagation: "rprivate" },
+  const text = (typed: string) => ({ text: typed });
+  const bind = { kind: "bind", readOnly: false, createSource: true, propagation: "rprivate" };
+  const volume = { kind: "volume", readOnly: false, driver: "", options: {}, labels: {}, noCopy: false };
+  assert.deepEqual(mounts, [
+    { ...bind, source: "/b", target: "/c", readOnly: true, propagation: "rslave", ...text("/a/../b:/c/:ro,rslave") },
+    { ...bind, source: "/d", target: "/e", ...text("/d:/e") },
+    { ...volume, name: "data", target: "/v", noCopy: true, ...text("data:/v:nocopy,z") },
+    { ...volume, name: "", target: "/anonymous", ...text("/anonymous") },
+    { ...bind, source: "/k", target: "/k", chown: true, idmap: "uids=0-1-2", ...text("/k:/k:U,idmap=uids=0-1-2") },
+    { ...bind, source: "/f", target: "/g", readOnly: true, createSource: false, nonRecursive: true },
+    { kind: "tmpfs", target: "/m", readOnly: false, sizeBytes: 5, mode: 0o700, options: [] },
+    { ...volume, name: "data", target: "/w", driver: "plug", options: { x: "y" }, labels: { l: "1" }, subpath: "a/b" },
+    { kind: "image", source: "alpine", target: "/i", readOnly: false, subpath: "etc" },
   ]);
-  assert.deepEqual(tmpfs, { "/t": "size=1m", "/m": "size=5,mode=700" });
-  for (const bind of ["/a", "/a:", ":/b", "/a:b", "/a:/", "/a:/b:odd", "/a:/b:ro:z"]) {
+  assert.deepEqual([tmpfs, volumes, volumesFrom, volumeDriver], [{ "/t": "size=1m" }, ["/own"], ["web:ro"], "plug"]);
+});
+
+test("containerSpec: binds and mounts that make no sense are refused in Docker's words", () => {
+  const binds = ["/a:", ":/b", "/a:b", "/a:/", "/a:/b:odd", "/a:/b:ro:z", "/a:/b:ro,rw", "/a:/b:z,Z", "/a:/b:nocopy"];
+  for (const bind of [...binds, "a:ro", "a:b"]) {
     assert.throws(
       () => specOf({ HostConfig: { Binds: [bind] } }),
       (error) => isFault(error, "invalid"),
       bind,
+    );
+  }
+  const mounts: [object, string][] = [
+    [{ Type: "bind", Source: "/a" }, '"bind": field Target must not be empty'],
+    [{ Type: "bind", Target: "/a" }, '"bind": field Source must not be empty'],
+    [{ Type: "bind", Source: "a", Target: "/a" }, "\"bind\": invalid mount path: 'a' mount path must be absolute"],
+    [{ Type: "bind", Source: "/a", Target: "a" }, "\"bind\": invalid mount path: 'a' mount path must be absolute"],
+    [{ Type: "volume", Target: "/" }, "\"volume\": invalid specification: destination can't be '/'"],
+    [{ Target: "/a", ReadOnly: true }, '"volume": must not set ReadOnly mode when using anonymous volumes'],
+    [{ Target: "/a", VolumeOptions: { Subpath: "x" } }, '"volume": must not set Subpath when using anonymous volumes'],
+    [
+      { Source: "v", Target: "/a", VolumeOptions: { Subpath: "x/../../y" } },
+      '"volume": subpath must be a relative path within the volume',
+    ],
+    [
+      { Source: "v", Target: "/a", VolumeOptions: { Subpath: "/y" } },
+      '"volume": subpath must be a relative path within the volume',
+    ],
+    [{ Type: "tmpfs", Source: "x", Target: "/a" }, '"tmpfs": field Source must not be specified'],
+    [{ Type: "image", Target: "/a" }, '"image": field Source must not be empty'],
+    [
+      { Type: "image", Source: "x", Target: "/a", ImageOptions: { Subpath: ".." } },
+      '"image": subpath must be a relative path within the image',
+    ],
+    [{ Type: "odd", Target: "/a" }, '"odd": mount type unknown'],
+    [
+      { Type: "bind", Source: "/a", Target: "/a", BindOptions: { Propagation: "up" } },
+      '"bind": invalid propagation mode: up',
+    ],
+    [
+      { Type: "bind", Source: "/a", Target: "/a", BindOptions: { ReadOnlyForceRecursive: true } },
+      '"bind": mount source must be read-only when ReadOnlyForceRecursive is set',
+    ],
+  ];
+  for (const [mount, reason] of mounts) {
+    assert.throws(
+      () => specOf({ HostConfig: { Mounts: [mount] } }),
+      (error) => isFault(error, "invalid") && error.message === `invalid mount config for type ${reason}`,
+      reason,
     );
   }
 });

@@ -1,10 +1,10 @@
 import type { ContainerCreateRequest, HostConfig } from "#api/wire";
-import type { BindRequest, ContainerSpec, LogDriver } from "#containers";
+import type { ContainerSpec, LogDriver, MountRequest } from "#containers";
 import { Fault } from "#core/fault";
 import type { Platform } from "#core/oci";
 import { readIsolation } from "./isolation.ts";
 import { readLimits, readRestartPolicy } from "./limits.ts";
-import { checkTarget, readBind, readMounts } from "./mounts.ts";
+import { checkTarget, readBind, readMount, readVolumeTargets } from "./mounts.ts";
 import { readNetworks } from "./endpoints.ts";
 import { readExposedPorts, readPortBindings } from "./ports.ts";
 import { refuseUnsupported } from "./unsupported-fields.ts";
@@ -38,7 +38,6 @@ export function containerSpec(request: ContainerCreateRequest, defaults: SpecDef
   refuseUnsupported(request);
   const host = request.HostConfig ?? {};
   if ((request.Image ?? "") === "") throw new Fault("invalid", "no image specified");
-  const mounts = readMounts(host.Mounts ?? []);
   return {
     ...identity(request, defaults),
     ...processOf(request),
@@ -60,8 +59,11 @@ export function containerSpec(request: ContainerCreateRequest, defaults: SpecDef
     dnsOptions: host.DnsOptions ?? [],
     dnsSearch: host.DnsSearch ?? [],
     extraHosts: host.ExtraHosts ?? [],
-    binds: readBinds([...(host.Binds ?? []).map(readBind), ...mounts.binds], defaults),
-    tmpfs: { ...readTmpfs(host.Tmpfs ?? {}), ...mounts.tmpfs },
+    mounts: shaped([...(host.Binds ?? []).map(readBind), ...(host.Mounts ?? []).map(readMount)], defaults),
+    tmpfs: readTmpfs(host.Tmpfs ?? {}),
+    volumes: readVolumeTargets(request.Volumes ?? {}),
+    volumesFrom: host.VolumesFrom ?? [],
+    volumeDriver: host.VolumeDriver ?? "",
     init: host.Init ?? defaults.init ?? false,
     autoRemove: host.AutoRemove ?? false,
     ...readIsolation(host),
@@ -101,10 +103,9 @@ function processOf(request: ContainerCreateRequest) {
   };
 }
 
-function readBinds(binds: readonly BindRequest[], { readOnlyTopOnly }: SpecDefaults): readonly BindRequest[] {
-  if (readOnlyTopOnly !== true) return binds;
-  const shallow = (bind: BindRequest): BindRequest => ({ ...bind, readOnlyTopOnly: true });
-  return binds.map((bind) => (bind.readOnly ? shallow(bind) : bind));
+function shaped(mounts: readonly MountRequest[], { readOnlyTopOnly }: SpecDefaults): readonly MountRequest[] {
+  if (readOnlyTopOnly !== true) return mounts;
+  return mounts.map((mount) => (mount.kind === "bind" && mount.readOnly ? { ...mount, readOnlyTopOnly: true } : mount));
 }
 
 function shmSize(wanted: number | undefined): number {
@@ -135,7 +136,7 @@ function isOurs(name: string): name is LogDriver {
 }
 
 function readTmpfs(wanted: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(wanted).map(([target, options]) => [checkTarget(target), options]));
+  return Object.fromEntries(Object.entries(wanted).map(([target, options]) => [checkTarget(target, "tmpfs"), options]));
 }
 
 function isFilled(text: string | undefined): text is string {

@@ -4,8 +4,6 @@ import { Fault } from "#core/fault";
 /** The request's fields that Slipway does not carry yet: how the CLI names them, and whether a value asks for anything. */
 const hostFields: { readonly [Key in keyof HostConfig]?: readonly [flag: string, asks: (value: unknown) => boolean] } =
   {
-    VolumeDriver: ["--volume-driver", isFilled],
-    VolumesFrom: ["--volumes-from", isFilled],
     Cgroup: ["Cgroup", isFilled],
     Isolation: ["--isolation", (value) => !["", "default"].includes(String(value))],
     CpuCount: ["--cpu-count", isFilled],
@@ -17,7 +15,6 @@ const hostFields: { readonly [Key in keyof HostConfig]?: readonly [flag: string,
 const configFields: {
   readonly [Key in keyof ContainerCreateRequest]?: readonly [flag: string, asks: (value: unknown) => boolean];
 } = {
-  Volumes: ["-v with a volume", isFilled],
   OnBuild: ["OnBuild", isFilled],
 };
 

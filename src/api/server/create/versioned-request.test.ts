@@ -54,13 +54,24 @@ test("versionedRequest: mount options of another type, and later ones, are ignor
   );
 });
 
+test("versionedRequest: subpaths from 1.45 and image mounts from 1.48 on; ignored, they would show too much", () => {
+  const mounted = (version: string, mount: object) => shaped(version, { HostConfig: { Mounts: [mount] } });
+  const subpath = { Type: "volume", Source: "v", Target: "/t", VolumeOptions: { Subpath: "a" } };
+  assert.throws(() => mounted("1.44", subpath), /^Fault: VolumeOptions\.Subpath needs API v1\.45 or newer$/);
+  assert.equal(mounted("1.45", subpath).HostConfig?.Mounts?.[0]?.VolumeOptions?.Subpath, "a");
+  const image = { Type: "image", Source: "i", Target: "/t" };
+  assert.throws(() => mounted("1.47", image), /^Fault: mount type "image" needs API v1\.48 or newer$/);
+  assert.equal(mounted("1.48", image).HostConfig?.Mounts?.[0]?.Type, "image");
+});
+
 test("containerSpec: read-only binds end at the top when the client's version says so", () => {
   const request = checkContainerCreate({ Image: "busybox", HostConfig: { Binds: ["/a:/a:ro", "/b:/b"] } });
   const options = { logDriver: "local", logOptions: {} } as const;
   const older = containerSpec(request, { ...options, readOnlyTopOnly: true });
   assert.deepEqual(
-    older.binds.map((bind) => bind.readOnlyTopOnly),
+    older.mounts.map((mount) => mount.kind === "bind" && mount.readOnlyTopOnly),
     [true, undefined],
   );
-  assert.equal(containerSpec(request, options).binds[0]?.readOnlyTopOnly, undefined);
+  const [newer] = containerSpec(request, options).mounts;
+  assert.ok(newer?.kind === "bind" && newer.readOnlyTopOnly === undefined);
 });

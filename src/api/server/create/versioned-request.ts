@@ -77,18 +77,29 @@ function checkNetworks({ NetworkingConfig: networking }: ContainerCreateRequest,
 
 function checkMount(mount: MountRequest, version: ApiVersion): void {
   if (version >= apiVersion("1.42")) {
-    for (const type of ["volume", "bind", "tmpfs"] as const) {
+    for (const type of ["volume", "bind", "tmpfs", "image"] as const) {
       const field = optionsOf[type];
       if (mount[field] === undefined || mount.Type === type) continue;
       throw new Fault("invalid", `${field} must not be specified on mount type ${JSON.stringify(mount.Type ?? "")}`);
     }
   }
-  if (version < apiVersion("1.44") && mount.BindOptions?.ReadOnlyForceRecursive === true) {
-    throw new Fault("invalid", "BindOptions.ReadOnlyForceRecursive needs API v1.44 or newer");
+  // Ignored, these would show more than was asked for.
+  const later: [boolean, Parameters<typeof apiVersion>[0], string][] = [
+    [mount.BindOptions?.ReadOnlyForceRecursive === true, "1.44", "BindOptions.ReadOnlyForceRecursive"],
+    [(mount.VolumeOptions?.Subpath ?? "") !== "", "1.45", "VolumeOptions.Subpath"],
+    [mount.Type === "image", "1.48", 'mount type "image"'],
+  ];
+  for (const [asked, since, what] of later) {
+    if (asked && version < apiVersion(since)) throw new Fault("invalid", `${what} needs API v${since} or newer`);
   }
 }
 
-const optionsOf = { volume: "VolumeOptions", bind: "BindOptions", tmpfs: "TmpfsOptions" } as const;
+const optionsOf = {
+  volume: "VolumeOptions",
+  bind: "BindOptions",
+  tmpfs: "TmpfsOptions",
+  image: "ImageOptions",
+} as const;
 
 /** Options that do not belong to the type were ignored, and sources were never made. */
 function olderMount({

@@ -1,7 +1,9 @@
 import { apiVersion, type ApiVersion, type DiskUsageAnswer, type VolumeAnswer } from "#api/wire";
 import { Fault } from "#core/fault";
+import type { VolumeUsage } from "#volumes";
 import { containerSummary } from "../answers/container-summary.ts";
 import { imageSummary } from "../answers/image-answer.ts";
+import { volumeAnswer } from "../answers/volume-answer.ts";
 import type { Answer } from "../http/answer.ts";
 import { imageCounts } from "../image-counts.ts";
 import { shownImageNames } from "../shown-image-names.ts";
@@ -23,7 +25,7 @@ async function diskUsage(options: ServerOptions, { query, version }: ApiRequest)
     LayersSize: wanted.has("image") ? options.images.layerUse().layersBytes : 0,
     Images: wanted.has("image") ? imagesUsage(options, version) : null,
     Containers: wanted.has("container") ? await containersUsage(options, version) : null,
-    Volumes: wanted.has("volume") ? volumesUsage() : null,
+    Volumes: wanted.has("volume") ? await volumesUsage(options) : null,
     BuildCache: wanted.has("build-cache") ? [] : null, // of the builder, once there is one
     ...(version < apiVersion("1.42") && { BuilderSize: 0 }),
   };
@@ -60,7 +62,10 @@ async function containersUsage(options: ServerOptions, version: ApiVersion): Pro
   });
 }
 
-/** With `UsageData`, from the room of the volumes, once there is one. */
-function volumesUsage(): readonly VolumeAnswer[] {
-  return [];
+async function volumesUsage({ volumes }: ServerOptions): Promise<readonly VolumeAnswer[]> {
+  const answer = ({ volume, sizeBytes, holders }: VolumeUsage): VolumeAnswer => ({
+    ...volumeAnswer(volume),
+    UsageData: { Size: sizeBytes, RefCount: holders },
+  });
+  return (await volumes.usage()).map(answer);
 }

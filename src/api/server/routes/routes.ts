@@ -33,6 +33,6 @@ export function allRoutes(options: ServerOptions): Route[] {
     ...unsupportedRoutes(),
     ...imageRoutes(options),
     ...networkRoutes(options),
-    ...volumeRoutes(),
+    ...volumeRoutes(options),
   ];
 }

@@ -13,8 +13,6 @@ const notYet: Readonly<Record<string, string>> = {
   "GET /images/search": "searching for images",
   "POST /images/{name*}/push": "push",
   "GET /distribution/{name*}/json": "asking a registry about an image",
-  "POST /volumes/create": "making volumes",
-  "PUT /volumes/{name}": "changing volumes",
   "POST /swarm/init": "swarm mode",
   "POST /swarm/join": "swarm mode",
   "POST /plugins/pull": "plugins",

@@ -8,6 +8,7 @@ import type { Disk } from "#disk";
 import type { Host, OutputChunk } from "#host";
 import type { Image, Images } from "#images";
 import type { Network, Networks } from "#networks";
+import type { Volumes } from "#volumes";
 import type { ServerOptions } from "../server.ts";
 
 /** Rooms for tests of the API alone: one container, one image, one network, and sessions that a test drives. */
@@ -31,6 +32,7 @@ export function fakeRooms(
     readonly containers?: Partial<Containers>;
     readonly images?: Partial<Images>;
     readonly networks?: Partial<Networks>;
+    readonly volumes?: Partial<Volumes>;
   } = {},
   containerFields: Partial<Container> = {},
 ): FakeRooms {
@@ -96,12 +98,21 @@ export function fakeRooms(
     remove: async () => undefined,
     ...replace.networks,
   };
+  const volumes: Partial<Volumes> = {
+    list: async () => ({ volumes: [], warnings: [] }),
+    find: async (name) => {
+      throw new Fault("notFound", `get ${name}: no such volume`);
+    },
+    holdersOf: () => [],
+    ...replace.volumes,
+  };
   const logged: string[] = [];
   const options: ServerOptions = {
     host: fakeHost(),
     containers: recording(containers, calls) as Containers,
     images: recording(images, calls) as Images,
     networks: recording(networks, calls, "networks.") as Networks,
+    volumes: recording(volumes, calls, "volumes.") as Volumes,
     disk: fakeDisk,
     log: fakeLog(logged),
     labels: [],
@@ -339,6 +350,7 @@ function fakeContainer(): Container {
       exposedPorts: ["80/tcp", "8080/tcp"],
     },
     hostname: "abababababab",
+    mounts: [],
     state: { status: "running", pid: 42, startedNs: systemClock.now() - 3_200_000_000n },
     restartCount: 0,
     stoppedByHand: false,

@@ -1,0 +1,29 @@
+import { mkdir, open, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+/** Makes a folder with a folder in it: both are on the disk before the outer one has its name. Quiet when it is there. */
+export async function makeDurably(path: string, inner: string): Promise<void> {
+  const draft = join(dirname(path), `${draftPrefix}${path.slice(dirname(path).length + 1)}`);
+  await mkdir(join(draft, inner), { recursive: true, mode: 0o700 });
+  await syncFolder(join(draft, inner));
+  await syncFolder(draft);
+  await renameDurably(draft, path);
+}
+
+/** Names of what is not finished; no volume can have one. */
+export const draftPrefix = ".new-";
+
+/** Renames within a folder, and puts the new name on the disk. */
+export async function renameDurably(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncFolder(dirname(to));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,191 @@
+import { existsSync } from "node:fs";
+import { mkdir, readdir, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { Fault, isFault } from "#core/fault";
+import type { MountOp, Program, Shim } from "#host";
+import type { VolumeRecord } from "./records.ts";
+import { removeTree } from "./remove-tree.ts";
+import { unknownFileSystem } from "./unknown-file-system.ts";
+import type { FillSource, VolumeSource } from "./volumes.ts";
+import { driverOf, type Wiring } from "./wiring.ts";
+
+/**
+ * Copy-up: a volume that is empty gets what its first user's image has at that place, with owners, modes, attributes and hard
+ * links. The copy is made beside the volume and becomes it in one step; where somebody has the volume mounted (or it is
+ * somewhere else), a copy that is whole is copied in, and a crash meanwhile makes that be done again.
+ *
+ * A builtin of the shim copies, in mounts of its own, where nothing but the target can be written and the source is found with
+ * the image's root as the root of all symlinks.
+ */
+export async function fillVolume(wiring: Wiring, name: string, source: FillSource, signal: AbortSignal): Promise<void> {
+  const { records, locks, local, shim } = wiring;
+  using _lock = await locks.take(name);
+  const record = records.mustBeThere(name);
+  const driver = await driverOf(wiring, record.driver);
+  const user = `fill-${name}`;
+  const target = await driver.mount(record, user, false);
+  try {
+    // What is in memory is over with its users: nobody would see the copy. What is read-only is as its owner wants it.
+    if (target.kind === "memory" || target.flags.includes("ro")) return;
+    const { staging, ready } = stagesOf(wiring, name);
+    if (!existsSync(ready)) {
+      if (!(await isEmpty(wiring, target))) return;
+      await removeTree(shim, staging);
+      await mkdir(staging, { recursive: true, mode: 0o700 });
+      if (!(await copyFrom(wiring, source, staging, signal))) return await removeTree(shim, staging);
+      if (local.isPlain(record) && records.usersOf(name).length === 0) {
+        return await rename(staging, local.dataOf(name)); // over the empty one
+      }
+      await rename(staging, ready);
+    }
+    await copyReady(wiring, name, target);
+  } finally {
+    await driver.unmount(record, user);
+  }
+}
+
+/** Makes up for what a crash cut off: a copy that is not whole goes, one that is whole is copied in (for volumes that are elsewhere with their next use). */
+export async function finishFill(wiring: Wiring, record: VolumeRecord): Promise<void> {
+  const { local, shim } = wiring;
+  const { staging, ready } = stagesOf(wiring, record.name);
+  if (existsSync(staging)) await removeTree(shim, staging);
+  if (!existsSync(ready) || !local.isPlain(record)) return;
+  await copyReady(wiring, record.name, { kind: "folder", path: local.dataOf(record.name), flags: [] });
+}
+
+function stagesOf({ local }: Wiring, name: string): { readonly staging: string; readonly ready: string } {
+  return { staging: join(local.homeOf(name), "staging"), ready: join(local.homeOf(name), "ready") };
+}
+
+/** Whether there was something to copy. */
+async function copyFrom(
+  wiring: Wiring,
+  { shownAt, path }: FillSource,
+  target: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const scratch = scratchFolder(wiring);
+  const root = join(scratch, "root");
+  const mounts: MountOp[] = [
+    { op: "mkdir", path: root, mode: 0o755 },
+    ...shownAt(root),
+    { op: "pick", how: "inside", root, path, target: join(scratch, "from"), flags: ["ro"] },
+  ];
+  try {
+    await copy(wiring, mounts, { kind: "folder", path: target, flags: [] }, signal);
+    return true;
+  } catch (error) {
+    // Only that: a program or a mount that is missing is no empty image.
+    if (isFault(error, "notFound") && error.message.startsWith(noSuchPath)) return false;
+    if (!isFault(error, "internal") || !error.message.includes(noSuchPath)) throw error;
+    throw new Fault("invalid", `cannot mount a volume at ${path}: the image's symlinks there lead nowhere`, {
+      cause: error,
+    });
+  }
+}
+
+/** How the shim says that the image has nothing there. */
+const noSuchPath = "cannot follow the path ";
+
+async function copyReady(wiring: Wiring, name: string, target: VolumeSource): Promise<void> {
+  const { ready } = stagesOf(wiring, name);
+  const from = join(scratchFolder(wiring), "from");
+  const mounts: MountOp[] = [
+    { op: "mkdir", path: from, mode: 0o755 },
+    { op: "bind", source: ready, target: from, flags: ["ro"] },
+  ];
+  await copy(wiring, mounts, target, undefined);
+  await removeTree(wiring.shim, ready);
+}
+
+/** Copies `from` into `to`, whatever they are. */
+async function copy(
+  wiring: Wiring,
+  from: readonly MountOp[],
+  target: VolumeSource,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const scratch = scratchFolder(wiring);
+  const to = join(scratch, "to");
+  const { code, stderr } = await runMounted(
+    wiring,
+    target,
+    {
+      builtin: "copy",
+      argv: ["/from", "/to"],
+      mounts: [...scratchMounts(scratch), ...from, { op: "mkdir", path: to, mode: 0o755 }, ...mountsAt(target, to)],
+      tree: scratch,
+    },
+    signal,
+  );
+  if (code === 0) return;
+  if (code === sourceIsFile) throw overFile();
+  const words = stderr.trim();
+  if (/No space left on device|quota exceeded/i.test(words)) {
+    throw new Fault("exhausted", "no space left on device while a volume was filled from the image", {
+      remedy: "Free disk space: `slipway system df`, `slipway system prune`.",
+    });
+  }
+  throw new Fault("internal", `cannot copy the image's files into the volume: ${words || "the copying was ended"}`, {
+    remedy: "Mount it with nocopy (-v VOLUME:TARGET:nocopy) to leave it as it is.",
+  });
+}
+
+const sourceIsFile = 3;
+
+function overFile(): Fault {
+  return new Fault("invalid", "cannot mount volume over existing file, file exists in the image", {
+    remedy: "Choose a target that is a folder in the image, or that is not there.",
+  });
+}
+
+async function isEmpty(wiring: Wiring, target: VolumeSource): Promise<boolean> {
+  if (target.kind === "folder") {
+    return (await readdir(target.path)).every((name) => name === "lost+found");
+  }
+  const scratch = scratchFolder(wiring);
+  const to = join(scratch, "to");
+  const { code, stdout, stderr } = await runMounted(wiring, target, {
+    argv: ["find", "to", "-mindepth", "1", "-maxdepth", "1", "!", "-name", "lost+found", "-printf", "x", "-quit"],
+    mounts: [...scratchMounts(scratch), { op: "mkdir", path: to, mode: 0o755 }, ...mountsAt(target, to)],
+    tree: scratch,
+  });
+  if (code !== 0) throw new Fault("internal", `cannot look into the volume: ${stderr.trim().slice(0, 300)}`);
+  return stdout.length === 0;
+}
+
+/** Runs a program that has the volume among its mounts; says what kept it from being mounted. */
+async function runMounted(
+  { shim }: Pick<Wiring, "shim">,
+  source: VolumeSource,
+  program: Program,
+  signal?: AbortSignal,
+): ReturnType<Shim["runToEnd"]> {
+  try {
+    return await shim.runToEnd(program, signal);
+  } catch (error) {
+    if (!isFault(error, "internal") || source.kind === "folder") throw error;
+    if (error.message.includes("the kernel has no file system")) throw unknownFileSystem(source.type, error);
+    const reason = error.message.split(": ").at(-1) ?? "";
+    throw new Fault("internal", `failed to mount local volume: mount ${source.device} (${source.type}): ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The mounts that show a volume at a folder that is there. */
+function mountsAt(source: VolumeSource, target: string): readonly MountOp[] {
+  if (source.kind === "folder") return [{ op: "bind", source: source.path, target, flags: ["rec", ...source.flags] }];
+  const { type, device, flags, data } = source;
+  return [{ op: "mount", type, source: device, target, flags, data }];
+}
+
+function scratchMounts(scratch: string): MountOp[] {
+  const data = "size=1m,mode=0700";
+  return [{ op: "mount", type: "tmpfs", source: "scratch", target: scratch, flags: ["nosuid", "nodev"], data }];
+}
+
+/** An empty folder, on which passing programs mount what they need. */
+export function scratchFolder({ paths }: Pick<Wiring, "paths">): string {
+  return join(paths.execRoot, "volume-view");
+}
