@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import type { DiskUsageAnswer } from "#api/wire";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { refused, said } from "#fixtures/expect";
-import { makeTestImage } from "#fixtures/images";
+import { busyboxArchive, makeTestImage } from "#fixtures/images";
 
 let daemon: TestDaemon;
 let folder: string;
@@ -123,4 +123,33 @@ test("system prune: by the docker CLI, with filters, and -a; what is held stays"
   assert.equal(asked.code, 1);
   const docker = await daemon.dockerWith({ input: "n\n" }, "system", "prune", "--filter", "until=1h");
   assert.equal(asked.stdout.split("\nAre you")[0], docker.stdout.split("\nAre you")[0]);
+});
+
+test("system df: volumes, their sizes and who uses them; system prune --volumes takes the unused ones without a name", async () => {
+  await said(daemon, "load", "-q", "-i", await busyboxArchive());
+  await said(
+    daemon,
+    "run",
+    "--name",
+    "writer",
+    "-v",
+    "kept:/a",
+    "-v",
+    "/b",
+    "busybox",
+    "sh",
+    "-c",
+    "echo 123 >/a/f; echo 12345 >/b/f",
+  );
+  const named = async (): Promise<Map<string, { Size: number; RefCount: number } | undefined>> =>
+    new Map(((await df("?type=volume")).Volumes ?? []).map(({ Name, UsageData }) => [Name, UsageData]));
+  const before = await named();
+  assert.deepEqual(before.get("kept"), { Size: 4, RefCount: 1 });
+  assert.deepEqual([...before.values()].map((usage) => usage?.Size).toSorted(), [4, 6]);
+  assert.match(await said(daemon, "system", "df"), /Local Volumes +2 +2 +10B +0B/);
+  await said(daemon, "rm", "writer");
+  assert.match(await said(daemon, "system", "df"), /Local Volumes +2 +0 +10B +10B/);
+  assert.match(await said(daemon, "system", "prune", "-f", "--volumes"), /Total reclaimed space: /);
+  assert.deepEqual([...(await named())], [["kept", { Size: 4, RefCount: 0 }]]);
+  await said(daemon, "volume", "rm", "kept");
 });

@@ -110,7 +110,7 @@ if (insideOwnNetns(import.meta.url)) {
     await lab.networks.disconnect("web", lab.networks.find("lan").id, web.slot.pid);
     assert.deepEqual(routesIn(web.slot.pid), ["172.17.0.1 eth0"]);
     assert.doesNotMatch(inNetns(web.slot.pid, "ip", "link"), /eth1/);
-    assert.deepEqual(shown(), [8080]);
+    assert.deepEqual(shown(), [8080, 8080]);
     assert.match(await askTcp("127.0.0.1", 8080), /^hello 172\.17/);
     // The address is free again, at once.
     assert.equal(ipv4Of(await lab.attach("next", [], inNetwork("lan", { ipv4: "198.51.100.77" }))), "198.51.100.77");
