@@ -10,6 +10,7 @@ export class ForwardCheck {
   readonly #log: Log | undefined;
   readonly #told = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
+  #nextMs = 0;
 
   constructor(programs: NetworkPrograms, table: string, log: Log | undefined) {
     this.#programs = programs;
@@ -22,15 +23,17 @@ export class ForwardCheck {
     return forwardObstacles(await this.#programs.nftRuleset(), this.#table);
   }
 
-  /** A bridge was made: looks when the daemon has time for it. */
+  /** A bridge was made: looks when the daemon has time for it. With thousands of networks the rules are long: not for each. */
   lookSoon(): void {
     if (this.#log === undefined) return;
+    const waitMs = Math.max(pauseMs, this.#nextMs - performance.now());
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
+      this.#nextMs = performance.now() + intervalMs;
       this.#tell().catch((error: unknown) =>
         this.#log?.debug("the host's firewall was not read", { error: String(error) }),
       );
-    }, pauseMs).unref();
+    }, waitMs).unref();
   }
 
   close(): void {
@@ -47,3 +50,4 @@ export class ForwardCheck {
 }
 
 const pauseMs = 500;
+const intervalMs = 30_000;

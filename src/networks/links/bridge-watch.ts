@@ -27,7 +27,8 @@ export function bridgeWatch({ shim, events, log, parts }: BridgeWatchOptions): E
       const { gone, name } = change.exec(line)?.groups ?? {};
       if (name === undefined) return false;
       // One that is somebody else's may also have come back.
-      return parts().bridges.made.some((bridge) => bridge.name === name && (gone !== undefined || bridge.isForeign));
+      const bridge = parts().bridges.madeNamed(name);
+      return bridge !== undefined && (gone !== undefined || bridge.isForeign);
     },
     look: async () => await look(parts(), (bridge) => tell(bridge, events, log)),
     onTrouble: (error) => log?.warn("bridges are not watched", { error: String(error) }),

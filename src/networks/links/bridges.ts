@@ -28,6 +28,11 @@ export class Bridges {
     return [...this.#all.values()].filter(({ isMade }) => isMade);
   }
 
+  /** Of those the one of that name. */
+  madeNamed(name: string): Bridge | undefined {
+    return this.#all.values().find((bridge) => bridge.isMade && bridge.name === name);
+  }
+
   /** The network is removed. */
   drop({ id }: Network): void {
     this.#all.delete(id);
