@@ -145,10 +145,7 @@ test("system df: volumes, their sizes and who uses them; system prune --volumes 
     new Map(((await df("?type=volume")).Volumes ?? []).map(({ Name, UsageData }) => [Name, UsageData]));
   const before = await named();
   assert.deepEqual(before.get("kept"), { Size: 4, RefCount: 1 });
-  assert.deepEqual(
-    [...before.values()].map((usage) => usage?.Size).toSorted((left, right) => Number(left) - Number(right)),
-    [4, 6],
-  );
+  assert.deepEqual(new Set([...before.values()].map((usage) => usage?.Size)), new Set([4, 6]));
   assert.match(await said(daemon, "system", "df"), /Local Volumes +2 +2 +10B +0B/);
   await said(daemon, "rm", "writer");
   assert.match(await said(daemon, "system", "df"), /Local Volumes +2 +0 +10B +10B/);
