@@ -4,7 +4,7 @@ import { existsSync, statSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, beforeEach, test } from "node:test";
 import { systemClock } from "#core/clock";
 import { type OpenDatabase, openDatabase } from "../host/database.ts";
 import { openTestBed, type TestBed } from "../host/shim/test-bed.ts";
@@ -13,18 +13,23 @@ import { openVolumes } from "./open.ts";
 import type { Volumes, VolumeRequest } from "./volumes.ts";
 
 let bed: TestBed;
-let folder: string;
-let database: OpenDatabase;
-let volumes: Volumes;
+let base: string;
 before(async () => {
   bed = await openTestBed();
-  folder = await mkdtemp(join(tmpdir(), "slipway-bounded-"));
-  database = openDatabase(join(folder, "db"));
-  volumes = await open();
+  base = await mkdtemp(join(tmpdir(), "slipway-bounded-"));
 });
 after(async () => {
   await bed[Symbol.asyncDispose]();
-  await rm(folder, { recursive: true, force: true });
+  await rm(base, { recursive: true, force: true });
+});
+
+let folder: string;
+let database: OpenDatabase;
+let volumes: Volumes;
+beforeEach(async () => {
+  folder = await mkdtemp(join(base, "room-"));
+  database = openDatabase(join(folder, "db"));
+  volumes = await open();
 });
 
 async function open(): Promise<Volumes> {
