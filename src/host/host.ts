@@ -18,6 +18,7 @@ export type {
   InterfaceCounters,
   MemoryCounters,
 } from "./counters/counters.ts";
+export { diskSizeOf, makeDiskImage } from "./disk-image.ts";
 export { type ForwardObstacle, forwardObstacles } from "./forward-obstacles.ts";
 export type { CountersReader } from "./counters/group-reader.ts";
 export type { TrafficReader } from "./counters/interfaces.ts";

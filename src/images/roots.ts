@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
-import { mkdir, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "#core/digest";
-import { Fault, isFault } from "#core/fault";
-import type { MountOp, Shim } from "#host";
+import { Fault } from "#core/fault";
+import { makeDiskImage, type MountOp, type Shim } from "#host";
 import type { Catalog, ImageRecord, LayerRecord } from "./catalog.ts";
 import type { RootFilesystem } from "./images.ts";
 import type { ListedTree } from "./list-tree.ts";
@@ -197,40 +197,14 @@ export class Roots {
     return { upper: join(target, "upper"), work: join(target, "work"), disk: [{ op: "disk", image, target }] };
   }
 
-  /** A file system of that size with the layer's two folders; the file takes what is written to it and no more. */
+  /** A file system of that size with the layer's two folders. */
   async #makeDisk(home: string, sizeBytes: number, topFolder: string | undefined): Promise<void> {
     const { snapshots, shim } = this.#parts;
-    const [image, seed] = [join(home, "disk.img"), join(home, "seed")];
+    const seed = join(home, "seed");
     await mkdir(seed, { mode: 0o755 });
     snapshots.makeWritable({ upper: join(seed, "upper"), work: join(seed, "work") }, topFolder);
     await mkdir(join(home, "disk"), { mode: 0o700 });
-    await writeFile(image, "", { mode: 0o600 });
-    await truncate(image, sizeBytes);
-    const made = await makeFileSystem(shim, seed, image);
-    if (made.code !== 0) throw new Fault("internal", `mkfs.ext4 failed: ${made.stderr.trim().slice(0, 500)}`);
-    await rm(seed, { recursive: true });
-  }
-}
-
-/** Nothing is kept for root, as quotas keep nothing; what can wait is written when it is needed. */
-const diskFormat: readonly string[] = [
-  "-q",
-  "-F",
-  "-m",
-  "0",
-  "-E",
-  "lazy_itable_init=1,lazy_journal_init=1,root_owner=0:0",
-];
-
-async function makeFileSystem(shim: Shim, seed: string, image: string): ReturnType<Shim["runToEnd"]> {
-  try {
-    return await shim.runToEnd({ argv: ["mkfs.ext4", ...diskFormat, "-d", seed, image], timeLimitMs: 60_000 });
-  } catch (error) {
-    if (!isFault(error, "notFound")) throw error;
-    throw new Fault("unsupported", "the program mkfs.ext4 is not installed, which a bounded root needs", {
-      cause: error,
-      remedy: "Install the package e2fsprogs.",
-    });
+    await makeDiskImage(shim, { image: join(home, "disk.img"), seed, sizeBytes });
   }
 }
 

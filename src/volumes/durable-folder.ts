@@ -1,11 +1,17 @@
-import { mkdir, open, rename } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-/** Makes a folder with a folder in it: both are on the disk before the outer one has its name. Quiet when it is there. */
-export async function makeDurably(path: string, inner: string): Promise<void> {
+/** Makes a folder with a folder (and what `addTo` adds, durably) in it: all is on the disk before the outer one has its name. */
+export async function makeDurably(path: string, inner: string, addTo: (draft: string) => Promise<void>): Promise<void> {
   const draft = join(dirname(path), `${draftPrefix}${path.slice(dirname(path).length + 1)}`);
   await mkdir(join(draft, inner), { recursive: true, mode: 0o700 });
   await syncFolder(join(draft, inner));
+  try {
+    await addTo(draft);
+  } catch (error) {
+    await rm(draft, { recursive: true, force: true });
+    throw error;
+  }
   await syncFolder(draft);
   await renameDurably(draft, path);
 }

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, isFault } from "#core/fault";
 import type { MountOp, Program, Shim } from "#host";
+import { diskAt } from "./disk.ts";
 import type { VolumeRecord } from "./records.ts";
 import { removeTree } from "./remove-tree.ts";
 import { unknownFileSystem } from "./unknown-file-system.ts";
@@ -26,7 +27,7 @@ export async function fillVolume(wiring: Wiring, name: string, source: FillSourc
   const target = await driver.mount(record, user, false);
   try {
     // What is in memory is over with its users: nobody would see the copy. What is read-only is as its owner wants it.
-    if (target.kind === "memory" || target.flags.includes("ro")) return;
+    if (target.kind === "memory" || (target.kind !== "disk" && target.flags.includes("ro"))) return;
     const { staging, ready } = stagesOf(wiring, name);
     if (!existsSync(ready)) {
       if (!(await isEmpty(wiring, target))) return;
@@ -49,8 +50,8 @@ export async function finishFill(wiring: Wiring, record: VolumeRecord): Promise<
   const { local, shim } = wiring;
   const { staging, ready } = stagesOf(wiring, record.name);
   if (existsSync(staging)) await removeTree(shim, staging);
-  if (!existsSync(ready) || !local.isPlain(record)) return;
-  await copyReady(wiring, record.name, { kind: "folder", path: local.dataOf(record.name), flags: [] });
+  const own = local.ownSource(record);
+  if (existsSync(ready) && own !== undefined) await copyReady(wiring, record.name, own);
 }
 
 function stagesOf({ local }: Wiring, name: string): { readonly staging: string; readonly ready: string } {
@@ -123,7 +124,10 @@ async function copy(
   const words = stderr.trim();
   if (/No space left on device|quota exceeded/i.test(words)) {
     throw new Fault("exhausted", "no space left on device while a volume was filled from the image", {
-      remedy: "Free disk space: `slipway system df`, `slipway system prune`.",
+      remedy:
+        target.kind === "disk"
+          ? "Make the volume anew with a larger size, or mount it with nocopy (-v VOLUME:TARGET:nocopy)."
+          : "Free disk space: `slipway system df`, `slipway system prune`.",
     });
   }
   throw new Fault("internal", `cannot copy the image's files into the volume: ${words || "the copying was ended"}`, {
@@ -139,7 +143,8 @@ function overFile(): Fault {
   });
 }
 
-async function isEmpty(wiring: Wiring, target: VolumeSource): Promise<boolean> {
+/** Whether a volume has nothing in it. */
+export async function isEmpty(wiring: Wiring, target: VolumeSource): Promise<boolean> {
   if (target.kind === "folder") {
     return (await readdir(target.path)).every((name) => name === "lost+found");
   }
@@ -165,9 +170,10 @@ async function runMounted(
     return await shim.runToEnd(program, signal);
   } catch (error) {
     if (!isFault(error, "internal") || source.kind === "folder") throw error;
-    if (error.message.includes("the kernel has no file system")) throw unknownFileSystem(source.type, error);
+    const { type, device } = source.kind === "disk" ? { type: "ext4", device: source.image } : source;
+    if (error.message.includes("the kernel has no file system")) throw unknownFileSystem(type, error);
     const reason = error.message.split(": ").at(-1) ?? "";
-    throw new Fault("internal", `failed to mount local volume: mount ${source.device} (${source.type}): ${reason}`, {
+    throw new Fault("internal", `failed to mount local volume: mount ${device} (${type}): ${reason}`, {
       cause: error,
     });
   }
@@ -176,6 +182,11 @@ async function runMounted(
 /** The mounts that show a volume at a folder that is there. */
 function mountsAt(source: VolumeSource, target: string): readonly MountOp[] {
   if (source.kind === "folder") return [{ op: "bind", source: source.path, target, flags: ["rec", ...source.flags] }];
+  if (source.kind === "disk") {
+    const whole = `${target}.disk`;
+    const { op, path } = diskAt(source, whole);
+    return [{ op: "mkdir", path: whole, mode: 0o700 }, op, { op: "bind", source: path, target, flags: [] }];
+  }
   const { type, device, flags, data } = source;
   return [{ op: "mount", type, source: device, target, flags, data }];
 }

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isFault } from "#core/fault";
-import { localSource } from "./local-options.ts";
+import { boundOf, localSource } from "./local-options.ts";
 
 test("localSource: without options a volume is a folder of its own", () => {
   assert.equal(localSource({}), undefined);
+  assert.equal(boundOf({}), undefined);
+});
+
+test("boundOf: a volume's own data may have a bound, in whole blocks", () => {
+  assert.equal(localSource({ size: "1.5g" }), undefined);
+  assert.deepEqual(
+    ["1.5g", "16m", String(2 ** 24 + 1)].map((size) => boundOf({ size })),
+    [1.5 * 2 ** 30, 2 ** 24, 2 ** 24],
+  );
 });
 
 test("localSource: binds, file systems, and what is in memory", () => {
@@ -44,7 +53,10 @@ const refused: [Record<string, string>, RegExp][] = [
   [{ type: "none", device: "/x", o: "bind,size=1m" }, /^invalid option for a bind: "size=1m"$/],
   [{ type: "tmpfs", device: "tmpfs", o: "remount" }, /^invalid option: "remount"$/],
   [{ type: "nfs", device: "server:/x", o: "rw" }, /needs the server's address: o=addr=…$/],
-  [{ size: "10G" }, /^quota size requested but no quota support$/],
+  [{ size: "much" }, /^invalid size: 'much'$/],
+  [{ size: "15m" }, /^invalid size: '15m' is not between 16m and 16t$/],
+  [{ size: "17t" }, /is not between 16m and 16t$/],
+  [{ size: "20m", type: "tmpfs", device: "tmpfs" }, /^conflicting options: "size" and "type"$/],
   [{ type: "tmpfs", device: "a\0b" }, /NUL byte/],
 ];
 

@@ -1,19 +1,18 @@
 import { isAbsolute, normalize } from "node:path";
 import { Fault } from "#core/fault";
-import type { MountFlag } from "#host";
+import { diskSizeOf, type MountFlag } from "#host";
 import type { VolumeSource } from "./volumes.ts";
 
 type Options = Readonly<Record<string, string>>;
 
 /**
- * What a local volume's options (`type`, `device`, `o`) mean; undefined when it has none and is a folder of its own. As in
- * Docker they are mount(2)'s words, and no helper program's. Faults `invalid`, in Docker's words where it has some.
+ * What a local volume's options (`type`, `device`, `o`) mean; undefined when its data is its own (with a bound or without:
+ * `boundOf`). As in Docker they are mount(2)'s words, and no helper program's. Faults `invalid`, in Docker's words where it has some.
  */
 export function localSource(options: Options): VolumeSource | undefined {
   const odd = Object.keys(options).find((name) => !["type", "device", "o", "size"].includes(name));
   if (odd !== undefined) throw new Fault("invalid", `invalid option: ${JSON.stringify(odd.slice(0, 100))}`);
-  refuseSize(options);
-  if (Object.keys(options).length === 0) return undefined;
+  if (Object.keys(options).length === 0 || boundOf(options) !== undefined) return undefined;
   for (const name of ["device", "type"]) {
     if ((options[name] ?? "") === "") throw new Fault("invalid", `missing required option: "${name}"`);
   }
@@ -34,10 +33,14 @@ export function isNfs(type: string): boolean {
   return type === "nfs" || type === "nfs4";
 }
 
-function refuseSize({ size }: Options): void {
-  if (size === undefined) return;
-  throw new Fault("invalid", "quota size requested but no quota support", {
-    remedy: "A volume in memory has a size: --opt type=tmpfs --opt device=tmpfs --opt o=size=64m.",
+/** The bytes that a volume's data may take (`size`); undefined without a bound. Faults: `invalid` in Docker's words. */
+export function boundOf({ size, ...others }: Options): number | undefined {
+  if (size === undefined) return undefined;
+  const sizeBytes = diskSizeOf(size);
+  const [other] = Object.keys(others);
+  if (other === undefined) return sizeBytes;
+  throw new Fault("invalid", `conflicting options: "size" and ${JSON.stringify(other)}`, {
+    remedy: "Only a volume's own data has a bound; one in memory has its size in o: --opt o=size=64m.",
   });
 }
 

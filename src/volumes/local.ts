@@ -1,20 +1,22 @@
-import { chmodSync, existsSync, mkdirSync } from "node:fs";
-import { chmod, lstat, readdir, rm } from "node:fs/promises";
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { chmod, lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
-import type { Shim } from "#host";
+import { makeDiskImage, type Shim } from "#host";
+import { dataFolder } from "./disk.ts";
 import type { VolumeDriver } from "./driver.ts";
 import { draftPrefix, makeDurably, renameDurably } from "./durable-folder.ts";
-import { isNfs, localSource } from "./local-options.ts";
+import { boundOf, isNfs, localSource } from "./local-options.ts";
 import type { VolumeRecord } from "./records.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { VolumeSource } from "./volumes.ts";
 
 const gonePrefix = ".gone-";
+const diskName = "disk.img";
 
-/** Docker's own driver: folders `NAME/_data` of the data root, or what their options have mounted in place of those. */
+/** Docker's own driver: folders `NAME/_data` of the data root, what their options have mounted in place of those, or bounded in `NAME/disk.img`. */
 export class LocalDriver implements VolumeDriver {
   readonly name = "local";
   readonly #folder: string;
@@ -32,8 +34,19 @@ export class LocalDriver implements VolumeDriver {
     localSource(options);
     const home = this.homeOf(name);
     if (existsSync(home)) return;
-    await makeDurably(home, "_data");
+    const sizeBytes = boundOf(options);
+    await makeDurably(home, "_data", async (draft) => {
+      if (sizeBytes !== undefined) await this.#makeDisk(draft, sizeBytes);
+    });
     await chmod(this.dataOf(name), 0o755);
+  }
+
+  async #makeDisk(home: string, sizeBytes: number): Promise<void> {
+    const seed = join(home, "seed");
+    const data = join(seed, dataFolder);
+    await mkdir(data, { recursive: true });
+    await chmod(data, 0o755);
+    await makeDiskImage(this.#shim, { image: join(home, diskName), seed, sizeBytes });
   }
 
   async remove(name: string, forget: () => void): Promise<void> {
@@ -45,6 +58,7 @@ export class LocalDriver implements VolumeDriver {
   }
 
   async mount({ name, options }: VolumeRecord): Promise<VolumeSource> {
+    if (boundOf(options) !== undefined) return this.diskOf(name);
     const source = localSource(options);
     if (source === undefined) return { kind: "folder", path: this.dataOf(name), flags: [] };
     if (source.kind === "folder") await mustBeThere(name, source.path);
@@ -54,11 +68,12 @@ export class LocalDriver implements VolumeDriver {
 
   async unmount(): Promise<void> {}
 
-  async look({ name }: VolumeRecord): Promise<{ readonly mountpoint: string }> {
-    return { mountpoint: this.dataOf(name) };
+  async look({ name, options }: VolumeRecord): ReturnType<VolumeDriver["look"]> {
+    const mountpoint = this.dataOf(name);
+    return boundOf(options) === undefined ? { mountpoint } : { mountpoint, status: { Disk: this.diskOf(name).image } };
   }
 
-  /** Whether its data is in the volume's own folder. */
+  /** Whether its data is in the folder `dataOf`. */
   isPlain({ driver, options }: VolumeRecord): boolean {
     return driver === this.name && Object.keys(options).length === 0;
   }
@@ -71,14 +86,34 @@ export class LocalDriver implements VolumeDriver {
     return join(this.#folder, name, "_data");
   }
 
-  /** Removes what a crash left, and answers the names of volumes with data that nobody has a record of. Empty ones go: they were never answered. What cannot be removed is told, and tried again next time. */
+  /** Its own data, a folder or a disk; undefined when its options have it somewhere else. */
+  ownSource(record: VolumeRecord): Extract<VolumeSource, { kind: "folder" | "disk" }> | undefined {
+    if (this.isPlain(record)) return { kind: "folder", path: this.dataOf(record.name), flags: [] };
+    const isBounded = record.driver === this.name && boundOf(record.options) !== undefined;
+    return isBounded ? this.diskOf(record.name) : undefined;
+  }
+
+  /** Where the data of a bounded volume is. */
+  diskOf(name: string): Extract<VolumeSource, { kind: "disk" }> {
+    return { kind: "disk", image: join(this.homeOf(name), diskName) };
+  }
+
+  /** The options of a volume without a record, as its home tells them. */
+  optionsFound(name: string): VolumeRecord["options"] {
+    const disk = statSync(this.diskOf(name).image, { throwIfNoEntry: false });
+    return disk === undefined ? {} : { size: String(disk.size) };
+  }
+
+  /** Removes what a crash left, and answers the names of volumes with data (or a disk) that nobody has a record of. Empty ones go: they were never answered. What cannot be removed is told, and tried again next time. */
   async clean(isKnown: (name: string) => boolean, onTrouble: (error: unknown) => void): Promise<string[]> {
     const strangers: string[] = [];
     for (const entry of await readdir(this.#folder)) {
       if (entry.startsWith(draftPrefix) || entry.startsWith(gonePrefix)) {
         await removeTree(this.#shim, join(this.#folder, entry)).catch(onTrouble);
       } else if (!isKnown(entry)) {
-        if (await isEmpty(this.dataOf(entry))) await rm(this.homeOf(entry), { recursive: true, force: true });
+        const isBounded = existsSync(this.diskOf(entry).image);
+        if (!isBounded && (await isEmpty(this.dataOf(entry))))
+          await rm(this.homeOf(entry), { recursive: true, force: true });
         else strangers.push(entry);
       }
     }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Locks } from "#core/locks";
 import { anonymousLabel } from "./anonymous.ts";
 import { createVolume, leaseVolume } from "./create.ts";
-import { fillVolume, finishFill, scratchFolder } from "./fill.ts";
+import { fillVolume, finishFill, isEmpty, scratchFolder } from "./fill.ts";
 import { LocalDriver } from "./local.ts";
 import { mountVolume, unmountAll } from "./mount.ts";
 import { dockersPluginFolders } from "./plugins/discover.ts";
@@ -82,9 +82,14 @@ async function recover(wiring: Wiring): Promise<void> {
     else await local.create(name, options).catch(trouble);
   }
   for (const name of await local.clean((known) => records.get(known) !== undefined, trouble)) {
+    const options = local.optionsFound(name);
+    if (options["size"] !== undefined && (await isEmpty(wiring, local.diskOf(name)).catch(() => false))) {
+      await local.remove(name, () => undefined).catch(trouble); // it was never answered
+      continue;
+    }
     log?.warn("a volume without a record was found and taken up", { volume: name });
     const labels = /^[0-9a-f]{64}$/.test(name) ? { [anonymousLabel]: "" } : {};
-    records.add({ name, driver: local.name, createdNs: clock.now(), labels, options: {} }, false);
+    records.add({ name, driver: local.name, createdNs: clock.now(), labels, options }, false);
   }
   for (const record of records.list()) {
     if (record.driver === local.name) await finishFill(wiring, record).catch(trouble);

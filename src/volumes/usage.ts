@@ -1,5 +1,6 @@
 import { StringDecoder } from "node:string_decoder";
-import type { Shim } from "#host";
+import type { MountOp, Shim } from "#host";
+import { diskAt } from "./disk.ts";
 import type { VolumeRecord } from "./records.ts";
 import { shown } from "./shown.ts";
 import type { VolumeUsage } from "./volumes.ts";
@@ -16,20 +17,23 @@ export async function usage(wiring: Wiring): Promise<readonly VolumeUsage[]> {
   return found;
 }
 
-/** Bytes of a volume's files; −1 where its data is not in its own folder. */
+/** Bytes of a volume's files; −1 where its data is somewhere else. */
 export async function sizeOf({ local, shim }: Wiring, record: VolumeRecord): Promise<number> {
-  if (!local.isPlain(record)) return -1;
   try {
-    return await treeBytes(shim, local.dataOf(record.name));
+    const own = local.ownSource(record);
+    if (own === undefined) return -1;
+    if (own.kind === "folder") return await treeBytes(shim, own.path, []);
+    const { op, path } = diskAt(own, local.dataOf(record.name));
+    return await treeBytes(shim, path, [op]);
   } catch {
     return -1; // it goes just now
   }
 }
 
 /** Apparent sizes, hard links once, folders not at all. */
-async function treeBytes(shim: Shim, tree: string): Promise<number> {
+async function treeBytes(shim: Shim, tree: string, mounts: readonly MountOp[]): Promise<number> {
   const argv = ["find", ".", "-xdev", "!", "-type", "d", "-printf", String.raw`%n %i %s\n`];
-  await using find = await shim.run({ argv, tree, env: { LC_ALL: "C" } });
+  await using find = await shim.run({ argv, tree, mounts, env: { LC_ALL: "C" } });
   await find.end();
   const decoder = new StringDecoder("latin1");
   const linked = new Set<string>();

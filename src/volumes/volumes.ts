@@ -34,6 +34,8 @@ export type VolumeSource =
   | { readonly kind: "folder"; readonly path: string; readonly flags: readonly MountFlag[] }
   /** A file system that each user mounts for itself: where it is the same device, it is the same data. */
   | FileSystem
+  /** A file system of a fixed size in a file, which each user mounts for itself (`diskAt`): all see the same one. */
+  | { readonly kind: "disk"; readonly image: string }
   /** A file system in memory: the first user makes it, the others take it from one who has it; it is over with the last. */
   | (Omit<FileSystem, "kind"> & { readonly kind: "memory" });
 
@@ -131,5 +133,6 @@ export interface VolumesOptions {
 }
 
 export { anonymousLabel, isAnonymous } from "./anonymous.ts";
+export { diskAt } from "./disk.ts";
 export { openVolumes } from "./open.ts";
 export { unknownFileSystem } from "./unknown-file-system.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type FaultKind, isFault } from "#core/fault";
 import { type CheckFacts, checkSpec, parseExtraHost } from "./checks.ts";
-import { parseSize } from "./size.ts";
+import { parseSize } from "#core/size";
 import type { ContainerSpec, MountRequest } from "../containers.ts";
 import { plainSpec } from "../testing/plain-spec.ts";
 

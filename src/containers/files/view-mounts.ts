@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 import type { MountFlag, MountOp } from "#host";
-import type { VolumeSource } from "#volumes";
+import { diskAt, type VolumeSource } from "#volumes";
 import { depthOf } from "../config/plan-mounts.ts";
 import type { ContainerMount } from "../containers.ts";
 import type { Room } from "../room.ts";
@@ -78,12 +78,14 @@ async function sourceOf(
 
 function volumeAt(source: VolumeSource, at: string): Found {
   if (source.kind === "folder") return { ops: [], path: source.path };
+  const place: MountOp = { op: "mkdir", path: at, mode: 0o755 };
+  if (source.kind === "disk") {
+    const { op, path } = diskAt(source, at);
+    return { ops: [place, op], path };
+  }
   const { type, device, flags, data } = source;
   return {
-    ops: [
-      { op: "mkdir", path: at, mode: 0o755 },
-      { op: "mount", type, source: device, target: at, flags, data },
-    ],
+    ops: [place, { op: "mount", type, source: device, target: at, flags, data }],
     path: at,
   };
 }

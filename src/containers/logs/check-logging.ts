@@ -1,5 +1,5 @@
 import { Fault } from "#core/fault";
-import { parseSize } from "../config/size.ts";
+import { parseSize } from "#core/size";
 import type { ContainerSpec, LogDriver } from "../containers.ts";
 import { checkTag } from "./attributes.ts";
 import { readFluentdOptions } from "./drivers/fluentd-options.ts";

@@ -1,5 +1,5 @@
 import type { MonitorStart } from "#host";
-import { parseSize } from "../config/size.ts";
+import { parseSize } from "#core/size";
 import type { ContainerSpec } from "../containers.ts";
 
 /** What a driver may keep: so many files of so many bytes. */

@@ -2,7 +2,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
 import type { IdMapping, MountFlag, MountOp } from "#host";
-import type { VolumeSource } from "#volumes";
+import { diskAt, type VolumeSource } from "#volumes";
 import { parseIdmap } from "../config/owner-changes.ts";
 import type { RuntimeMount } from "../config/runtime-spec.ts";
 import { boundMount, tmpfsMount, tmpfsWords } from "../config/spec-mounts.ts";
@@ -13,7 +13,7 @@ import { type Isolation, mappedMounts } from "../life/namespaces.ts";
 import type { Room } from "../room.ts";
 import { isRunning } from "../state.ts";
 import type { ContainerRecord } from "../store.ts";
-import { giveAway } from "./give-away.ts";
+import { giveAway, giveTree } from "./give-away.ts";
 import { isVolume } from "./settle.ts";
 
 /** What has to be mounted for a start, and where the runtime finds it. Disposed when the container runs, or does not. */
@@ -136,9 +136,11 @@ async function prepareVolume(preparation: Preparation, mount: VolumeMount): Prom
   }
   // What is stored in a volume of ours has the ids that the container sees; elsewhere others may see it too.
   const isOurs =
-    source.kind === "memory" || (mount.driver === "local" && source.kind === "folder" && source.path === mount.source);
+    source.kind === "memory" ||
+    source.kind === "disk" ||
+    (mount.driver === "local" && source.kind === "folder" && source.path === mount.source);
   const hostIds = isOurs ? undefined : isolation.userNamespace?.mapping;
-  if (mount.chown === true) await giveVolume(room, source, subpath, user, hostIds);
+  if (mount.chown === true) await giveVolume(room, mount, source, user, hostIds);
   if (idmap !== undefined || (isolation.userNamespace !== undefined && isOurs)) {
     ops.push(mappedAs({ source: shown, idmap: idmap ?? "" }, at, isolation));
     shown = at;
@@ -150,24 +152,31 @@ async function prepareVolume(preparation: Preparation, mount: VolumeMount): Prom
 
 async function giveVolume(
   room: Room,
+  mount: VolumeMount,
   source: VolumeSource,
-  subpath: string | undefined,
   user: ResolvedUser["ids"],
   mapping: IdMapping | undefined,
 ): Promise<void> {
+  const { shim } = room.host;
+  if (source.kind === "disk") {
+    const { op, path } = diskAt(source, mount.source);
+    return await giveTree(shim, { tree: path, mounts: [op], subpath: mount.subpath }, user, mapping);
+  }
   if (source.kind !== "folder") {
     throw new Fault("unsupported", "the option U is not supported for volumes of other file systems", {
       remedy: "Give the owner to the file system: --opt o=uid=1000,gid=1000.",
     });
   }
-  await giveAway(room.host.shim, source.path, user, mapping, subpath);
+  await giveAway(shim, source.path, user, mapping, mount.subpath);
 }
 
 function flagsOf(source: VolumeSource): readonly MountFlag[] {
   return source.kind === "folder" ? source.flags : [];
 }
 
-function mountOp({ type, device, flags, data }: Exclude<VolumeSource, { kind: "folder" }>, target: string): MountOp {
+type FileSystem = Extract<VolumeSource, { type: string }>;
+
+function mountOp({ type, device, flags, data }: FileSystem, target: string): MountOp {
   return { op: "mount", type, source: device, target, flags, data };
 }
 
@@ -180,6 +189,10 @@ async function fileSystemOf(
   const { room, undo, memory, at } = preparation;
   if (source.kind === "folder") return { ops: [], path: source.path };
   const path = `${at}.fs`;
+  if (source.kind === "disk") {
+    const disk = diskAt(source, path);
+    return { ops: [{ op: "mkdir", path, mode: 0o755 }, disk.op], path: disk.path };
+  }
   if (source.kind === "mount") {
     return { ops: [{ op: "mkdir", path, mode: 0o755 }, mountOp(source, path)], path };
   }
@@ -195,7 +208,7 @@ async function fileSystemOf(
 function sharedOp(
   { room, record }: Preparation,
   { name }: VolumeMount,
-  { type, device, flags, data }: Exclude<VolumeSource, { kind: "folder" }>,
+  { type, device, flags, data }: FileSystem,
   target: string,
 ): MountOp {
   const fresh = { op: "share", target, type, device, flags, data } as const;

@@ -1,5 +1,5 @@
 import { Fault } from "#core/fault";
-import { parseSize } from "../../config/size.ts";
+import { parseSize } from "#core/size";
 import { parseBoolean, parseDurationMs, parseHostPort } from "./option-values.ts";
 import type { StreamAddress } from "./stream-connection.ts";
 

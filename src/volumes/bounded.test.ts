@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, statSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, beforeEach, test } from "node:test";
+import { systemClock } from "#core/clock";
+import { type OpenDatabase, openDatabase } from "../host/database.ts";
+import { openTestBed, type TestBed } from "../host/shim/test-bed.ts";
+import { diskAt } from "./disk.ts";
+import { openVolumes } from "./open.ts";
+import type { Volumes, VolumeRequest } from "./volumes.ts";
+
+let bed: TestBed;
+let base: string;
+before(async () => {
+  bed = await openTestBed();
+  base = await mkdtemp(join(tmpdir(), "slipway-bounded-"));
+});
+after(async () => {
+  await bed[Symbol.asyncDispose]();
+  await rm(base, { recursive: true, force: true });
+});
+
+let folder: string;
+let database: OpenDatabase;
+let volumes: Volumes;
+beforeEach(async () => {
+  folder = await mkdtemp(join(base, "room-"));
+  database = openDatabase(join(folder, "db"));
+  volumes = await open();
+});
+
+async function open(): Promise<Volumes> {
+  return await openVolumes({
+    database,
+    shim: bed.shim,
+    paths: { dataRoot: folder, execRoot: join(folder, "exec"), instance: "test" },
+    clock: systemClock,
+    events: { emit: () => undefined },
+    pluginFolders: [join(folder, "plugins")],
+  });
+}
+
+const sizeBytes = 16 * 2 ** 20;
+const asked = (name: string): VolumeRequest => ({ name, driver: "", labels: {}, options: { size: "16m" } });
+const home = (name: string): string => join(folder, "volumes", name);
+
+/** Runs a script in a volume's data. */
+async function inVolume(name: string, script: string): Promise<string> {
+  const source = await volumes.mount(name, { holder: "test", target: "/", readOnly: false, propagation: "" });
+  assert.ok(source.kind === "disk");
+  const { op, path } = diskAt(source, join(home(name), "_data"));
+  const { stdout } = await bed.shim.runToEnd({ argv: ["sh", "-c", `${script} 2>&1`], mounts: [op], cwd: path });
+  await volumes.unmount("test");
+  return stdout.toString();
+}
+
+async function usedBy(name: string): Promise<number | undefined> {
+  return (await volumes.usage()).find(({ volume }) => volume.name === name)?.sizeBytes;
+}
+
+test("create: with a size a volume takes so much and no more; it is shown, measured, and goes whole", async () => {
+  const { options, status, mountpoint } = await volumes.create(asked("full"));
+  const image = join(home("full"), "disk.img");
+  assert.deepEqual([options, status, mountpoint], [{ size: "16m" }, { Disk: image }, join(home("full"), "_data")]);
+  assert.deepEqual((await readdir(home("full"))).toSorted(), ["_data", "disk.img"]);
+  const empty = statSync(image);
+  assert.equal(empty.size, sizeBytes);
+  assert.ok(empty.blocks * 512 < sizeBytes / 8, `${empty.blocks} blocks of an empty disk`);
+  assert.equal(await inVolume("full", "stat -c '%a %u' .; ls -A"), "755 0\n");
+  assert.equal(await usedBy("full"), 0);
+  assert.match(await inVolume("full", "dd if=/dev/zero of=big bs=1M count=32"), /No space left on device/);
+  const written = await usedBy("full");
+  assert.ok(written !== undefined && written > sizeBytes * 0.7 && written < sizeBytes, `${written} bytes fitted in`);
+  assert.deepEqual(await readdir(mountpoint), [], "nothing on the host's mount table");
+  const pruned = await volumes.prune({ all: true, accepts: () => true });
+  assert.deepEqual(pruned, { removed: ["full"], reclaimedBytes: written });
+  assert.equal(existsSync(home("full")), false);
+  assert.equal(devices(), "");
+});
+
+test("create: a disk that cannot be made leaves nothing behind", async () => {
+  await mkdir(join(folder, "volumes/.new-odd/disk.img"), { recursive: true });
+  await assert.rejects(volumes.create(asked("odd")), /EISDIR/);
+  assert.deepEqual(await readdir(join(folder, "volumes")), []);
+  await assert.rejects(volumes.find("odd"), { kind: "notFound" });
+});
+
+test("openVolumes: bounded volumes without a record are taken up with their size, unless they are empty; drafts go, copies are finished", async () => {
+  for (const name of ["kept", "removed"]) await volumes.create(asked(name));
+  await cp(home("kept"), home("empty"), { recursive: true });
+  await cp(home("kept"), home(".new-draft"), { recursive: true });
+  await inVolume("kept", "echo text >file");
+  await cp(home("kept"), home("found"), { recursive: true });
+  await mkdir(join(home("kept"), "ready"));
+  await writeFile(join(home("kept"), "ready/copied"), "");
+  await cp(home("removed"), home(".gone-removed"), { recursive: true });
+  await rm(home("removed"), { recursive: true });
+  volumes = await open();
+  assert.deepEqual((await readdir(join(folder, "volumes"))).toSorted(), ["found", "kept"]);
+  assert.deepEqual(
+    (await volumes.list()).volumes.map(({ name, options }) => [name, options]),
+    [
+      ["found", { size: String(sizeBytes) }],
+      ["kept", { size: "16m" }],
+    ],
+  );
+  assert.equal(await inVolume("found", "cat file; ls"), "text\nfile\n");
+  assert.equal(await inVolume("kept", "cat file; ls"), "text\ncopied\nfile\n");
+  assert.equal(devices(), "");
+});
+
+/** The loop devices of these volumes. */
+function devices(): string {
+  const { stdout } = spawnSync("losetup", ["--list", "--noheadings", "--output", "BACK-FILE"], { encoding: "utf8" });
+  return stdout
+    .split("\n")
+    .filter((line) => line.includes(folder))
+    .join("\n");
+}
