@@ -67,6 +67,7 @@ static int make_device(int image) {
     int number = ioctl(control, GET_FREE);
     if (number < 0) return -errno;
     fd_scoped int device = open_device(number);
+    if (device == -ENXIO || device == -ENOENT) continue; /* somebody took it and let it go meanwhile */
     if (device < 0) return device;
     struct loop_setup setup = {.fd = (uint32_t)image, .status = {.flags = GOES_WITH_LAST_USER | DIRECT_IO}};
     if (ioctl(device, CONFIGURE, &setup) == 0) return fd_take(&device);
