@@ -30,6 +30,17 @@ async function df(query = ""): Promise<DiskUsageAnswer> {
   return body as DiskUsageAnswer;
 }
 
+/** Ours and Docker's print, in one and the same second of "2 seconds ago". */
+async function bothPrint(args: readonly string[]): Promise<[string, string]> {
+  for (let tries = 1; ; tries++) {
+    const ours = await daemon.slipway(...args);
+    assert.deepEqual([ours.code, ours.stderr], [0, ""]);
+    const theirs = await said(daemon, ...args);
+    const again = await daemon.slipway(...args);
+    if (ours.stdout === again.stdout || tries === 5) return [ours.stdout.trimEnd(), theirs];
+  }
+}
+
 async function sizeOf(name: string): Promise<number | undefined> {
   const { Containers } = await df();
   return Containers?.find(({ Names }) => Names.includes(`/${name}`))?.SizeRw;
@@ -46,9 +57,7 @@ test("system df: docker and slipway print the same, in short, verbose and as JSO
     ["system", "df", "-v", "--format", "{{range .Images}}{{.ID}} {{.UniqueSize}};{{end}}"],
     ["builder", "prune", "-f"],
   ]) {
-    const ours = await daemon.slipway(...args);
-    assert.deepEqual([ours.code, ours.stderr], [0, ""]);
-    assert.equal(ours.stdout.trimEnd(), await said(daemon, ...args), args.join(" "));
+    assert.equal(...(await bothPrint(args)), args.join(" "));
   }
   const table = await said(daemon, "system", "df", "-v");
   assert.match(table, /own +1 +[0-9a-f]{12} .* 1MB +1$/m);
