@@ -69,17 +69,19 @@ function linkFault(fields: Fields): Fault {
   return new Fault(fields.number("errno") === bridgeIsFull ? "exhausted" : "internal", message);
 }
 
-/** What one frame can hold. A batch that enters a network namespace is for a few containers and stays whole. */
+/** What one frame can hold each. A frame begins on the host: what goes on in a namespace is led there again. */
 function batchesOf(lines: readonly string[]): string[][] {
   const batches: string[][] = [];
   let bytes = maxLinesBytes;
+  let place: readonly string[] = [];
   for (const line of lines) {
     bytes += line.length + 5;
     if (bytes > maxLinesBytes) {
-      batches.push([]);
+      batches.push([...place]);
       bytes = line.length + 5;
     }
     batches.at(-1)?.push(line);
+    if (line.startsWith("netns ")) place = [line];
   }
   return batches;
 }

@@ -13,7 +13,6 @@ import {
   hostRange,
   lastOf,
   macOf,
-  maskOf,
   overlaps,
   parseAddress,
   parseCidr,
@@ -115,11 +114,4 @@ test("hostRange: leaves out network and broadcast address where there are such",
 
 test("macOf: a locally administered unicast address that follows from the IP address", () => {
   assert.equal(macOf(addressFrom("172.17.0.2")), "02:42:ac:11:00:02");
-});
-
-test("maskOf: the netmask", () => {
-  const masks = ["10.0.0.0/8", "10.0.0.0/22", "0.0.0.0/0", "10.0.0.1/32"].map((text) =>
-    formatAddress(maskOf(subnetFrom(text))),
-  );
-  assert.deepEqual(masks, ["255.0.0.0", "255.255.252.0", "0.0.0.0", "255.255.255.255"]);
 });

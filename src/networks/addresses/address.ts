@@ -114,11 +114,6 @@ export function bitsOf(family: Family): number {
   return family === 4 ? 32 : 128;
 }
 
-/** The netmask of an IPv4 network. */
-export function maskOf({ prefixLength }: Subnet): Address {
-  return { family: 4, value: (0xffff_ffffn << BigInt(32 - prefixLength)) & 0xffff_ffffn };
-}
-
 function octetsOf(value: bigint, count: number): number[] {
   return Array.from({ length: count }, (_none, index) => Number((value >> BigInt(8 * (count - 1 - index))) & 0xffn));
 }

@@ -108,6 +108,9 @@ if (insideOwnNetns(import.meta.url)) {
     const lines = Array.from({ length: 4000 }, (_, index) => `link set dev many alias "${index} ${alias}"`);
     await host.shim.changeLinks(["link add name many type bridge", ...lines]);
     assert.match(run("ip", "link", "show", "dev", "many"), /alias 3999 x/);
+    await using there = await openNamespace();
+    await host.shim.changeLinks([netnsLine(there.pid), "link add name inside type bridge", ...lines.map(ofInside)]);
+    assert.match(inNetns(there.pid, "ip", "link", "show", "dev", "inside"), /alias 3999 x/);
     const [links] = namedProcesses("slipway-links", host.zygote);
     process.kill(links ?? assert.fail("no process"), "SIGKILL");
     while (existsSync(`/proc/${links}/ns/net`)) await sleep(10);
@@ -186,6 +189,10 @@ function withoutChance(text: string): string {
     .split("\n")
     .toSorted()
     .join("\n");
+}
+
+function ofInside(line: string): string {
+  return line.replace("dev many", "dev inside");
 }
 
 function namedProcesses(name: string, zygote: number): number[] {
