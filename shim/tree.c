@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -16,15 +15,7 @@
 #include "fd.h"
 #include "liveview.h"
 #include "mountplan.h"
-
-#ifndef SYS_openat2
-#define SYS_openat2 437
-#endif
-#define RESOLVE_INSIDE_ROOT 0x10u
-
-struct open_rules {
-  uint64_t flags, mode, resolve;
-};
+#include "within.h"
 
 /* Where the scratch root is put: any folder that is on every machine will do, as it is covered in this namespace only. */
 static const char scratch_root[] = "/tmp";
@@ -99,9 +90,8 @@ static int pivot(const char *start, struct failure *failure) {
 static int start_in(const char *root, const char *folder, struct failure *failure) {
   fd_scoped int tree = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (tree < 0) return fail(failure, "mount", errno, "%s", root);
-  struct open_rules rules = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_INSIDE_ROOT};
-  fd_scoped int inside = (int)syscall(SYS_openat2, tree, folder, &rules, sizeof rules);
-  if (inside < 0) return fail(failure, "folder", errno, "%s", folder);
+  fd_scoped int inside = open_inside(tree, folder);
+  if (inside < 0) return fail(failure, "folder", -inside, "%s", folder);
   return fchdir(inside) == 0 ? 0 : fail(failure, "folder", errno, "%s", folder);
 }
 

@@ -34,7 +34,7 @@ static int open_resolved(int root, const char *path, uint64_t resolve) {
   return fd < 0 ? -errno : fd;
 }
 
-static int open_inside(int root, const char *path) {
+int open_inside(int root, const char *path) {
   return open_resolved(root, path, RESOLVE_INSIDE_ROOT);
 }
 

@@ -1,5 +1,8 @@
-/* Mounts at a path inside a container's tree, which may hold any symlink. */
+/* Paths, and mounts at them, inside a container's tree, which may hold any symlink and may be changed by the container meanwhile. */
 #pragma once
+
+/* What PATH is as seen from ROOT, whose symlinks never lead out of it: a descriptor that only names it (O_PATH), or -errno. */
+int open_inside(int root, const char *path);
 
 /* Binds SOURCE, with all below it, at PATH as seen from ROOT; a missing place is made, of the source's kind, as a start would. 0 or -errno. */
 int mount_within(const char *root, const char *path, const char *source, const char *flags);
