@@ -3,7 +3,7 @@ import type { Clock } from "#core/clock";
 import { Fault } from "#core/fault";
 import type { Image, ImageFilters } from "./images.ts";
 import { matchesReference } from "./match-reference.ts";
-import { parseTime } from "./parse-time.ts";
+import { parseTime } from "#core/parse-time";
 
 const knownKeys = new Set(["dangling", "label", "label!", "before", "since", "reference", "until"]);
 
