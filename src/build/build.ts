@@ -93,6 +93,10 @@ export interface Step {
   readonly name: string;
   /** In the Dockerfile's order, from 1; 0: not an instruction (loading the context, resolving a base). */
   readonly number: number;
+  /** As it is written, for those who number steps themselves. */
+  readonly instruction: string;
+  /** It changes no file, as ENV. */
+  readonly isMetadata?: true;
   readonly stage?: string;
   readonly inputs: readonly Digest[];
   readonly span?: Span;
@@ -100,7 +104,7 @@ export interface Step {
 
 /** What happens in a build, in order of happening; steps that run together are mixed. */
 export type BuildEvent =
-  /** All steps that the result needs, before any of them starts. */
+  /** Steps that have come to light, before any of them starts; those of the Dockerfile come all at once. */
   | { readonly kind: "plan"; readonly steps: readonly Step[] }
   | { readonly kind: "started"; readonly step: Digest; readonly timeNs: bigint }
   | {

@@ -8,11 +8,13 @@ export class EventQueue {
   readonly #queue: BuildEvent[] = [];
   #waitingBytes = 0;
   #ended = false;
+  #isAbandoned = false;
   #failure: unknown;
   #arrived = Promise.withResolvers<void>();
   #taken = Promise.withResolvers<void>();
 
   tell(event: BuildEvent): void {
+    if (this.#isAbandoned) return;
     if (event.kind === "output") this.#waitingBytes += event.bytes.length;
     this.#queue.push(event);
     this.#arrived.resolve();
@@ -36,6 +38,14 @@ export class EventQueue {
     this.#ended = true;
     this.#failure = failure;
     this.#arrived.resolve();
+    this.#taken.resolve();
+  }
+
+  /** Nobody reads any more: nobody is to wait. */
+  abandon(): void {
+    this.#queue.length = 0;
+    this.#waitingBytes = 0;
+    this.#isAbandoned = true;
     this.#taken.resolve();
   }
 

@@ -16,5 +16,12 @@ export interface Room extends BuilderOptions {
   readonly shared: SharedSteps<Made>;
   readonly atOnce: Turnstile;
   /** Builds that run, by id. */
-  readonly running: Map<string, AbortController>;
+  readonly running: Map<string, RunningBuild>;
+}
+
+export interface RunningBuild {
+  readonly controller: AbortController;
+  readonly startedNs: bigint;
+  /** Settles when nothing of it runs any more; never rejects. */
+  readonly ended: Promise<void>;
 }

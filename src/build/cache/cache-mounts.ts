@@ -2,6 +2,7 @@ import { chmod, chown, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#core/clock";
 import { digestOf, hexOf } from "#core/digest";
+import { Fault } from "#core/fault";
 import { Locks } from "#core/locks";
 import type { Database } from "#host";
 
@@ -67,6 +68,20 @@ export class CacheMounts {
     );
     const held = undo.move();
     return { folder, [Symbol.asyncDispose]: async () => await held.disposeAsync() };
+  }
+
+  /** Makes a folder anew, once nobody uses it. */
+  async replace(
+    request: CacheMountRequest & { readonly sharing: "locked" },
+    fill: (folder: string) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const name = nameOf(request.id, 0);
+    using _lock = await this.#lock(`use ${name}`, signal);
+    using _making = await this.#locks.take(`make ${name}`);
+    if (this.#users.has(name)) throw new Fault("conflict", `the cache mount ${request.id} is in use`);
+    this.#database.run("DELETE FROM build_cache_mount WHERE folder = ?", name);
+    await this.#make(name, request, fill);
   }
 
   /** The folder of an id that has one. */

@@ -12,8 +12,7 @@ export interface UsageParts {
   readonly mountBytes: (mount: CacheMountRecord) => Promise<number>;
   /** Stacks that images have. */
   readonly imageStacks: ReadonlySet<Digest>;
-  /** Keys that a running build has taken. */
-  readonly isInUse: (key: Digest) => boolean;
+  readonly isInUse: (result: StepResult) => boolean;
 }
 
 /** The records of the cache, oldest first. A layer that two results have is counted with the older one. */
@@ -31,7 +30,7 @@ export async function cacheUsage(parts: UsageParts): Promise<CacheRecord[]> {
       parents: parent === undefined || parent.key === key ? [] : [hexOf(parent.key)],
       type: "regular",
       description,
-      inUse: parts.isInUse(key),
+      inUse: parts.isInUse(result),
       shared: stack !== undefined && parts.imageStacks.has(stack),
       sizeBytes: isFirst ? result.sizeBytes : 0,
       createdNs: result.createdNs,

@@ -31,7 +31,7 @@ export function planRun(stager: Stager, instruction: RunInstruction, step: Diges
     workingDir: config.WorkingDir || "/",
     network: networkOf(stager, instruction),
     insecure: isInsecure(stager, instruction),
-    mounts: instruction.mounts.map((raw) => plannedMount(stager, parseRunMount(scope.word(raw)))),
+    mounts: instruction.mounts.map((raw) => plannedMount(stager, parseRunMount(raw, (value) => scope.word(value)))),
     noCache: stager.noCache,
   };
   stager.files = node;
@@ -91,9 +91,16 @@ function notAllowed(entitlement: string): Fault {
 }
 
 function plannedMount({ planner, config }: Stager, mount: RunMount): PlannedMount {
-  const placed = { ...mount, ...("target" in mount && mount.target !== undefined && { target: posix.resolve("/", config.WorkingDir ?? "/", mount.target) }) };
-  if (mount.type === "bind")
-    return { mount: placed, from: mount.from === undefined ? { kind: "context", name: "" } : planner.filesOf(mount.from) };
-  if (mount.type === "cache" && mount.from !== undefined) return { mount: placed, from: planner.filesOf(mount.from) };
-  return { mount: placed };
+  const placed: RunMount =
+    mount.target === undefined
+      ? mount
+      : { ...mount, target: posix.resolve("/", config.WorkingDir ?? "/", mount.target) };
+  if (mount.type === "bind") {
+    const { from } = mount;
+    return { mount: placed, from: from === undefined ? { kind: "context", name: "" } : planner.filesOf(from) };
+  }
+  if (mount.type !== "cache") return { mount: placed };
+  // Its name is what was written, wherever the step works.
+  const named = placed.type === "cache" ? { ...placed, id: mount.id ?? placed.target } : placed;
+  return mount.from === undefined ? { mount: named } : { mount: named, from: planner.filesOf(mount.from) };
 }

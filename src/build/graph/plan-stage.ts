@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import type { Instruction, Stage } from "#core/dockerfile/dockerfile";
-import { parseTriggers } from "#core/dockerfile/parse";
+import { parseTrigger } from "#core/dockerfile/parse";
 import { type Digest, digestOf } from "#core/digest";
 import { Fault } from "#core/fault";
 import type { ContainerDefaults, Platform } from "#core/oci";
@@ -41,8 +41,7 @@ export interface Stager {
 export function planStage(planner: Planner, stage: Stage): StagePlan {
   const beginning = begin(planner, stage);
   const { onBuild } = beginning;
-  const triggers = onBuild.length === 0 ? [] : parseTriggers(onBuild);
-  const instructions = [...triggers, ...stage.instructions];
+  const instructions = [...onBuild.map((trigger) => parseTrigger(trigger)), ...stage.instructions];
   const stager = stagerOf(planner, stage, beginning);
   const history: PlannedHistory[] = [...beginning.history];
   const names = new StepNames(planner, stage, instructions);

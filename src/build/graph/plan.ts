@@ -3,7 +3,6 @@ import { Fault } from "#core/fault";
 import { type ImageConfig, nativePlatform, type Platform } from "#core/oci";
 import { type Digest, digestOf } from "#core/digest";
 import { platformName } from "#core/platform";
-import { canonical, parseReference, withDefaultTag } from "#core/reference";
 import type { Base, BaseNode, FilesOf, Graph, PlannedStep } from "./graph.ts";
 import { type GivenArgs, globalScope, passingArgs, platformArgs, type Scope } from "./scope.ts";
 import { planStage, type StagePlan } from "./plan-stage.ts";
@@ -82,7 +81,6 @@ export class Planner {
   readonly #stages = new Map<number, StagePlan>();
   readonly #planning = new Set<number>();
   readonly #images = new Map<string, BaseNode>();
-  readonly #imageSteps: PlannedStep[] = [];
   readonly #namedArgs = new Set<string>();
 
   constructor(dockerfile: Dockerfile, request: PlanRequest, known: KnownImages) {
@@ -124,19 +122,8 @@ export class Planner {
     const key = `${platformName(platform)} ${reference}`;
     const base: Base =
       known === undefined ? { kind: "scratch" } : { kind: "image", reference, id: known.id, platform };
-    const node = this.#images.get(key) ?? { kind: "base", step: digestOf(`${this.request.slot} ${key}`), base };
-    if (!this.#images.has(key)) {
-      this.#images.set(key, node);
-      this.#imageSteps.push({
-        id: node.step,
-        name: `[internal] load metadata for ${canonicalName(reference)}`,
-        number: 0,
-        instruction: reference,
-        stage: "",
-        node,
-        slot: `${this.request.slot}\0${key}`,
-      });
-    }
+    const node = this.#images.get(key) ?? { kind: "base", step: imageStepId({ reference, platform }), base };
+    this.#images.set(key, node);
     return { node, config: known?.config };
   }
 
@@ -147,7 +134,7 @@ export class Planner {
   /** All steps of the stages that are needed, in the file's order. */
   steps(): PlannedStep[] {
     const stages = [...this.#stages].sort(([a], [b]) => a - b).map(([, stage]) => stage);
-    return [...this.#imageSteps, ...stages.flatMap(({ steps }) => steps)];
+    return stages.flatMap(({ steps }) => steps);
   }
 
   unusedArgs(): string[] {
@@ -160,9 +147,10 @@ export class Planner {
 
 function numbered(steps: readonly PlannedStep[]): PlannedStep[] {
   let number = 0;
-  return steps.map((step) => (step.stage === "" ? step : { ...step, number: ++number }));
+  return steps.map((step) => ({ ...step, number: ++number }));
 }
 
-function canonicalName(reference: string): string {
-  return canonical(withDefaultTag(parseReference(reference)));
+/** The step in which an image is found; all that begins with it comes after it. */
+export function imageStepId({ reference, platform }: WantedImage): Digest {
+  return digestOf(`image ${platformName(platform)} ${reference}`);
 }

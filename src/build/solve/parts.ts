@@ -5,7 +5,8 @@ import type { Images } from "#images";
 import type { CacheMounts } from "../cache/cache-mounts.ts";
 import type { StepResults } from "../cache/results.ts";
 import type { FileTree } from "../files/files.ts";
-import type { FilesOf } from "../graph/graph.ts";
+import type { FilesOf, Node } from "../graph/graph.ts";
+import type { Files } from "./work.ts";
 
 /** What the steps of one build work with. */
 export interface StepParts {
@@ -17,7 +18,7 @@ export interface StepParts {
   readonly clock: Clock;
   readonly settings: StepSettings;
   /** The files that an instruction takes from; opened once for a build. */
-  readonly tree: (from: FilesOf) => Promise<FileTree>;
+  readonly tree: (from: FilesOf, files: (node: Node) => Promise<Files>) => Promise<FileTree>;
 }
 
 /** What the request says of all steps. */

@@ -1,22 +1,21 @@
 import { digestOf, type Digest } from "#core/digest";
 import { Ingredients, type Ingredient } from "../cache/ingredients.ts";
-import type { RunNode } from "../graph/graph.ts";
+import type { Node, RunNode } from "../graph/graph.ts";
 import type { StepParts } from "./parts.ts";
 import { prepareMounts } from "./run-mounts.ts";
-import type { Solve } from "./solve.ts";
 import { StepFailure } from "./step-failure.ts";
-import type { Work } from "./work.ts";
+import type { Files, Work } from "./work.ts";
 
 /** RUN: what it is made of, and how it is run. */
 export async function prepareRun(
   parts: StepParts,
   node: RunNode,
   below: Digest | undefined,
-  solve: Solve,
+  files: (node: Node) => Promise<Files>,
   signal: AbortSignal,
 ): Promise<Work> {
   const { settings } = parts;
-  const mounts = await prepareMounts(parts, node, solve, signal);
+  const mounts = await prepareMounts(parts, node, files, signal);
   const list: Ingredient[] = [
     ["instruction", "run"],
     ["what it stands on", below ?? ""],

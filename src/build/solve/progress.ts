@@ -11,7 +11,7 @@ export class Progress {
   readonly #steps: readonly PlannedStep[];
   readonly #clock: Clock;
   readonly #tell: (event: BuildEvent) => void;
-  readonly #done = new Set<string>();
+  readonly #done = new Set<Digest>();
   readonly #failures = new Set<unknown>();
 
   constructor(steps: readonly PlannedStep[], clock: Clock, tell: (event: BuildEvent) => void) {
@@ -21,18 +21,21 @@ export class Progress {
   }
 
   started(step: PlannedStep): void {
-    this.#tell({ kind: "started", step: step.id as Digest, timeNs: this.#clock.now() });
+    this.#tell({ kind: "started", step: step.id, timeNs: this.#clock.now() });
   }
 
   ended(step: PlannedStep, ending: Ending): void {
-    this.#tell({ kind: "ended", step: step.id as Digest, timeNs: this.#clock.now(), ...ending });
-    if (ending.outcome !== "done" && ending.outcome !== "cached") return;
-    this.#done.add(step.id);
-    const { result } = ending;
+    this.#tell({ kind: "ended", step: step.id, timeNs: this.#clock.now(), ...ending });
+    if (ending.outcome === "done" || ending.outcome === "cached") this.reached(step.id, ending);
+  }
+
+  /** Goes on behind a step that is done. */
+  reached(id: Digest, { outcome, result }: Ending): void {
+    this.#done.add(id);
     for (const next of this.#steps) {
-      if (next.node !== undefined || next.previous !== step.id || this.#done.has(next.id)) continue;
+      if (next.node !== undefined || next.previous !== id || this.#done.has(next.id)) continue;
       this.started(next);
-      this.ended(next, { outcome: ending.outcome, ...(result !== undefined && { result }) });
+      this.ended(next, { outcome, ...(result !== undefined && { result }) });
     }
   }
 

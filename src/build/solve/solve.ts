@@ -5,7 +5,7 @@ import type { Ingredients } from "../cache/ingredients.ts";
 import type { StepResults } from "../cache/results.ts";
 import type { Slots } from "../cache/slots.ts";
 import type { EventQueue } from "../events.ts";
-import { type Graph, inputsOf, type Node, type PlannedStep } from "../graph/graph.ts";
+import { type BaseNode, type Graph, inputsOf, type Node, type PlannedStep } from "../graph/graph.ts";
 import type { Turnstile } from "#core/turnstile";
 import { Progress } from "./progress.ts";
 import type { SharedSteps } from "./shared-steps.ts";
@@ -29,8 +29,8 @@ export interface SolveRequest {
   readonly lease: Lease;
   readonly events: EventQueue;
   readonly explain: boolean;
-  /** What is to be done for a node, once what it needs is there. */
-  readonly prepare: (node: WorkNode, below: Digest | undefined, solve: Solve) => Promise<Work>;
+  /** What is to be done for a node; it waits for what the node needs. */
+  readonly prepare: (node: WorkNode, below: Digest | undefined, files: (node: Node) => Promise<Files>) => Promise<Work>;
 }
 
 export type WorkNode = Exclude<Node, { readonly kind: "base" }>;
@@ -50,7 +50,7 @@ export class Solve {
   readonly #parts: SolveParts;
   readonly #signal: AbortSignal;
   readonly #files = new Map<Node, Promise<Files>>();
-  readonly #created = new Map<Node, bigint>();
+  readonly #layered = new Map<Node, bigint>();
   readonly #progress: Progress;
 
   constructor(parts: SolveParts, request: SolveRequest, signal: AbortSignal) {
@@ -74,20 +74,25 @@ export class Solve {
     await Promise.allSettled(this.#files.values());
   }
 
-  /** When a node's result was made, once it is there; undefined of one that changed nothing and of bases. */
-  createdNs(node: Node): bigint | undefined {
-    return this.#created.get(node);
+  /** When the layer of a solved node was made; undefined of one that changed nothing. */
+  layerNs(node: Node): bigint | undefined {
+    return this.#layered.get(node);
   }
 
-  async #base(node: Node & { readonly kind: "base" }): Promise<Files> {
-    const step = this.#stepOf(node);
-    this.#progress.started(step);
+  /** Images have been found, and told of, by now. */
+  async #base({ base, step }: BaseNode): Promise<Files> {
     const { layers: store } = this.#parts.images;
-    const layers = node.base.kind === "scratch" ? [] : await store.ofImage(node.base.id);
+    const layers = base.kind === "scratch" ? [] : await store.ofImage(base.id);
     const stack = store.stackOf(layers);
     if (stack !== undefined) this.request.lease.protectLayer(stack);
     for (const { blob } of layers) this.request.lease.protect(blob.digest);
-    this.#progress.ended(step, { outcome: "done", ...(node.base.kind === "image" && { result: node.base.id }) });
+    const ending = { outcome: "done", ...(base.kind === "image" && { result: base.id }) } as const;
+    const own = this.request.graph.steps.find(({ id }) => id === step);
+    if (own === undefined) this.#progress.reached(step, ending);
+    else {
+      this.#progress.started(own);
+      this.#progress.ended(own, ending);
+    }
     return { stack, layers };
   }
 
@@ -98,7 +103,7 @@ export class Solve {
     try {
       const below = await this.files(node.below);
       this.#signal.throwIfAborted();
-      const work = await this.request.prepare(node, below.stack, this);
+      const work = await this.request.prepare(node, below.stack, async (input) => await this.files(input));
       const files = await this.#result(node, step, below, work);
       return files;
     } catch (error) {
@@ -125,10 +130,10 @@ export class Solve {
             createdNs: hit.createdNs,
           };
     this.#parts.slots.put(step.slot, ingredients);
-    this.#created.set(node, made.createdNs);
     const { lease } = this.request;
     let files = below;
     if (made.layered !== undefined) {
+      this.#layered.set(node, made.createdNs);
       const { layer } = made.layered;
       lease.protectLayer(made.layered.stack);
       lease.protect(layer.blob.digest);
@@ -171,7 +176,7 @@ export class Solve {
         output: async (stream, bytes) => {
           this.request.events.tell({
             kind: "output",
-            step: step.id as Digest,
+            step: step.id,
             stream,
             bytes,
             timeNs: this.#parts.clock.now(),
