@@ -32,7 +32,7 @@ export async function runBuild(
   const internal = new InternalSteps(room.clock, (event) => events.tell(event));
   await using trees = new Trees(room, request, internal, signal);
   await using lease = room.images.layers.lease();
-  const { dockerfile, slot } = await readDockerfile(trees, request, internal, events);
+  const { dockerfile, slot } = await readDockerfile(trees, request, internal, events, signal);
   if (request.checkOnly) return { buildId, tags: [], metadata: {} };
   const images = new ResolvedImages({ images: room.images, internal, credentials: request.credentials, pull: request.pull });
   const graphs = await planAll(dockerfile, request, slot, images, signal);
