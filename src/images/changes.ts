@@ -1,7 +1,7 @@
 import { Fault } from "#core/fault";
 import type { ContainerDefaults, Healthcheck } from "#core/oci";
 import { splitAssignments, splitWords } from "./instruction-words.ts";
-import { parseDuration } from "#core/parse-time";
+import { parseGoDuration as parseDuration } from "#core/go-duration";
 
 /** Applies `--change` instructions (a part of the Dockerfile language) to an image's defaults. Faults: `invalid`, in Docker's words for instructions that cannot be a change. */
 export function applyChanges(defaults: ContainerDefaults, changes: readonly string[]): ContainerDefaults {

@@ -1,5 +1,6 @@
 import { Fault } from "#core/fault";
-import { parseDuration, parseTime } from "#core/parse-time";
+import { parseGoDuration } from "#core/go-duration";
+import { parseTime } from "#core/parse-time";
 import type { CachePrune, CacheRecord } from "../build.ts";
 
 /** Filters that `builder prune` knows (BuildKit's); with the Engine API's `unused-for` as another word for `until`. */
@@ -69,7 +70,7 @@ function isTrue(value: string): boolean {
 }
 
 function durationOf(text: string): bigint {
-  const durationNs = parseDuration(text);
+  const durationNs = parseGoDuration(text);
   if (durationNs === undefined) throw new Fault("invalid", `invalid filter 'unused-for=${text.slice(0, 60)}'`);
   return durationNs;
 }
