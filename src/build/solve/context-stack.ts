@@ -3,7 +3,7 @@ import type { Lease } from "#images";
 import { Ingredients, sourcesLabel } from "../cache/ingredients.ts";
 import type { FileTree } from "../files/files.ts";
 import { copyStep } from "../steps/copy.ts";
-import type { StepParts } from "./parts.ts";
+import { copyParts, type StepParts } from "./parts.ts";
 
 /** Files of a context as a stack of layers of their own, so that they can be mounted without what is ignored. */
 export interface ContextStack {
@@ -43,7 +43,9 @@ export async function contextStack(
         if (known.stack !== undefined) lease.protectLayer(known.stack);
         return { stack: known.stack, subpath };
       }
-      const made = await copyStep(parts, { selected, below: undefined, target: "/" }, lease, signal);
+      const order = { below: undefined, target: "/", link: false, parents: false, timeNs: 0n };
+      const sources = selected.items.map((item) => ({ item, unpack: false }));
+      const made = await copyStep(copyParts(parts), { ...order, sources }, lease, signal);
       parts.results.add({
         key,
         below: undefined,
