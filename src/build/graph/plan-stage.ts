@@ -1,11 +1,11 @@
-import { posix } from "node:path";
-import type { Instruction, Stage } from "#core/dockerfile/dockerfile";
+import { applyToConfig, type ConfigInstruction, isConfigInstruction } from "#core/dockerfile/apply-config";
+import type { Instruction, Stage, WordInstruction } from "#core/dockerfile/dockerfile";
 import { parseTrigger } from "#core/dockerfile/parse";
 import { type Digest, digestOf } from "#core/digest";
 import { Fault } from "#core/fault";
 import type { ContainerDefaults, Platform } from "#core/oci";
 import { parsePlatform, platformName } from "#core/platform";
-import { applyInstruction } from "./apply-instruction.ts";
+import { createdBy } from "./created-by.ts";
 import type { Base, Node, PlannedHistory, PlannedStep } from "./graph.ts";
 import type { Planner } from "./plan.ts";
 import { planCopy } from "./plan-copy.ts";
@@ -33,6 +33,8 @@ export interface Stager {
   readonly platform: Platform;
   readonly noCache: boolean;
   config: ContainerDefaults;
+  /** A CMD came before in this stage. */
+  hasOwnCommand: boolean;
   author: string | undefined;
   files: Node;
 }
@@ -49,9 +51,13 @@ export function planStage(planner: Planner, stage: Stage): StagePlan {
   for (const [index, instruction] of instructions.entries()) {
     const id = stepId(planner, stage, index + 1);
     const before = stager.files;
-    const createdBy = planInstruction(stager, instruction, id);
+    const words = planInstruction(stager, instruction, id);
     const node = stager.files === before ? undefined : stager.files;
-    history.push({ createdBy: node === undefined ? createdBy : `${createdBy} # buildkit`, step: id, ...(node && { node }) });
+    history.push({
+      createdBy: node === undefined ? words : `${words} # buildkit`,
+      step: id,
+      ...(node !== undefined && { node }),
+    });
     steps.push({
       id,
       name: names.next(instruction),
@@ -151,6 +157,7 @@ function stagerOf(planner: Planner, stage: Stage, beginning: Beginning): Stager 
     platform: beginning.platform,
     noCache: typeof noCache === "boolean" ? noCache : noCache.stages.some((name) => findStage(planner.dockerfile, name) === stage),
     config: beginning.config,
+    hasOwnCommand: false,
     author: beginning.author,
     files: beginning.files,
     scope: new Scope(planner.dockerfile.escape, () => stager.config.Env ?? []),
@@ -175,6 +182,7 @@ function fromStep({ planner, stage }: Stager, names: StepNames, { files, previou
 
 /** Does what the instruction says; answers it as the history has it. */
 function planInstruction(stager: Stager, instruction: Instruction, step: Digest): string {
+  if (isConfigInstruction(instruction)) return configure(stager, instruction, step);
   switch (instruction.kind) {
     case "run":
       return planRun(stager, instruction, step);
@@ -183,22 +191,26 @@ function planInstruction(stager: Stager, instruction: Instruction, step: Digest)
       return planCopy(stager, instruction, step);
     case "arg":
       return declareArgs(stager, instruction);
-    case "workdir": {
-      const path = posix.resolve("/", stager.config.WorkingDir ?? "/", stager.scope.word(instruction.word));
-      stager.config = { ...stager.config, WorkingDir: path };
-      const user = stager.config.User ?? "";
-      if (path !== "/") stager.files = { kind: "workdir", step, below: stager.files, path, user };
-      return `WORKDIR ${path}`;
-    }
     case "maintainer":
-      stager.author = stager.scope.word(instruction.word);
+      stager.author = stager.scope.word((instruction as WordInstruction).word);
       return `MAINTAINER ${stager.author}`;
-    default: {
-      const applied = applyInstruction(stager.config, instruction, stager.scope);
-      stager.config = applied.config;
-      return applied.createdBy;
-    }
+    default:
+      throw new Error(`nobody plans ${instruction.kind}`);
   }
+}
+
+/** What changes the config; WORKDIR makes its folder too. */
+function configure(stager: Stager, instruction: ConfigInstruction, step: Digest): string {
+  const { config: before, scope, planner } = stager;
+  const { escape } = planner.dockerfile;
+  const lookup = (name: string): string | undefined => scope.lookup(name);
+  const { hasOwnCommand } = stager;
+  stager.config = applyToConfig(before, instruction, { lookup, escape, hasOwnCommand });
+  if (instruction.kind === "cmd") stager.hasOwnCommand = true;
+  const { WorkingDir: path = "/", User: user = "" } = stager.config;
+  if (instruction.kind === "workdir" && path !== "/")
+    stager.files = { kind: "workdir", step, below: stager.files, path, user };
+  return createdBy(instruction, before, stager.config);
 }
 
 function declareArgs({ planner, scope }: Stager, instruction: Extract<Instruction, { readonly kind: "arg" }>): string {
