@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Raw } from "./dockerfile.ts";
 import { expandDocument, expandWord, expandWords, type ExpandOptions } from "./expand.ts";
 import { SyntaxFault } from "./syntax-fault.ts";

@@ -76,7 +76,7 @@ function parseArg(written: Written): ArgInstruction {
   const args = splitWords(written.rest, written.escape).map((word) => {
     const { name, value } = splitPair(word);
     if (name.text === "") throw new SyntaxFault("ARG names can not be blank", word.span);
-    return { name: name.raw, ...(value !== undefined && { value: value.raw }) };
+    return value === undefined ? { name: name.raw } : { name: name.raw, value: value.raw };
   });
   if (args.length === 0) throw atLeastOne("ARG", written);
   const description = args.map(({ name }) => descriptionOf(name.text, written.comments)).find(Boolean);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Span } from "./dockerfile.ts";
 import { mostDockerfileBytes, parseDockerfile, parseInstructions, parseTrigger } from "./parse.ts";
 import { showError } from "./show-error.ts";

@@ -7,6 +7,9 @@ import { InstructionReader, type Written } from "./written.ts";
 /** Bytes of the largest file that is read. */
 export const mostDockerfileBytes = 1024 ** 2;
 
+/** A layer is made of most of them, and an image has 127 at the most. */
+const mostInstructions = 10_000;
+
 /** Reads a Dockerfile; warnings are those that only the reading knows of, `lint` takes them on. Faults: `SyntaxFault`, and nothing else. */
 export function parseDockerfile(text: string): { dockerfile: Dockerfile; warnings: readonly Warning[] } {
   const lines = linesOf(text);
@@ -14,6 +17,9 @@ export function parseDockerfile(text: string): { dockerfile: Dockerfile; warning
   const reader = new InstructionReader(lines, escape, skip);
   const written = reader.readAll();
   if (written.length === 0) throw new SyntaxFault("file with no instructions", wholeLine(lines));
+  const tooMany = written[mostInstructions];
+  if (tooMany !== undefined)
+    throw new SyntaxFault(`dockerfile with more than ${mostInstructions} instructions`, tooMany.span);
   const globalArgs: ArgInstruction[] = [];
   const stages: (Stage & { readonly instructions: Instruction[] })[] = [];
   for (const each of written) {
@@ -31,9 +37,14 @@ export function parseDockerfile(text: string): { dockerfile: Dockerfile; warning
 
 const beginWithFrom = "Begin with FROM; only ARG may stand before it.";
 
-/** Reads instructions that stand outside of a file: triggers of a base image, changes of a commit. No directives. Faults: `SyntaxFault`. */
-export function parseInstructions(text: string): (Instruction | FromInstruction)[] {
-  return new InstructionReader(linesOf(text), "\\", 0).readAll().map(located);
+/** Reads instructions that stand outside of a file: triggers of a base image, changes of a commit. No directives; `check` sees each keyword before its instruction is read. Faults: `SyntaxFault`, and those of `check`. */
+export function parseInstructions(
+  text: string,
+  check: (keyword: string) => void = () => undefined,
+): (Instruction | FromInstruction)[] {
+  const written = new InstructionReader(linesOf(text), "\\", 0).readAll();
+  for (const { keyword } of written) check(keyword.text);
+  return written.map(parseInstruction);
 }
 
 /** Reads the trigger that an ONBUILD left in an image's config. Faults: `SyntaxFault`. */

@@ -75,28 +75,29 @@ const sharings = ["shared", "private", "locked"] as const;
 function fieldsOf({ text, span }: Raw): string[] {
   const fields: string[] = [];
   let at = 0;
-  do {
-    const quoted = text[at] === '"';
-    let field = "";
-    if (quoted) {
-      at++;
-      for (; ; at++) {
-        if (at >= text.length) throw new SyntaxFault("failed to parse csv mounts: missing closing quote", span);
-        if (text[at] === '"' && text[at + 1] !== '"') break;
-        if (text[at] === '"') at++;
-        field += text[at] ?? "";
-      }
-      at++;
-    } else {
-      const comma = text.indexOf(",", at);
-      const end = comma < 0 ? text.length : comma;
-      field = text.slice(at, end);
-      at = end;
-    }
-    if (at < text.length && text[at] !== ",") throw new SyntaxFault("failed to parse csv mounts: bare quote", span);
+  for (;;) {
+    const { field, end } = text[at] === '"' ? quotedField(text, at, span) : plainField(text, at);
     fields.push(field);
-  } while (text[at++] === ",");
-  return fields;
+    if (end >= text.length) return fields;
+    if (text[end] !== ",") throw new SyntaxFault("failed to parse csv mounts: bare quote in field", span);
+    at = end + 1;
+  }
+}
+
+function plainField(text: string, start: number): { field: string; end: number } {
+  const comma = text.indexOf(",", start);
+  const end = comma < 0 ? text.length : comma;
+  return { field: text.slice(start, end), end };
+}
+
+function quotedField(text: string, start: number, span: Raw["span"]): { field: string; end: number } {
+  let field = "";
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '"' && text[at + 1] !== '"') return { field, end: at + 1 };
+    if (text[at] === '"') at++;
+    field += text[at] ?? "";
+  }
+  throw new SyntaxFault("failed to parse csv mounts: missing closing quote", span);
 }
 
 type Name = "from" | "source" | "target" | "id" | "env";
@@ -175,7 +176,6 @@ class Options {
 
   finished(): RunMount {
     const type = this.#type;
-    const texts = this.#texts;
     if (type === "bind" || type === "tmpfs") {
       const [owner] = Object.keys(this.#numbers);
       if (owner !== undefined) throw this.#wrong(`${owner} not allowed for "${type}" type mounts`);
@@ -183,32 +183,51 @@ class Options {
     if (type === "secret") this.#checkSecret();
     if (this.#sharing !== undefined && type !== "cache")
       throw this.#wrong(`invalid cache sharing set for ${type} mount`);
-    const readOnly = this.#readOnly ?? (type !== "cache" && type !== "tmpfs");
-    const { from, source, env } = texts;
-    const tree = { ...(from !== undefined && { from }), ...(source !== undefined && { source }), readOnly };
-    switch (type) {
-      case "bind":
-        return { type, ...tree, target: this.#target() };
-      case "cache": {
-        const id = texts.id === undefined || texts.id === "" ? {} : { id: texts.id };
-        return { type, ...id, ...tree, target: this.#target(), sharing: this.#sharing ?? "shared", ...this.#numbers };
-      }
-      case "tmpfs": {
-        const size = this.#sizeBytes === undefined ? {} : { sizeBytes: this.#sizeBytes };
-        return { type, target: this.#target(), readOnly, ...size };
-      }
-      case "secret": {
-        const target = texts.target === undefined || texts.target === "" ? {} : { target: texts.target };
-        const id = this.#secretId();
-        const variable = env === undefined ? {} : { env: env === "" ? id : env };
-        return { type, id, ...target, ...variable, required: this.#required, ...this.#numbers };
-      }
-      case "ssh": {
-        const target = texts.target === undefined || texts.target === "" ? {} : { target: texts.target };
-        const id = texts.id === undefined || texts.id === "" ? "default" : texts.id;
-        return { type, id, ...target, required: this.#required, ...this.#numbers };
-      }
-    }
+    return this.#made[type]();
+  }
+
+  readonly #made: Readonly<Record<RunMount["type"], () => RunMount>> = {
+    bind: () => ({ type: "bind", ...this.#tree(), target: this.#target() }),
+    cache: () => {
+      const sharing = this.#sharing ?? "shared";
+      return {
+        type: "cache",
+        ...this.#named("id"),
+        ...this.#tree(),
+        target: this.#target(),
+        sharing,
+        ...this.#numbers,
+      };
+    },
+    tmpfs: () => {
+      const size = this.#sizeBytes === undefined ? {} : { sizeBytes: this.#sizeBytes };
+      return { type: "tmpfs", target: this.#target(), readOnly: this.#readOnly ?? false, ...size };
+    },
+    secret: () => {
+      const id = this.#secretId();
+      const { env } = this.#texts;
+      const variable = env === undefined ? {} : { env: env === "" ? id : env };
+      return { type: "secret", id, ...this.#named("target"), ...variable, required: this.#required, ...this.#numbers };
+    },
+    ssh: () => {
+      const id = "default";
+      return { type: "ssh", id, ...this.#named("id", "target"), required: this.#required, ...this.#numbers };
+    },
+  };
+
+  /** Where a bind mount or a cache begins. */
+  #tree(): { from?: string; source?: string; readOnly: boolean } {
+    return { ...this.#named("from", "source"), readOnly: this.#readOnly ?? this.#type === "bind" };
+  }
+
+  /** Those of the options that say something. */
+  #named(...names: readonly Name[]): Partial<Record<Name, string>> {
+    return Object.fromEntries(
+      names.flatMap((name) => {
+        const text = this.#texts[name];
+        return text === undefined || text === "" ? [] : [[name, text]];
+      }),
+    );
   }
 
   #checkSecret(): void {

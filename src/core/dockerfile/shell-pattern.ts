@@ -33,14 +33,15 @@ export function replaceMatches(
   refuseCostly(runs, characters.length);
   const parts: string[] = [];
   let from = 0;
-  do {
+  for (;;) {
     const start = matchStart(characters, from, runs);
     const end = start < 0 ? -1 : matchEnd(characters, start, runs, true);
     if (end < 0) break;
     parts.push(characters.slice(from, start).join(""), replacement);
-    if (end === start) break;
+    const isEmpty = end === from;
     from = end;
-  } while (all && from < characters.length);
+    if (!all || isEmpty || from === characters.length) break;
+  }
   return parts.join("") + characters.slice(from).join("");
 }
 
