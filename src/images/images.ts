@@ -235,6 +235,7 @@ export interface ImagesOptions {
 }
 
 export { openImages } from "./open.ts";
+export { chainIdsOf } from "./chain-id.ts";
 export { decompress } from "./decompress.ts";
 export { matchesReference } from "./match-reference.ts";
 export { readFromTar } from "./run-tar.ts";

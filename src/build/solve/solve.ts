@@ -1,6 +1,6 @@
 import type { Clock } from "#core/clock";
 import type { Digest } from "#core/digest";
-import type { Images, Lease } from "#images";
+import { chainIdsOf, type Images, type Lease } from "#images";
 import type { Ingredients } from "../cache/ingredients.ts";
 import type { StepResults } from "../cache/results.ts";
 import type { Slots } from "../cache/slots.ts";
@@ -83,7 +83,7 @@ export class Solve {
   async #base({ base, step }: BaseNode): Promise<Files> {
     const { layers: store } = this.#parts.images;
     const layers = base.kind === "scratch" ? [] : await store.ofImage(base.id);
-    const stack = store.stackOf(layers);
+    const stack = chainIdsOf(layers.map(({ diffId }) => diffId)).at(-1);
     if (stack !== undefined) this.request.lease.protectLayer(stack);
     for (const { blob } of layers) this.request.lease.protect(blob.digest);
     const ending = { outcome: "done", ...(base.kind === "image" && { result: base.id }) } as const;

@@ -8,7 +8,7 @@ import { openLog } from "#core/log";
 import { parseReference } from "#core/reference";
 import { type Containers, noLimits, openContainers } from "#containers";
 import { type Host, openHost } from "#host";
-import { type Images, openImages } from "#images";
+import { chainIdsOf, type Images, openImages } from "#images";
 import { type Networks, openNetworks } from "#networks";
 import { openVolumes } from "#volumes";
 import { busyboxArchive } from "#fixtures/images";
@@ -158,7 +158,7 @@ export async function openBuildBed(): Promise<BuildBed> {
       await using lease = images.layers.lease();
       const end = await containers.runStep(
         {
-          below: images.layers.stackOf(await images.layers.ofImage(image)),
+          below: chainIdsOf(images.find(image).config.rootfs.diff_ids).at(-1),
           args: ["/bin/sh", "-c", command],
           env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
           user: "",
