@@ -1,4 +1,4 @@
-import { statfs } from "node:fs/promises";
+import { mkdir, statfs } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Digest } from "#core/digest";
@@ -16,6 +16,7 @@ import { planPrune } from "./cache/prune-plan.ts";
 import { StepResults } from "./cache/results.ts";
 import { Slots } from "./cache/slots.ts";
 import { cacheUsage } from "./cache/usage.ts";
+import { openFileDigests } from "./files/file-digests.ts";
 import { EventQueue } from "./events.ts";
 import { BuildRecords } from "./history/build-records.ts";
 import { BuildTally } from "./history/build-tally.ts";
@@ -36,7 +37,10 @@ export async function openBuilder(options: BuilderOptions): Promise<Builder> {
     shared: new SharedSteps(),
     atOnce: new Turnstile(Math.max(fewestAtOnce, 2 * availableParallelism())),
     running: new Map(),
+    files: { shim: host.shim, clock, digests: openFileDigests(host.database, clock) },
+    mountPoint: join(host.paths.dataRoot, "build", "shown"),
   };
+  await mkdir(room.mountPoint, { recursive: true, mode: 0o700 });
   room.records.markLost();
   room.slots.trim();
   await room.cacheMounts.collect();

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Dockerfile } from "#core/dockerfile/dockerfile";
 import type { Digest } from "#core/digest";
 import { linkedAbort } from "#core/linked-abort";
@@ -30,7 +29,7 @@ export async function runBuild(
   signal: AbortSignal,
 ): Promise<BuildResult> {
   const internal = new InternalSteps(room.clock, (event) => events.tell(event));
-  await using trees = new Trees(room, request, internal, signal);
+  await using trees = new Trees(room, request, signal);
   await using lease = room.images.layers.lease();
   const { dockerfile, slot } = await readDockerfile(trees, request, internal, events, signal);
   if (request.checkOnly) return { buildId, tags: [], metadata: {} };
@@ -108,6 +107,7 @@ async function solveAll(room: Room, solving: Solving, signal: AbortSignal): Prom
     ...room,
     settings: stepSettings(request),
     tree: async (from, files) => await trees.of(from, files),
+    remote: async (source) => await trees.remote(source),
   };
   const solves = graphs.map((graph): Solved => ({
     graph,

@@ -1,24 +1,33 @@
 import { Fault } from "#core/fault";
+import type { Images } from "#images";
 import type { BuildRequest, ContextRequest } from "../build.ts";
 import type { FilesOf, Node } from "../graph/graph.ts";
-import type { InternalSteps } from "../internal-steps.ts";
-import type { Room } from "../room.ts";
+import type { RemoteSource } from "../solve/parts.ts";
 import type { Files } from "../solve/work.ts";
 import type { FileTree } from "./files.ts";
+import { openFolderTree } from "./folder-tree.ts";
+import { compileIgnore, parseIgnore } from "./ignore.ts";
+import { type FilesWiring, openTree } from "./open-tree.ts";
+
+/** What trees are opened with. */
+export interface TreesParts {
+  readonly files: FilesWiring;
+  readonly images: Pick<Images, "layers">;
+  /** An empty folder that programs see stacks at. */
+  readonly mountPoint: string;
+}
 
 /** The trees of files that one build takes from, each opened when it is first asked for, and all closed with this. */
 export class Trees implements AsyncDisposable {
-  readonly #room: Room;
+  readonly #parts: TreesParts;
   readonly #request: BuildRequest;
-  readonly #internal: InternalSteps;
   readonly #signal: AbortSignal;
   readonly #contexts = new Map<string, Promise<FileTree>>();
   readonly #nodes = new Map<Node, Promise<FileTree>>();
 
-  constructor(room: Room, request: BuildRequest, internal: InternalSteps, signal: AbortSignal) {
-    this.#room = room;
+  constructor(parts: TreesParts, request: BuildRequest, signal: AbortSignal) {
+    this.#parts = parts;
     this.#request = request;
-    this.#internal = internal;
     this.#signal = signal;
   }
 
@@ -37,16 +46,58 @@ export class Trees implements AsyncDisposable {
     return await open;
   }
 
+  /** What ADD takes from elsewhere. */
+  async remote(source: RemoteSource): Promise<FileTree> {
+    throw new Fault("unsupported", `${source.url}: sources of elsewhere are not here yet`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const ends = await Promise.allSettled([...this.#contexts.values(), ...this.#nodes.values()]);
     for (const end of ends) if (end.status === "fulfilled") await end.value[Symbol.asyncDispose]();
   }
 
   async #openContext(name: string): Promise<FileTree> {
-    throw new Error("to be joined");
+    const asked = name === "" ? this.#request.context : this.#request.contexts[name];
+    if (asked === undefined || asked.kind === "image") throw new Error(`no such context: ${name}`);
+    const { dockerfile } = this.#request;
+    const ignoreFiles = [
+      ...(name === "" && "path" in dockerfile ? [`${dockerfile.path}.dockerignore`] : []),
+      ".dockerignore",
+    ];
+    return await this.#open(asked, ignoreFiles, name === "" ? "context" : `context ${name}`);
+  }
+
+  async #open(asked: ContextRequest, ignoreFiles: readonly string[], name: string): Promise<FileTree> {
+    const { files } = this.#parts;
+    switch (asked.kind) {
+      case "folder": {
+        await using plain = await openFolderTree(files, asked.path, { name });
+        for (const file of ignoreFiles) {
+          const text = await plain.read(file, mostIgnoreBytes, this.#signal);
+          if (text === undefined) continue;
+          const matcher = compileIgnore(parseIgnore(text.toString("utf8")));
+          return await openFolderTree(files, asked.path, { name, ignore: { matcher, file } });
+        }
+        return await openFolderTree(files, asked.path, { name });
+      }
+      case "empty":
+        return openTree(files, { name, owners: "root", place: { tree: this.#parts.mountPoint } });
+      case "archive":
+      case "remote":
+        throw new Fault("unsupported", `contexts of kind ${asked.kind} are not here yet`);
+    }
   }
 
   async #openNode(node: Node, files: (node: Node) => Promise<Files>): Promise<FileTree> {
-    throw new Error("to be joined");
+    const { stack } = await files(node);
+    const { images, mountPoint: tree } = this.#parts;
+    const mounts = images.layers.shownAt(stack, tree);
+    return openTree(this.#parts.files, { name: nameOf(node), owners: "kept", place: { tree, mounts } });
   }
+}
+
+const mostIgnoreBytes = 1 << 20;
+
+function nameOf(node: Node): string {
+  return node.kind === "base" && node.base.kind === "image" ? `image ${node.base.reference}` : "stage";
 }
