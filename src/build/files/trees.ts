@@ -12,7 +12,7 @@ import { type FilesWiring, openTree } from "./open-tree.ts";
 /** What trees are opened with. */
 export interface TreesParts {
   readonly files: FilesWiring;
-  readonly images: Pick<Images, "layers">;
+  readonly images: { readonly layers: Pick<Images["layers"], "shownAt"> };
   /** An empty folder that programs see stacks at. */
   readonly mountPoint: string;
 }

@@ -5,7 +5,6 @@ import { dirname, join, resolve } from "node:path";
 import type { Digest } from "#core/digest";
 import type { Event } from "#core/event";
 import { openLog } from "#core/log";
-import { parseReference } from "#core/reference";
 import { type Containers, noLimits, openContainers } from "#containers";
 import { type Host, openHost } from "#host";
 import { chainIdsOf, type Images, openImages } from "#images";
