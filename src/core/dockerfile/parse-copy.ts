@@ -4,7 +4,7 @@ import { heredocOf } from "./heredocs.ts";
 import { jsonWords } from "./json-words.ts";
 import { splitAtBlanks } from "./split-words.ts";
 import { SyntaxFault } from "./syntax-fault.ts";
-import { placeOf, type Written } from "./written.ts";
+import { placeOf, type Written } from "./instruction-reader.ts";
 
 /** COPY and ADD: sources and where they go. Faults: `SyntaxFault`. */
 export function parseCopy(written: Written, kind: "copy" | "add"): CopyInstruction {

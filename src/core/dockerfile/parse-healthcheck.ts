@@ -3,7 +3,7 @@ import { readFlags, type FlagForm } from "./flags.ts";
 import { healthcheckTimes } from "./healthcheck-times.ts";
 import { jsonWords } from "./json-words.ts";
 import { SyntaxFault } from "./syntax-fault.ts";
-import { placeOf, type Written } from "./written.ts";
+import { placeOf, type Written } from "./instruction-reader.ts";
 
 const healthcheckFlags: Readonly<
   Record<"interval" | "timeout" | "start-period" | "start-interval" | "retries", FlagForm>

@@ -20,7 +20,7 @@ import { parseHealthcheck } from "./parse-healthcheck.ts";
 import { parseRun } from "./parse-run.ts";
 import { splitAtBlanks, splitWords } from "./split-words.ts";
 import { SyntaxFault } from "./syntax-fault.ts";
-import { placeOf, takeApart, type Written } from "./written.ts";
+import { placeOf, takeApart, type Written } from "./instruction-reader.ts";
 
 /** Checks and reads one instruction. Faults: `SyntaxFault`, in BuildKit's words. */
 export function parseInstruction(written: Written): Instruction | FromInstruction {

@@ -5,7 +5,7 @@ import { jsonWords } from "./json-words.ts";
 import { suggestion } from "./likely-word.ts";
 import { checkRunMount } from "./run-mount.ts";
 import { SyntaxFault } from "./syntax-fault.ts";
-import { placeOf, type Written } from "./written.ts";
+import { placeOf, type Written } from "./instruction-reader.ts";
 
 /** RUN: a command and what it runs with. Faults: `SyntaxFault`. */
 export function parseRun(written: Written): RunInstruction {

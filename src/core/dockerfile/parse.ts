@@ -2,7 +2,7 @@ import type { ArgInstruction, Dockerfile, FromInstruction, Instruction, Stage, W
 import { readDirectives } from "./directives.ts";
 import { descriptionOf, parseInstruction } from "./parse-instruction.ts";
 import { SyntaxFault } from "./syntax-fault.ts";
-import { InstructionReader, type Written } from "./written.ts";
+import { InstructionReader, type Written } from "./instruction-reader.ts";
 
 /** Bytes of the largest file that is read. */
 export const mostDockerfileBytes = 1024 ** 2;
