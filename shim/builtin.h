@@ -22,3 +22,5 @@ int builtin_read(char **argv);
 int builtin_apply(char **argv);
 /* copy FROM TO: makes a folder what another one is (copy.c). Status 3: FROM is none. */
 int builtin_copy(char **argv);
+/* files: answers what is in the tree, for as long as it is asked (files.c has the format). */
+int builtin_files(char **argv);

@@ -1,0 +1,69 @@
+import type { Clock } from "#core/clock";
+import { Fault } from "#core/fault";
+import type { Shim } from "#host";
+import { bytesOf } from "./byte-path.ts";
+import type { FileDigests } from "./file-digests.ts";
+import type { FileTree } from "./files.ts";
+import { compileIgnore, type IgnoreMatcher } from "./ignore.ts";
+import { ContentReader } from "./read-contents.ts";
+import { resolve } from "./resolve.ts";
+import { select } from "./select.ts";
+import { selectedOf } from "./selected.ts";
+import { TreeProgram, type TreePlace } from "./tree-program.ts";
+
+/** What trees of files are made with. */
+export interface FilesWiring {
+  readonly shim: Shim;
+  readonly digests: FileDigests;
+  readonly clock: Clock;
+}
+
+export interface TreeOptions {
+  readonly name: string;
+  readonly place: TreePlace;
+  /** `root`: all is root's, whoever owns it in the tree. */
+  readonly owners: "root" | "kept";
+  /** What is not to be chosen, and the name of the file that says so. */
+  readonly ignore?: { readonly matcher: IgnoreMatcher; readonly file: string };
+  /** Called before anything is believed: whether the program looks into the right tree. Throws when not. */
+  readonly check?: (program: TreeProgram) => Promise<void>;
+  readonly dispose?: () => Promise<void>;
+}
+
+/** A tree of files: the root of a stage or image by its mounts, or a folder of this machine. Nothing is read before it is asked for. */
+export function openTree(wiring: FilesWiring, options: TreeOptions): FileTree {
+  const { name, place, owners, check, dispose, ignore = { matcher: compileIgnore([]), file: "" } } = options;
+  const start = async (signal: AbortSignal): Promise<TreeProgram> => {
+    await using undo = new AsyncDisposableStack();
+    const program = undo.use(await TreeProgram.start(wiring.shim, place, signal));
+    await check?.(program);
+    undo.move();
+    return program;
+  };
+  return {
+    name,
+    async read(path, limitBytes, signal) {
+      await using program = await start(signal);
+      return await readSmall(program, path, limitBytes);
+    },
+    async select(selection, signal) {
+      await using program = await start(signal);
+      const from = { name, program, ignore: ignore.matcher, ignoreFile: ignore.file };
+      const items = await select(from, selection, signal);
+      return selectedOf({ start, digests: wiring.digests, owners, now: () => wiring.clock.now() }, items);
+    },
+    async [Symbol.asyncDispose]() {
+      await dispose?.();
+    },
+  };
+}
+
+async function readSmall(program: TreeProgram, path: string, limitBytes: number): Promise<Buffer | undefined> {
+  const found = await resolve(program, bytesOf(path), () => true);
+  if (found?.facts.type !== "file") return undefined;
+  if (found.facts.sizeBytes > limitBytes)
+    throw new Fault("tooLarge", `${path} has ${found.facts.sizeBytes} bytes; at most ${limitBytes} are read`);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of (await new ContentReader(program, [found]).next()) ?? []) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
