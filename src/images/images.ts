@@ -241,4 +241,5 @@ export { matchesReference } from "./match-reference.ts";
 export { readFromTar } from "./run-tar.ts";
 export type { Layers, LookedUp, StackLayer } from "./layers.ts";
 export type { Lease } from "./leases.ts";
+export { openWeb, type Web } from "./web.ts";
 export type { ContainerDefaults };

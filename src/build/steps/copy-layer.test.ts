@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { linesOf, baseOf, copied, file, folder, itemOf } from "./copy.fixture.ts";
+import { linesOf, baseOf, copied, file, folder } from "./copy.fixture.ts";
 import { parseChmod } from "./chmod.ts";
 import { folderLayer } from "./copy-layer.ts";
 import { textItem } from "./text-source.ts";
@@ -139,27 +139,6 @@ test("copyLayer: hard links, attributes that travel, times not after the given o
     "file 644 0:0 4 x/a SCHILY.xattr.user.note=n SCHILY.xattr.security.capability=c A",
     "hardlink 644 0:0 0 x/b -> x/a",
   ]);
-});
-
-test("copyLayer: --parents keeps the items' paths; directories between are made once, or stay what they are", async () => {
-  const base = baseOf([{ path: "x/" }, { path: "x/a/", mode: 0o750 }, { path: "x/l", linkPath: "a" }]);
-  const named = (name: string, ...given: Parameters<typeof itemOf>) => ({ ...itemOf(...given), name });
-  const items = [
-    named("a/b/f", "a/b/f", { path: "", data: "1", type: "file" }),
-    named("a/b/g", "a/b/g", { path: "", type: "directory", mode: 0o711 }, { path: "h", data: "2" }),
-  ];
-  assert.deepEqual(await copied(items, "/x", { base, parents: true }), [
-    "directory 755 0:0 0 x/",
-    "directory 750 0:0 0 x/a/",
-    "directory 755 0:0 9 x/a/b/",
-    "file 644 0:0 0 x/a/b/f 1",
-    "directory 711 0:0 0 x/a/b/g/",
-    "file 644 0:0 0 x/a/b/g/h 2",
-  ]);
-  const through = [named("l/f", "l/f", { path: "", data: "1", type: "file" })];
-  await assert.rejects(copied(through, "/x", { base, parents: true }), {
-    message: "cannot copy to non-directory: /x/l",
-  });
 });
 
 test("copyLayer: names that would remove files are refused, and files that changed meanwhile", async () => {

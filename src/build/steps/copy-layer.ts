@@ -1,4 +1,4 @@
-import type { TarHeader } from "#core/tar";
+import { nameBytes, type TarHeader } from "#core/tar";
 import { readTar } from "#core/tar-read";
 import type { Shim } from "#host";
 import { decompress } from "#images";
@@ -8,7 +8,7 @@ import type { BaseFiles } from "./base-files.ts";
 import type { ModeChange } from "./chmod.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import type { Owner } from "./owner.ts";
-import { asEntry, findTarget, keptAttributes, madeFolder, notDirectory, type Target } from "./target.ts";
+import { findTarget, keptAttributes, madeFolder, notDirectory, type Target } from "./target.ts";
 
 /** One thing to copy. */
 export interface CopySource {
@@ -25,8 +25,6 @@ export interface CopyOrder {
   readonly target: string;
   readonly owner?: Owner;
   readonly chmod?: ModeChange;
-  /** The items' names are paths below the target. */
-  readonly parents: boolean;
   /** Of directories that no source has. */
   readonly timeNs: bigint;
   /** Later times become this one. */
@@ -77,7 +75,6 @@ function goesIntoFolder(order: CopyOrder, target: Target, archives: ReadonlySet<
   return (
     target.kind === "directory" ||
     /(?:^|\/)\.{0,2}$/.test(order.target) ||
-    order.parents ||
     order.sources.length > 1 ||
     order.sources.some((source) => source.item.kind === "directory" || archives.has(source))
   );
@@ -89,7 +86,6 @@ class Copy {
   readonly #intoFolder: boolean;
   readonly #base: BaseFiles;
   readonly #writer: LayerWriter;
-  readonly #made = new Set<string>();
   #isOpen = false;
 
   constructor(order: CopyOrder, target: Target, intoFolder: boolean, base: BaseFiles, writer: LayerWriter) {
@@ -101,10 +97,8 @@ class Copy {
   }
 
   async *item(item: SelectedItem, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
-    const { parents } = this.#order;
-    const isContents = item.kind === "directory" && !parents;
-    if (parents) await this.#openParents(item.name);
-    const place = isContents || !this.#intoFolder ? this.#target.path : join(this.#target.path, item.name);
+    const isContents = item.kind === "directory";
+    const place = isContents || !this.#intoFolder ? this.#target.path : join(this.#target.path, nameBytes(item.name));
     for await (const { header, data } of item.entries(signal)) {
       if (header.path === "" && isContents) {
         this.#open(header.mtimeNs);
@@ -149,23 +143,6 @@ class Copy {
     for (const folder of missing) this.#writer.header(madeFolder(folder, owner, timeNs));
     if (kind === "missing" && this.#intoFolder && path !== "")
       this.#writer.header(madeFolder(path, owner, mtimeNs === undefined ? timeNs : this.#clamped(mtimeNs)));
-  }
-
-  /** Those above an item whose name is a path. */
-  async #openParents(name: string): Promise<void> {
-    this.#open();
-    const names = name.split("/").slice(0, -1);
-    for (let length = 1; length <= names.length; length++) {
-      const path = join(this.#target.path, names.slice(0, length).join("/"));
-      if (this.#made.has(path)) continue;
-      this.#made.add(path);
-      const there = this.#target.kind === "directory" ? (await this.#base.look([path])).get(path) : undefined;
-      if (there !== undefined && there.kind !== "directory") throw notDirectory(path);
-      const header = there === undefined ? undefined : (await this.#base.headers([path])).get(path);
-      this.#writer.header(
-        header === undefined ? madeFolder(path, this.#order.owner, this.#order.timeNs) : asEntry(header),
-      );
-    }
   }
 
   #fit(header: TarHeader, path: string, place: string): TarHeader {

@@ -72,7 +72,7 @@ export async function copied(
 ): Promise<string[]> {
   const { base = baseOf([]), unpack = false, shim = noShim, ...rest } = more;
   const sources = items.map((item) => ({ item, unpack }));
-  const order = { sources, target, parents: false, timeNs: 9_000_000_000n, ...rest };
+  const order = { sources, target, timeNs: 9_000_000_000n, ...rest };
   return await linesOf(copyLayer(order, { base, shim }, new AbortController().signal));
 }
 

@@ -47,7 +47,7 @@ class Bed implements AsyncDisposable {
     below: Digest | undefined,
     step: Partial<CopyStep> & Pick<CopyStep, "sources" | "target">,
   ): Promise<Digest> {
-    const whole = { below, link: false, parents: false, timeNs: 9_000_000_000n, ...step };
+    const whole = { below, link: false, timeNs: 9_000_000_000n, ...step };
     const done = await copyStep(this.parts, whole, noLease, AbortSignal.timeout(60_000));
     assert.ok(done !== undefined);
     return done.stack;
@@ -131,7 +131,7 @@ test("copyStep: ADD of an archive follows the base's links; COPY --link knows no
 test("copyStep: nothing chosen is no layer; bad modes and owners are told", async () => {
   const { bed, base } = await bedWithBase();
   await using _ = bed;
-  const step = { below: base, sources: [], target: "/x", link: false, parents: false, timeNs: 0n };
+  const step = { below: base, sources: [], target: "/x", link: false, timeNs: 0n };
   const signal = AbortSignal.timeout(60_000);
   assert.equal(await copyStep(bed.parts, step, noLease, signal), undefined);
   const sources = [{ item: file("a", "A"), unpack: false }];

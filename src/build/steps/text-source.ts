@@ -1,13 +1,13 @@
-import { nameBytes, tarHeader } from "#core/tar";
+import { posix } from "node:path";
+import { tarHeader } from "#core/tar";
 import type { SelectedItem } from "../files/files.ts";
 
 /** A document of the Dockerfile as a file to copy: mode 0644, root's. */
 export function textItem(name: string, text: string, timeNs: bigint): SelectedItem {
-  const path = nameBytes(name.replace(/^\/+/, ""));
   const bytes = Buffer.from(text);
   return {
-    path,
-    name: path.slice(path.lastIndexOf("/") + 1),
+    path: name,
+    name: posix.basename(name),
     kind: "file",
     async *entries() {
       const header = tarHeader({ type: "file", path: "", sizeBytes: bytes.length, mtimeNs: timeNs });
