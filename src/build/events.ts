@@ -23,7 +23,8 @@ export class EventQueue {
   /** Resolves when the reader has caught up, or nobody needs the step any more. */
   async room(signal: AbortSignal): Promise<void> {
     if (this.#waitingBytes <= mostWaitingBytes) return;
-    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+    const { promise: left, resolve } = Promise.withResolvers<void>();
+    const leave = (): void => resolve();
     signal.addEventListener("abort", leave, { once: true });
     try {
       while (this.#waitingBytes > mostWaitingBytes && !this.#ended && !signal.aborted)

@@ -64,7 +64,7 @@ export class ResolvedImages {
       }
     } catch (error) {
       // An image that only this machine has cannot be newer elsewhere.
-      const own = this.#parts.pull && isFault(error) && error.kind !== "cancelled" ? this.#here(wanted) : undefined;
+      const own = this.#parts.pull && error instanceof Fault && error.kind !== "cancelled" ? this.#here(wanted) : undefined;
       if (own !== undefined) return own;
       throw error;
     }

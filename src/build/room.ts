@@ -19,6 +19,8 @@ export interface Room extends BuilderOptions {
   readonly files: FilesWiring;
   /** An empty folder that programs see stacks at, each in its own mount namespace. */
   readonly mountPoint: string;
+  /** Where archives of contexts are unpacked. */
+  readonly scratchFolder: string;
   /** Builds that run, by id. */
   readonly running: Map<string, RunningBuild>;
 }

@@ -1,5 +1,6 @@
 import type { Dockerfile } from "#core/dockerfile/dockerfile";
 import type { Digest } from "#core/digest";
+import { lintFault } from "#core/dockerfile/lint/lint";
 import { linkedAbort } from "#core/linked-abort";
 import { nativePlatform, type Platform } from "#core/oci";
 import { familiar } from "#core/reference";
@@ -10,6 +11,7 @@ import type { EventQueue } from "./events.ts";
 import type { Graph, PlannedStep } from "./graph/graph.ts";
 import type { PlanRequest } from "./graph/plan.ts";
 import { imageConfig } from "./image-config.ts";
+import { lintBuild } from "./lint-build.ts";
 import { InternalSteps } from "./internal-steps.ts";
 import { readDockerfile } from "./read-dockerfile.ts";
 import { ResolvedImages } from "./resolve-images.ts";
@@ -31,10 +33,15 @@ export async function runBuild(
   const internal = new InternalSteps(room.clock, (event) => events.tell(event));
   await using trees = new Trees(room, request, signal);
   await using lease = room.images.layers.lease();
-  const { dockerfile, slot } = await readDockerfile(trees, request, internal, events, signal);
-  if (request.checkOnly) return { buildId, tags: [], metadata: {} };
+  const read = await readDockerfile(trees, request, internal, signal);
+  const { dockerfile, slot } = read;
   const images = new ResolvedImages({ images: room.images, internal, credentials: request.credentials, pull: request.pull });
-  const graphs = await planAll(dockerfile, request, slot, images, signal);
+  const graphs = request.checkOnly ? [] : await planAll(dockerfile, request, slot, images, signal);
+  const warnings = lintBuild(read, request, images);
+  for (const warning of warnings) events.tell({ kind: "warning", warning });
+  const fault = lintFault(dockerfile, warnings);
+  if (fault !== undefined) throw fault;
+  if (request.checkOnly) return { buildId, tags: [], metadata: {} };
   for (const name of new Set(graphs.flatMap(({ unusedArgs }) => unusedArgs))) {
     const message = `[Warning] One or more build-args [${name}] were not consumed`;
     events.tell({ kind: "warning", warning: { rule: "UnusedBuildArg", description: "", url: "", message } });

@@ -52,6 +52,7 @@ export function openTree(wiring: FilesWiring, options: TreeOptions): FileTree {
       const items = await select(from, selection, signal);
       return selectedOf({ start, digests: wiring.digests, owners, now: () => wiring.clock.now() }, items);
     },
+    without: (ignored) => openTree(wiring, { ...options, ignore: ignored }),
     async [Symbol.asyncDispose]() {
       await dispose?.();
     },

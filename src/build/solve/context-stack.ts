@@ -43,7 +43,7 @@ export async function contextStack(
         if (known.stack !== undefined) lease.protectLayer(known.stack);
         return { stack: known.stack, subpath };
       }
-      const order = { below: undefined, target: "/", link: false, parents: false, timeNs: 0n };
+      const order = { below: undefined, target: "/", link: false, timeNs: 0n };
       const sources = selected.items.map((item) => ({ item, unpack: false }));
       const made = await copyStep(copyParts(parts), { ...order, sources }, lease, signal);
       parts.results.add({

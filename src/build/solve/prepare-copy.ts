@@ -42,7 +42,6 @@ export async function prepareCopy(
           target: node.target,
           link: node.link,
           below,
-          parents: node.parents,
           timeNs: latestNs ?? parts.clock.now(),
           ...(latestNs !== undefined && { latestNs }),
           ...(node.chown !== undefined && { chown: node.chown }),
