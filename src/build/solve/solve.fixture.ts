@@ -115,7 +115,7 @@ export function solve(
       },
     };
   };
-  const solving = new Solve(parts, { buildId, graph, lease: parts.images.layers.lease(), events, explain: true, prepare }, abort.signal);
+  const solving = new Solve(parts, { buildId, graph, lease: parts.images.layers.lease(), events, explain: true, imported: new Map(), prepare }, abort.signal);
   const reading = (async () => {
     for await (const event of events.read()) told.push(event);
   })();

@@ -2,7 +2,8 @@ import type { Clock } from "#core/clock";
 import type { Digest } from "#core/digest";
 import { chainIdsOf, type Images, type Lease } from "#images";
 import type { Ingredients } from "../cache/ingredients.ts";
-import type { StepResults } from "../cache/results.ts";
+import type { ImportedResult } from "../cache/inline-cache.ts";
+import type { StepResult, StepResults } from "../cache/results.ts";
 import type { Slots } from "../cache/slots.ts";
 import type { EventQueue } from "../events.ts";
 import { type BaseNode, type Graph, inputsOf, type Node, type PlannedStep } from "../graph/graph.ts";
@@ -29,11 +30,18 @@ export interface SolveRequest {
   readonly lease: Lease;
   readonly events: EventQueue;
   readonly explain: boolean;
+  /** Results of other machines that this build may use (`--cache-from`). */
+  readonly imported: ReadonlyMap<Digest, ImportedResult>;
   /** What is to be done for a node; it waits for what the node needs. */
   readonly prepare: (node: WorkNode, below: Digest | undefined, files: (node: Node) => Promise<Files>) => Promise<Work>;
 }
 
 export type WorkNode = Exclude<Node, { readonly kind: "base" }>;
+
+export interface SolvedKey {
+  readonly key: Digest;
+  readonly createdNs: bigint;
+}
 
 /** The result of a step, and when it was made. */
 export interface Made {
@@ -51,6 +59,7 @@ export class Solve {
   readonly #signal: AbortSignal;
   readonly #files = new Map<Node, Promise<Files>>();
   readonly #layered = new Map<Node, bigint>();
+  readonly #keys = new Map<Node, SolvedKey>();
   readonly #progress: Progress;
 
   constructor(parts: SolveParts, request: SolveRequest, signal: AbortSignal) {
@@ -77,6 +86,11 @@ export class Solve {
   /** When the layer of a solved node was made; undefined of one that changed nothing. */
   layerNs(node: Node): bigint | undefined {
     return this.#layered.get(node);
+  }
+
+  /** The key that a solved node was looked up under, and when its result was made; undefined of bases. */
+  keyOf(node: Node): SolvedKey | undefined {
+    return this.#keys.get(node);
   }
 
   /** Images have been found, and told of, by now. */
@@ -118,25 +132,19 @@ export class Solve {
     const under = work.detached ? undefined : below.stack;
     const before = this.request.explain ? this.#parts.slots.get(step.slot) : undefined;
     const isFresh = "noCache" in node && node.noCache;
-    const hit = isFresh ? undefined : results.take(ingredients.key);
+    const hit = isFresh ? undefined : (results.take(ingredients.key) ?? this.request.imported.get(ingredients.key));
     const reason = hit === undefined ? missReason(ingredients, before, isFresh) : undefined;
     if (hit !== undefined) this.#progress.started(step);
-    const made =
-      hit === undefined
-        ? await this.#run(node, step, under, work)
-        : {
-            layered:
-              hit.layer === undefined || hit.stack === undefined ? undefined : { layer: hit.layer, stack: hit.stack },
-            createdNs: hit.createdNs,
-          };
+    const made = hit === undefined ? await this.#run(node, step, under, work) : takenFrom(hit);
+    this.#keys.set(node, { key: ingredients.key, createdNs: made.createdNs });
     this.#parts.slots.put(step.slot, ingredients);
     const { lease } = this.request;
     let files = below;
     if (made.layered !== undefined) {
       this.#layered.set(node, made.createdNs);
       const { layer } = made.layered;
-      lease.protectLayer(made.layered.stack);
       lease.protect(layer.blob.digest);
+      if (!work.detached) lease.protectLayer(made.layered.stack);
       const stack = work.detached
         ? await images.layers.put(below.stack, layer, lease, this.#signal)
         : made.layered.stack;
@@ -193,6 +201,11 @@ export class Solve {
     if (step === undefined) throw new Error(`node of no step: ${node.step}`);
     return step;
   }
+}
+
+function takenFrom(hit: StepResult | ImportedResult): Made {
+  const { layer, stack, createdNs } = hit;
+  return { layered: layer === undefined || stack === undefined ? undefined : { layer, stack }, createdNs };
 }
 
 function missReason(ingredients: Ingredients, before: Ingredients | undefined, isFresh: boolean): string {
