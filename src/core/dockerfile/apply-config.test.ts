@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ContainerDefaults } from "../oci.ts";
-import { absolutePath, applyToConfig, commandWords, isConfigInstruction, lookupIn } from "./apply-config.ts";
+import {
+  absolutePath,
+  applyToConfig,
+  commandWords,
+  isConfigInstruction,
+  lookupIn,
+  withMaintainer,
+} from "./apply-config.ts";
 import { parseInstructions } from "./parse.ts";
 import { SyntaxFault } from "./syntax-fault.ts";
 
@@ -85,6 +92,13 @@ test("applyToConfig: EXPOSE takes what Docker still takes: addresses and ports o
   assert.deepEqual(applied("EXPOSE 127.0.0.1:80:8080 [::1]:80:81/udp 7:7"), {
     ExposedPorts: { "8080/tcp": {}, "81/udp": {}, "7/tcp": {} },
   });
+});
+
+test("withMaintainer: names the image's author", () => {
+  const [maintainer] = parseInstructions("MAINTAINER Some One <one@example.com>");
+  assert.ok(maintainer?.kind === "maintainer");
+  const image = { architecture: "amd64", os: "linux", rootfs: { type: "layers", diff_ids: [] } } as const;
+  assert.deepEqual(withMaintainer(image, maintainer), { ...image, author: "Some One <one@example.com>" });
 });
 
 test("commandWords, absolutePath: lines are the shell's, paths are seen from the working directory", () => {

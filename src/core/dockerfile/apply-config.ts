@@ -1,5 +1,5 @@
-import type { ContainerDefaults, Healthcheck } from "../oci.ts";
-import type { Command, HealthcheckInstruction, Instruction, Raw } from "./dockerfile.ts";
+import type { ContainerDefaults, Healthcheck, ImageConfig } from "../oci.ts";
+import type { Command, HealthcheckInstruction, Instruction, Raw, WordInstruction } from "./dockerfile.ts";
 import { expandWord, expandWords, type Lookup } from "./expand.ts";
 import { portsOf } from "./exposed-ports.ts";
 import { healthcheckTimes } from "./healthcheck-times.ts";
@@ -40,6 +40,11 @@ export function applyToConfig(
   // One kind at a time: the table says which goes with which.
   const effect = effects[instruction.kind] as (...all: readonly unknown[]) => ContainerDefaults;
   return { ...defaults, ...effect(instruction, defaults, scope) };
+}
+
+/** What MAINTAINER makes of an image; its text is taken as it is. */
+export function withMaintainer(image: ImageConfig, { word }: WordInstruction): ImageConfig {
+  return { ...image, author: word.text };
 }
 
 /** The words of a command: its own, or those of the shell with its line. */

@@ -172,7 +172,7 @@ test("expandWord: what grows or nests without bound is refused, and soon", () =>
     /too long/,
   );
   expandWord(raw(`\${A##${"*a".repeat(300)}b}`), () => "a".repeat(100_000), plain);
-  assert.ok(performance.now() - start < 5000);
+  assert.ok(performance.now() - start < 10_000);
 });
 
 /** Texts of what the shell and a Dockerfile read alike. */

@@ -33,6 +33,9 @@ export function placeOf({ span, original }: Written): Pick<Written, "span" | "or
   return { span, original };
 }
 
+/** A layer is made of most of them, and an image has 127 at the most. */
+const mostInstructions = 10_000;
+
 /** Longest line, as BuildKit reads them. */
 const mostLineCharacters = 65_535;
 
@@ -63,7 +66,10 @@ export class InstructionReader {
         continue;
       }
       const written = this.#readInstruction(comments);
-      if (written !== undefined) all.push(written);
+      if (written === undefined) continue;
+      if (all.length === mostInstructions)
+        throw new SyntaxFault(`dockerfile with more than ${mostInstructions} instructions`, written.span);
+      all.push(written);
       comments = [];
     }
     return all;

@@ -7,9 +7,6 @@ import { InstructionReader, type Written } from "./instruction-reader.ts";
 /** Bytes of the largest file that is read. */
 export const mostDockerfileBytes = 1024 ** 2;
 
-/** A layer is made of most of them, and an image has 127 at the most. */
-const mostInstructions = 10_000;
-
 /** Reads a Dockerfile; warnings are those that only the reading knows of, `lint` takes them on. Faults: `SyntaxFault`, and nothing else. */
 export function parseDockerfile(text: string): { dockerfile: Dockerfile; warnings: readonly Warning[] } {
   const lines = linesOf(text);
@@ -17,9 +14,6 @@ export function parseDockerfile(text: string): { dockerfile: Dockerfile; warning
   const reader = new InstructionReader(lines, escape, skip);
   const written = reader.readAll();
   if (written.length === 0) throw new SyntaxFault("file with no instructions", wholeLine(lines));
-  const tooMany = written[mostInstructions];
-  if (tooMany !== undefined)
-    throw new SyntaxFault(`dockerfile with more than ${mostInstructions} instructions`, tooMany.span);
   const globalArgs: ArgInstruction[] = [];
   const stages: (Stage & { readonly instructions: Instruction[] })[] = [];
   for (const each of written) {

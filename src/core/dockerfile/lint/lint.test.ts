@@ -262,5 +262,5 @@ test("lint: a file that cannot be expanded is no failure here, and a large one e
   );
   const start = performance.now();
   assert.equal(found(`FROM a\n${many}`).length, 1000);
-  assert.ok(performance.now() - start < 3000);
+  assert.ok(performance.now() - start < 10_000);
 });
