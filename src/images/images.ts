@@ -248,5 +248,3 @@ export type { Layers, LookedUp, StackLayer } from "./layers.ts";
 export type { Lease } from "./leases.ts";
 export { openWeb, type Web } from "./web.ts";
 export type { ContainerDefaults };
-export type { Layers, LookedUp, StackLayer } from "./layers.ts";
-export type { Lease } from "./leases.ts";

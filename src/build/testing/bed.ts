@@ -97,6 +97,7 @@ export async function openBuildBed(): Promise<BuildBed> {
   const shared = { ...host, events: sink };
   const images = await openImages({
     ...shared,
+    bootId: host.machine.bootId,
     insecureRegistries: [],
     registryMirrors: [],
     maxConcurrentDownloads: 3,
