@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { Fault } from "#core/fault";
+import { Fault } from "../fault.ts";
 import { compileGlob, type Glob, hasWildcards } from "./glob.ts";
 
 /** One line of an ignore file that says something. */
