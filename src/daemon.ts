@@ -100,6 +100,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
   };
   const images = await openImages({
     ...shared,
+    bootId: host.machine.bootId,
     insecureRegistries: options.insecureRegistries,
     registryMirrors: options.registryMirrors,
     maxConcurrentDownloads: options.maxConcurrentDownloads,

@@ -127,6 +127,8 @@ export interface CgroupLimits {
 
 /** Facts of the machine for `/info`, `/version` and `doctor`. */
 export interface Machine {
+  /** Of this boot, a UUID. */
+  readonly bootId: string;
   readonly kernelVersion: string;
   readonly operatingSystem: string;
   readonly osVersion: string;

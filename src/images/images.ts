@@ -5,6 +5,7 @@ import type { ContainerDefaults, ImageConfig, Platform } from "#core/oci";
 import type { Reference } from "#core/reference";
 import type { Clock } from "#core/clock";
 import type { Database, MountOp, Paths, Shim } from "#host";
+import type { Layers } from "./layers.ts";
 
 /** One image in the store. Its id is the digest of its config document. */
 export interface Image {
@@ -125,6 +126,8 @@ export interface RootChange {
 }
 
 export interface Images {
+  /** Layers by themselves, for whoever makes images of them. */
+  readonly layers: Layers;
   /** Finds by reference, by id, or by unique prefix of an id. Faults: `notFound` (`No such image: X`), `conflict` when a prefix is ambiguous. */
   find(nameOrId: string, platform?: Platform): Image;
   list(options: { readonly all: boolean; readonly filters: ImageFilters }): Image[];
@@ -226,6 +229,8 @@ export interface ImagesOptions {
   readonly paths: Paths;
   readonly clock: Clock;
   readonly events: EventSink;
+  /** Of the machine's boot: what was not synced in another one is not believed. */
+  readonly bootId: string;
   /** Hosts or CIDRs that may be spoken to without TLS (loopback always may). */
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
@@ -241,3 +246,5 @@ export type { Layers, LookedUp, StackLayer } from "./layers.ts";
 export type { Lease } from "./leases.ts";
 export { openWeb, type Web } from "./web.ts";
 export type { ContainerDefaults };
+export type { Layers, LookedUp, StackLayer } from "./layers.ts";
+export type { Lease } from "./leases.ts";

@@ -43,12 +43,16 @@ export class Roots {
     return this.#parts.folder;
   }
 
-  /** Makes the writable layer. The hold comes first, so a kill in between leaves a root without folders, which `openRoot` refuses and `drop` forgets. */
-  async create(image: ImageRecord, container: string, sizeBytes?: number): Promise<RootFilesystem> {
+  /** Makes the writable layer over an image's layers, or over those of no image: nobody keeps what is in it then. The hold comes first, so a kill in between leaves a root without folders, which `openRoot` refuses and `drop` forgets. */
+  async create(
+    { id: image, topChain }: Pick<ImageRecord, "topChain"> & { readonly id?: Digest },
+    container: string,
+    sizeBytes?: number,
+  ): Promise<RootFilesystem> {
     checkName(container);
     const { catalog, snapshots } = this.#parts;
-    const stack = catalog.stack(image.topChain);
-    catalog.addRoot({ container, image: image.id, topChain: image.topChain });
+    const stack = catalog.stack(topChain);
+    catalog.addRoot({ container, image, topChain });
     try {
       const home = this.#homeOf(container);
       mkdirSync(home, { mode: 0o700 });
@@ -72,6 +76,18 @@ export class Roots {
   foldersOf(container: string): string[] {
     const root = this.#parts.catalog.root(container);
     return root === undefined ? [] : this.#parts.catalog.stack(root.topChain).map((layer) => layer.folder);
+  }
+
+  /** The folder of a writable layer that has no bound. */
+  plainUpperOf(container: string): string {
+    const { upper, disk } = this.#writableOf(container);
+    if (disk.length > 0) throw new Error(`the writable layer of ${container} is a file system of its own`);
+    return upper;
+  }
+
+  /** What a container's root stands on. */
+  topOf(container: string): { readonly topChain: Digest | undefined } | undefined {
+    return this.#parts.catalog.root(container);
   }
 
   /** The image that a container's root holds. */
@@ -124,7 +140,7 @@ export class Roots {
     if (!wasQuick) moveAside(home, gone);
     catalog.removeRoot(container);
     if (!wasQuick) await removeTree(shim, gone);
-    return held !== undefined && catalog.image(held.image) === undefined;
+    return held !== undefined && (held.image === undefined || catalog.image(held.image) === undefined);
   }
 
   /** Whether the writable layer is there, and not only its record. */
@@ -151,7 +167,8 @@ export class Roots {
 
   #root(container: string, stack: readonly LayerRecord[]): RootFilesystem {
     const { snapshots } = this.#parts;
-    const writable = this.#writableOf(container);
+    const passing = this.imageOf(container) === undefined;
+    const writable = { ...this.#writableOf(container), passing };
     const folders = stack.map((layer) => layer.folder);
     return {
       mountsAt: (target) => {
@@ -173,12 +190,11 @@ export class Roots {
     };
   }
 
-  /** Most containers write nothing: their folders go without starting a program. overlayfs leaves an empty `work/work`. */
+  /** Most containers write nothing: their folders go without starting a program. overlayfs leaves an empty `work/work`, with the mark of a passing one in it. */
   #removeUntouched(container: string): boolean {
     const { upper, work } = this.#writableOf(container);
-    return (
-      removeEmpty(upper) && removeEmpty(join(work, "work")) && removeEmpty(work) && removeEmpty(this.#homeOf(container))
-    );
+    const made = ["work/incompat/volatile", "work/incompat", "work"].map((name) => join(work, name));
+    return [upper, ...made, work, this.#homeOf(container)].every(removeEmpty);
   }
 
   #homeOf(container: string): string {
