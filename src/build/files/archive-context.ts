@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import { ByteReader } from "#core/byte-reader";
+import { Fault, isFault } from "#core/fault";
+import { isZeroBlock, readHeaderBlock } from "#core/tar-header";
+import { tarBlockBytes } from "#core/tar";
+import { decompress } from "#images";
+import type { FileTree } from "./files.ts";
+import { openFolderTree } from "./folder-tree.ts";
+import type { FilesWiring, TreeOptions } from "./open-tree.ts";
+import { makeScratch } from "./scratch.ts";
+import { unpackArchive } from "./unpack-archive.ts";
+
+/** What came in a stream of bytes. */
+export type Uploaded =
+  | { readonly kind: "tree"; readonly tree: FileTree }
+  /** A Dockerfile alone. */
+  | { readonly kind: "dockerfile"; readonly text: string };
+
+/** Most bytes of a Dockerfile. */
+export const dockerfileLimitBytes: number = 1 << 20;
+
+/**
+ * Takes an archive (tar, plain or packed by gzip, bzip2, xz or zstd) into a private folder, or a Dockerfile that came alone.
+ * The folder goes with the tree. Faults as `unpackArchive`'s.
+ */
+export async function openArchive(
+  wiring: FilesWiring,
+  scratchFolder: string,
+  bytes: AsyncIterable<Uint8Array>,
+  options: Pick<TreeOptions, "name" | "ignore">,
+  signal: AbortSignal,
+): Promise<Uploaded> {
+  await using undo = new AsyncDisposableStack();
+  const reader = new ByteReader(decompress(bytes, wiring.shim, signal));
+  undo.defer(async () => await reader.close());
+  const head = await firstBytes(reader, tarBlockBytes);
+  if (!isTar(head)) return { kind: "dockerfile", text: await textAlone(reader) };
+  const scratch = undo.use(await makeScratch(wiring.shim, scratchFolder));
+  await unpackArchive(wiring.shim, scratch.path, reader.rest(), signal);
+  const tree = await openFolderTree(wiring, scratch.path, options);
+  const held = undo.move();
+  return {
+    kind: "tree",
+    tree: {
+      ...tree,
+      async [Symbol.asyncDispose]() {
+        await tree[Symbol.asyncDispose]();
+        await held.disposeAsync();
+      },
+    },
+  };
+}
+
+/** Where archives of contexts are unpacked. */
+export function scratchFolderOf(dataRoot: string): string {
+  return join(dataRoot, "build", "contexts");
+}
+
+async function firstBytes(reader: ByteReader, count: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (let left = count; left > 0;) {
+    const piece = await reader.some(left);
+    if (piece === undefined) break;
+    pieces.push(piece);
+    left -= piece.length;
+  }
+  const head = Buffer.concat(pieces);
+  reader.unread(head);
+  return head;
+}
+
+/** No bytes at all are an archive of nothing. */
+function isTar(head: Buffer): boolean {
+  if (head.length === 0) return true;
+  if (head.length < tarBlockBytes) return false;
+  if (isZeroBlock(head)) return true;
+  try {
+    readHeaderBlock(head);
+    return true;
+  } catch (error) {
+    if (isFault(error, "invalid")) return false;
+    throw error;
+  }
+}
+
+async function textAlone(reader: ByteReader): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const piece of reader.rest()) {
+    sizeBytes += piece.length;
+    if (piece.includes(0) || sizeBytes > dockerfileLimitBytes)
+      throw new Fault("invalid", "the build context is neither an archive nor a Dockerfile", {
+        remedy: "Send a tar archive (plain, or packed by gzip, bzip2, xz or zstd), or the text of a Dockerfile.",
+      });
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
+}
