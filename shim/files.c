@@ -64,7 +64,8 @@ static void put_end(int error) {
 
 /* What is a file's own and means something elsewhere: a label or an overlay's mark does not. */
 static bool is_told(const char *name) {
-  return strncmp(name, "user.", 5) == 0 || strcmp(name, "security.capability") == 0;
+  return strncmp(name, "user.", 5) == 0 || strncmp(name, "system.posix_acl_", 17) == 0 ||
+         strcmp(name, "security.capability") == 0;
 }
 
 /* The attributes of a name in the working folder; those of a file system that has none are none. */

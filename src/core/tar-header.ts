@@ -62,11 +62,15 @@ export function writeHeaderBlock(header: TarHeader, flag: string): Buffer {
   octal(block, 329, 8, header.major);
   octal(block, 337, 8, header.minor);
   block.fill(" ", 148, 156, "latin1");
+  // By index, and only as far as anything is written: this is done for every entry of every layer.
   let sum = 0;
-  for (const byte of block) sum += byte;
+  for (let at = 0; at < writtenBytes; at++) sum += block[at] ?? 0;
   block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, 8, "latin1");
   return block;
 }
+
+/** The last field that we write ends here. */
+const writtenBytes = 345;
 
 /** The flag of each type. */
 export const flagOfType: Readonly<Record<TarType, string>> = {

@@ -120,7 +120,7 @@ function wordsOf({ path, facts, content = "" }: WalkedFile, owners: "root" | "ke
   if (path === "" && facts.type === "directory") return "directory\0";
   const owner = owners === "root" ? "0 0" : `${facts.uid} ${facts.gid}`;
   const device = facts.type === "char" || facts.type === "block" ? ` ${facts.major} ${facts.minor}` : "";
-  const attributes = [...facts.attributes].map(([name, value]) => `${name}\0${value.length}\0${value}`).join("");
+  const attributes = attributesOf(facts, owners).map(([name, value]) => `${name}\0${value.length}\0${value}`).join("");
   // A symlink's mode is the file system's business.
   const mode = facts.type === "symlink" ? "" : facts.mode.toString(8);
   return `${path}\0${facts.type} ${mode} ${owner}${device} ${content}\0${facts.target}\0${attributes}\0`;
@@ -178,8 +178,13 @@ function headerOf({ path, facts }: WalkedFile, owners: "root" | "kept", link: st
     linkPath: link ?? facts.target,
     major: facts.major,
     minor: facts.minor,
-    pax: new Map([...facts.attributes].map(([name, value]) => [`SCHILY.xattr.${name}`, value])),
+    pax: new Map(attributesOf(facts, owners).map(([name, value]) => [`SCHILY.xattr.${name}`, value])),
   });
+}
+
+/** Access lists name owners too: where all is root's, there are none. */
+function attributesOf({ attributes }: FileFacts, owners: "root" | "kept"): (readonly [string, string])[] {
+  return [...attributes].filter(([name]) => owners === "kept" || !name.startsWith("system."));
 }
 
 function typeOf({ type }: FileFacts): TarHeader["type"] {

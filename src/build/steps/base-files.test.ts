@@ -29,7 +29,7 @@ test("TreeFiles: kinds, links, names and looks as they are, symlinks never follo
   await room.images.createRoot(room.images.find("base").id, "c");
   const tree = join(room.folder, "layers", ".mount");
   const mounts = room.images.openRoot("c").shownAt(tree).map(ownLayers);
-  const files = new TreeFiles({ shim: room.shim, tree, mounts }, AbortSignal.timeout(30_000));
+  await using files = new TreeFiles(room.shim, { tree, mounts }, AbortSignal.timeout(30_000));
   assert.deepEqual(Object.fromEntries(await files.look(["etc", "etc/passwd", "etc/none", "out", "-x", `etc/${odd}`])), {
     etc: { kind: "directory", linkPath: "" },
     "etc/passwd": { kind: "file", linkPath: "" },

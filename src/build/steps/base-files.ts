@@ -1,7 +1,7 @@
-import { Fault } from "#core/fault";
-import type { TarHeader } from "#core/tar";
-import { readTar } from "#core/tar-read";
-import type { MountOp, Shim } from "#host";
+import { tarHeader, type TarHeader } from "#core/tar";
+import type { Shim } from "#host";
+import type { FileFacts } from "../files/file-facts.ts";
+import { type TreePlace, TreeProgram } from "../files/tree-program.ts";
 
 /** What is at a path itself. */
 export interface BaseFile {
@@ -27,97 +27,72 @@ export const noFiles: BaseFiles = {
   headers: async () => await Promise.resolve(new Map()),
 };
 
-/** A tree as the programs that look at it are to see it. */
-export interface ShownTree {
-  readonly shim: Shim;
-  /** The folder that the mounts show it at. */
-  readonly tree: string;
-  readonly mounts: readonly MountOp[];
-}
-
-/** The files of a tree, looked at by programs for which it is all there is. Answers are remembered: the tree never changes. */
-export class TreeFiles implements BaseFiles {
-  readonly #shown: ShownTree;
-  readonly #signal: AbortSignal;
-  readonly #looked = new Map<string, BaseFile | undefined>();
+/** The files of a tree, looked at by a program that is started at the first question and for which the tree is all there is. Answers are remembered: the tree never changes. */
+export class TreeFiles implements BaseFiles, AsyncDisposable {
+  readonly #start: () => Promise<TreeProgram>;
+  #program: Promise<TreeProgram> | undefined;
+  readonly #looked = new Map<string, FileFacts | undefined>();
   readonly #listed = new Map<string, ReadonlyMap<string, BaseFile>>();
 
-  constructor(shown: ShownTree, signal: AbortSignal) {
-    this.#shown = shown;
-    this.#signal = signal;
+  constructor(shim: Shim, place: TreePlace, signal: AbortSignal) {
+    this.#start = async () => await TreeProgram.start(shim, place, signal);
   }
 
   async look(paths: readonly string[]): Promise<ReadonlyMap<string, BaseFile>> {
-    const asked = paths.filter((path) => !this.#looked.has(path));
-    if (asked.length > 0) {
-      const found = await this.#find(asked, ["-maxdepth", "0"]);
-      for (const path of asked) this.#looked.set(path, found.get(path));
+    const found = new Map<string, BaseFile>();
+    for (const path of paths) {
+      const facts = await this.#factsOf(path);
+      if (facts !== undefined) found.set(path, fileOf(facts));
     }
-    return new Map(
-      paths.flatMap((path) => {
-        const file = this.#looked.get(path);
-        return file === undefined ? [] : [[path, file]];
-      }),
-    );
+    return found;
   }
 
   async list(folder: string): Promise<ReadonlyMap<string, BaseFile>> {
     const known = this.#listed.get(folder);
     if (known !== undefined) return known;
-    const found = await this.#find([folder], ["-mindepth", "1", "-maxdepth", "1"]);
-    const files = new Map([...found].map(([path, file]) => [path.slice(path.lastIndexOf("/") + 1), file]));
+    const program = await this.#running();
+    program.ask("list", folder);
+    const files = new Map<string, BaseFile>();
+    for (;;) {
+      const record = program.ready() ?? (await program.next());
+      if (record.kind === "facts") files.set(record.facts.name, fileOf(record.facts));
+      else if (record.kind !== "data") break; // at its end, or no directory
+    }
     this.#listed.set(folder, files);
     return files;
   }
 
   async headers(folders: readonly string[]): Promise<ReadonlyMap<string, TarHeader>> {
-    const headers = new Map<string, TarHeader>();
-    if (folders.length === 0) return headers;
-    const args = [
-      ...[
-        "--create",
-        "--file=-",
-        "--format=pax",
-        "--numeric-owner",
-        "--no-recursion",
-        "--xattrs",
-        "--xattrs-include=*",
-      ],
-      ...["--null", "--verbatim-files-from", "--files-from=-"],
-    ];
-    const archive = await this.#run(["tar", ...args], folders);
-    for await (const { header } of readTar(onePiece(archive))) headers.set(plain(header.path), header);
-    return headers;
-  }
-
-  async #find(paths: readonly string[], depth: readonly string[]): Promise<Map<string, BaseFile>> {
-    const script = `exec find "$@" ${depth.join(" ")} -printf '%y\\0%l\\0%p\\0'`;
-    const output = await this.#run(["xargs", "-0", "-r", "sh", "-c", script, "sh"], paths);
-    const fields = output.toString("latin1").split("\0");
-    const found = new Map<string, BaseFile>();
-    for (let at = 0; at + 3 < fields.length; at += 3) {
-      const [type = "", linkPath = "", path = ""] = fields.slice(at, at + 3);
-      found.set(plain(path), { kind: kindOf[type] ?? "other", linkPath });
+    const found = new Map<string, TarHeader>();
+    for (const path of folders) {
+      const facts = await this.#factsOf(path);
+      if (facts?.type !== "directory") continue;
+      const { mode, uid, gid, mtimeNs, attributes } = facts;
+      const pax = new Map([...attributes].map(([name, value]) => [`SCHILY.xattr.${name}`, value]));
+      found.set(path, tarHeader({ type: "directory", path, mode, uid, gid, mtimeNs, pax }));
     }
     return found;
   }
 
-  async #run(argv: readonly string[], paths: readonly string[]): Promise<Buffer> {
-    const { shim, tree, mounts } = this.#shown;
-    const input = Buffer.from(paths.map((path) => `./${path}\0`).join(""), "latin1");
-    const ended = await shim.runToEnd({ argv, tree, mounts, input, env: { LC_ALL: "C" } }, this.#signal);
-    // 1 is find's, 123 xargs' word for that: something was not there.
-    if (ended.code === 0 || ended.code === 1 || ended.code === 123) return Buffer.from(ended.stdout);
-    throw new Fault("internal", `cannot look at what is below the layer: ${ended.stderr.trim().slice(0, 500)}`);
+  async [Symbol.asyncDispose](): Promise<void> {
+    const program = await this.#program?.catch(() => undefined);
+    await program?.[Symbol.asyncDispose]();
+  }
+
+  async #factsOf(path: string): Promise<FileFacts | undefined> {
+    if (this.#looked.has(path)) return this.#looked.get(path);
+    const facts = await (await this.#running()).look(path);
+    this.#looked.set(path, facts);
+    return facts;
+  }
+
+  async #running(): Promise<TreeProgram> {
+    this.#program ??= this.#start();
+    return await this.#program;
   }
 }
 
-async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
-  yield await Promise.resolve(bytes);
-}
-
-const kindOf: Readonly<Record<string, BaseFile["kind"]>> = { f: "file", d: "directory", l: "symlink" };
-
-function plain(path: string): string {
-  return path.replace(/^\.\//, "").replace(/\/$/, "");
+function fileOf({ type, target }: FileFacts): BaseFile {
+  const isPlain = type === "file" || type === "directory" || type === "symlink";
+  return { kind: isPlain ? type : "other", linkPath: target };
 }

@@ -1,7 +1,8 @@
-import { nameBytes, type TarHeader } from "#core/tar";
+import type { TarHeader } from "#core/tar";
 import { readTar } from "#core/tar-read";
 import type { Shim } from "#host";
 import { decompress } from "#images";
+import { bytesOf } from "../files/byte-path.ts";
 import type { SelectedItem } from "../files/files.ts";
 import { ArchiveRoot, isArchive } from "./archive.ts";
 import type { BaseFiles } from "./base-files.ts";
@@ -98,7 +99,7 @@ class Copy {
 
   async *item(item: SelectedItem, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
     const isContents = item.kind === "directory";
-    const place = isContents || !this.#intoFolder ? this.#target.path : join(this.#target.path, nameBytes(item.name));
+    const place = isContents || !this.#intoFolder ? this.#target.path : join(this.#target.path, bytesOf(item.name));
     for await (const { header, data } of item.entries(signal)) {
       if (header.path === "" && isContents) {
         this.#open(header.mtimeNs);

@@ -15,15 +15,13 @@ export interface CopyParts {
 }
 
 /** COPY or ADD, as the instruction says it. */
-export interface CopyStep extends Omit<CopyOrder, "owner" | "chmod" | "latestNs"> {
+export interface CopyStep extends Omit<CopyOrder, "owner" | "chmod"> {
   /** As if there were nothing below: the layer is laid on nothing, and can be put on anything. */
   readonly link: boolean;
   /** The stack that it is laid on; with `link`, what owners are looked up in. */
   readonly below: Digest | undefined;
   readonly chown?: string;
   readonly chmod?: string;
-  /** No time in the layer is after this. */
-  readonly epochSeconds?: number;
 }
 
 /** A layer and the stack with it. */
@@ -42,16 +40,15 @@ export async function copyStep(
   lease: Lease,
   signal: AbortSignal,
 ): Promise<Layered | undefined> {
-  const { below, chown, chmod, link, epochSeconds, ...rest } = step;
+  const { below, chown, chmod, link, ...rest } = step;
   if (rest.sources.length === 0) return undefined;
   const { layers, shim } = parts;
   const order: CopyOrder = {
     ...rest,
-    ...latest(rest.timeNs, epochSeconds),
     ...(chown !== undefined && { owner: await resolveOwner(chown, (path) => layers.readFile(below, path)) }),
     ...(chmod !== undefined && { chmod: parseChmod(chmod) }),
   };
-  const base = link ? noFiles : filesOf(parts, below, signal);
+  await using base = filesOf(parts, link ? undefined : below, signal);
   return await layers.add(link ? undefined : below, copyLayer(order, { base, shim }, signal), lease, signal);
 }
 
@@ -64,19 +61,19 @@ export async function workdirStep(
 ): Promise<Layered | undefined> {
   const { below, path, user, timeNs } = step;
   const owner = user === "" ? undefined : await resolveOwner(user, (file) => parts.layers.readFile(below, file));
-  const tar = await folderLayer(path, owner, timeNs, filesOf(parts, below, signal));
+  await using base = filesOf(parts, below, signal);
+  const tar = await folderLayer(path, owner, timeNs, base);
   return tar === undefined ? undefined : await parts.layers.add(below, onePiece(tar), lease, signal);
 }
 
-function latest(timeNs: bigint, epochSeconds: number | undefined): Pick<CopyOrder, "timeNs" | "latestNs"> {
-  if (epochSeconds === undefined) return { timeNs };
-  const latestNs = BigInt(epochSeconds) * 1_000_000_000n;
-  return { timeNs: timeNs < latestNs ? timeNs : latestNs, latestNs };
-}
-
-function filesOf({ layers, shim, mountPoint }: CopyParts, stack: Digest | undefined, signal: AbortSignal): BaseFiles {
-  if (stack === undefined) return noFiles;
-  return new TreeFiles({ shim, tree: mountPoint, mounts: layers.shownAt(stack, mountPoint) }, signal);
+/** What is below; nothing for a stage from scratch. */
+function filesOf(
+  { layers, shim, mountPoint: tree }: CopyParts,
+  stack: Digest | undefined,
+  signal: AbortSignal,
+): BaseFiles & AsyncDisposable {
+  if (stack === undefined) return { ...noFiles, [Symbol.asyncDispose]: async () => await Promise.resolve() };
+  return new TreeFiles(shim, { tree, mounts: layers.shownAt(stack, tree) }, signal);
 }
 
 async function* onePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
