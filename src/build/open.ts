@@ -16,8 +16,7 @@ import { planPrune } from "./cache/prune-plan.ts";
 import { StepResults } from "./cache/results.ts";
 import { Slots } from "./cache/slots.ts";
 import { cacheUsage } from "./cache/usage.ts";
-import { scratchFolderOf } from "./files/archive-context.ts";
-import { openFileDigests } from "./files/file-digests.ts";
+import { openBuildFiles } from "./files/open.ts";
 import { EventQueue } from "./events.ts";
 import { BuildRecords } from "./history/build-records.ts";
 import { BuildTally } from "./history/build-tally.ts";
@@ -38,8 +37,7 @@ export async function openBuilder(options: BuilderOptions): Promise<Builder> {
     shared: new SharedSteps(),
     atOnce: new Turnstile(Math.max(fewestAtOnce, 2 * availableParallelism())),
     running: new Map(),
-    files: { shim: host.shim, clock, digests: openFileDigests(host.database, clock) },
-    scratchFolder: scratchFolderOf(host.paths.dataRoot),
+    files: await openBuildFiles(host, clock),
     mountPoint: join(host.paths.dataRoot, "build", "shown"),
   };
   await mkdir(room.mountPoint, { recursive: true, mode: 0o700 });

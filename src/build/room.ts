@@ -2,7 +2,7 @@ import type { BuilderOptions } from "./build.ts";
 import type { CacheMounts } from "./cache/cache-mounts.ts";
 import type { StepResults } from "./cache/results.ts";
 import type { Slots } from "./cache/slots.ts";
-import type { FilesWiring } from "./files/open-tree.ts";
+import type { BuildFiles } from "./files/open.ts";
 import type { BuildRecords } from "./history/build-records.ts";
 import type { SharedSteps } from "./solve/shared-steps.ts";
 import type { Made } from "./solve/solve.ts";
@@ -16,11 +16,9 @@ export interface Room extends BuilderOptions {
   readonly records: BuildRecords;
   readonly shared: SharedSteps<Made>;
   readonly atOnce: Turnstile;
-  readonly files: FilesWiring;
+  readonly files: BuildFiles;
   /** An empty folder that programs see stacks at, each in its own mount namespace. */
   readonly mountPoint: string;
-  /** Where archives of contexts are unpacked. */
-  readonly scratchFolder: string;
   /** Builds that run, by id. */
   readonly running: Map<string, RunningBuild>;
 }

@@ -1,6 +1,5 @@
 import type { Digest } from "#core/digest";
 import type { TarEntry } from "#core/tar-read";
-import type { IgnoreMatcher } from "./ignore.ts";
 
 /**
  * A tree of files that instructions take from: a context (a folder, an unpacked archive, a git checkout) or the files of a
@@ -13,8 +12,6 @@ export interface FileTree extends AsyncDisposable {
   read(path: string, limitBytes: number, signal: AbortSignal): Promise<Buffer | undefined>;
   /** What the patterns of one instruction choose. Fault `notFound` in BuildKit's words for a pattern that must match and matches nothing. */
   select(selection: Selection, signal: AbortSignal): Promise<Selected>;
-  /** The same tree, from which the matcher leaves something out; it goes with this one. `file`: which file says so. */
-  without(ignore: { readonly matcher: IgnoreMatcher; readonly file: string }): FileTree;
 }
 
 /** Sources as an instruction names them, expanded. */

@@ -63,7 +63,6 @@ function treeWithout(wiring: FilesWiring, options: TreeOptions, ignoreFile: Igno
       const items = await select(from, selection, signal);
       return selectedOf({ start, digests: wiring.digests, owners, now: () => wiring.clock.now() }, items);
     },
-    without: (ignored) => openTree(wiring, { ...options, ignore: ignored }),
     async [Symbol.asyncDispose]() {
       await dispose?.();
     },
