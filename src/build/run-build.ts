@@ -96,6 +96,7 @@ function shownStep({ id, name, number, stage, instruction, span, previous, node 
     instruction,
     inputs: previous === undefined ? [] : [previous],
     ...(span !== undefined && { span }),
-    ...(node === undefined && { isMetadata: true as const }),
+    // A stage's beginning is shown, though what it begins with is there already.
+    ...(node === undefined && !/^from\s/i.test(instruction) && { isMetadata: true as const }),
   };
 }
