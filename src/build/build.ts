@@ -23,6 +23,8 @@ export interface BuildRequest {
   readonly args: Readonly<Record<string, string | undefined>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly platforms: readonly Platform[];
+  /** `--annotation`: of the manifest. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** `--build-context name=…`. */
   readonly contexts: Readonly<Record<string, ContextRequest | { readonly kind: "image"; readonly reference: string }>>;
   readonly noCache: boolean | { readonly stages: readonly string[] };
