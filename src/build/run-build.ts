@@ -55,12 +55,18 @@ async function planAll(
   signal: AbortSignal,
 ): Promise<Graph[]> {
   const platforms = request.platforms.length === 0 ? [nativePlatform()] : request.platforms;
-  return await Promise.all(
+  const graphs = await Promise.all(
     platforms.map(async (platform) => {
       const plan = planRequest(request, platform, platforms.length > 1, slot);
       return await planWithImages(dockerfile, plan, images, signal);
     }),
   );
+  let before = 0;
+  return graphs.map((graph) => {
+    const steps = graph.steps.map((step) => ({ ...step, number: before + step.number }));
+    before += steps.length;
+    return { ...graph, steps };
+  });
 }
 
 function planRequest(

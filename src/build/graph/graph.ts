@@ -67,6 +67,8 @@ export type Base =
 
 export interface RunNode extends NodeBase {
   readonly kind: "run";
+  /** What its programs are made for. */
+  readonly platform: Platform;
   readonly below: Node;
   readonly args: readonly string[];
   /** A document that is the program, shown in the container at that path. */

@@ -22,6 +22,7 @@ export function planRun(stager: Stager, instruction: RunInstruction, step: Diges
   const node: RunNode = {
     kind: "run",
     step,
+    platform: stager.platform,
     below: stager.files,
     args,
     ...(script !== undefined && { script }),

@@ -36,7 +36,8 @@ function describeNode(node: Node, numberOf: (node: Node) => number): object {
         ...mount,
         ...(files !== undefined && { from: from(files) }),
       }));
-      return { ...shown, below: numberOf(shown.below), mounts };
+      const { platform: _platform, ...run } = shown;
+      return { ...run, below: numberOf(shown.below), mounts };
     }
     case "copy": {
       const sources = shown.sources.map((source) =>

@@ -1,4 +1,8 @@
 import { digestOf, type Digest } from "#core/digest";
+import { Fault } from "#core/fault";
+import { nativePlatform, type Platform } from "#core/oci";
+import { platformName } from "#core/platform";
+import { canEmulate } from "#host";
 import { Ingredients, type Ingredient } from "../cache/ingredients.ts";
 import type { Node, RunNode } from "../graph/graph.ts";
 import type { StepParts } from "./parts.ts";
@@ -34,6 +38,7 @@ export async function prepareRun(
     detached: false,
     run: async (watcher, lease, signal) => {
       signal.throwIfAborted();
+      await mustRun(node.platform);
       await using held = await mounts.take(lease, signal);
       const end = await parts.containers.runStep(
         {
@@ -62,6 +67,17 @@ export async function prepareRun(
       return end.sealed;
     },
   };
+}
+
+/** Fault `unsupported` where this machine cannot run programs of that platform. */
+async function mustRun(platform: Platform): Promise<void> {
+  const native = nativePlatform();
+  const isNative = platform.architecture === native.architecture || (native.architecture === "amd64" && platform.architecture === "386");
+  if (isNative || (await canEmulate(platform.architecture))) return;
+  const message = `cannot run programs for ${platformName(platform)}: this machine is ${platformName(native)}`;
+  throw new Fault("unsupported", message, {
+    remedy: "Install an emulator that the kernel hands them to (Debian: qemu-user-static with binfmt-support), or build without RUN in that stage.",
+  });
 }
 
 /** Each variable by its name, so that a person is told which one changed. Values may be private: only what tells them apart is kept. */
