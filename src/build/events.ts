@@ -9,7 +9,7 @@ export class EventQueue {
   #waitingBytes = 0;
   #ended = false;
   #isAbandoned = false;
-  #failure: unknown;
+  #failure: Error | undefined;
   #arrived = Promise.withResolvers<void>();
   #taken = Promise.withResolvers<void>();
 
@@ -35,7 +35,7 @@ export class EventQueue {
   }
 
   /** No more comes; what was told before is still read, then the failure is thrown. */
-  end(failure?: unknown): void {
+  end(failure?: Error): void {
     this.#ended = true;
     this.#failure = failure;
     this.#arrived.resolve();

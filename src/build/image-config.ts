@@ -47,7 +47,11 @@ export function imageConfig(
 /** By this, tools know how to read the history. */
 const historyComment = "buildkit.dockerfile.v0";
 
-function timeText({ epochSeconds, nowNs }: SolvedTimes, base: ImageConfig | undefined, madeNs: bigint | undefined): string {
+function timeText(
+  { epochSeconds, nowNs }: SolvedTimes,
+  base: ImageConfig | undefined,
+  madeNs: bigint | undefined,
+): string {
   if (epochSeconds !== undefined) return rfc3339Nano(BigInt(epochSeconds) * 1_000_000_000n);
   return madeNs === undefined ? (base?.created ?? rfc3339Nano(nowNs)) : rfc3339Nano(madeNs);
 }

@@ -20,5 +20,11 @@ export function lintBuild(
     const config = images.known({ reference: globals.word(from.image), platform })?.config.config;
     return config === undefined ? undefined : { env: config.Env ?? [], hasShell: (config.Shell ?? []).length > 0 };
   };
-  return lint(dockerfile, { warnings, args: request.args, platformArgs: Object.fromEntries(predefined), baseOf, skip: [] });
+  return lint(dockerfile, {
+    warnings,
+    args: request.args,
+    platformArgs: Object.fromEntries(predefined),
+    baseOf,
+    skip: [],
+  });
 }

@@ -95,7 +95,7 @@ async function* build(room: Room, request: BuildRequest, signal: AbortSignal): A
         ...tally.counts,
         tags: [],
       });
-      events.end(isCancelled ? new Fault("cancelled", "context canceled", { cause: error }) : error);
+      events.end(isCancelled || !(error instanceof Error) ? new Fault("cancelled", "context canceled", { cause: error }) : error);
     },
   );
   room.running.set(id, { controller, ended, startedNs });
@@ -152,7 +152,12 @@ async function prune(room: Room, request: CachePrune): ReturnType<Builder["prune
   }
   const keys = results.all().flatMap(({ key, usedNs }) => (ids.has(hexOf(key)) && !isInUse(room, usedNs) ? [key] : []));
   reclaimedBytes += await results.remove(keys);
-  room.events.emit({ type: "builder", action: "prune", actorId: "", attributes: { reclaimed: String(reclaimedBytes) } });
+  room.events.emit({
+    type: "builder",
+    action: "prune",
+    actorId: "",
+    attributes: { reclaimed: String(reclaimedBytes) },
+  });
   return { removed: [...keys.map((key) => hexOf(key)), ...removed], reclaimedBytes };
 }
 

@@ -60,11 +60,13 @@ export class ResolvedImages {
     const pull = { reference, platform: wanted.platform, ...(auth !== undefined && { auth }) };
     try {
       for await (const { status, id, current, total } of this.#parts.images.pull(pull, signal)) {
-        if (current !== undefined) progress([status, id].filter((word) => word !== undefined).join(" "), current, total);
+        if (current !== undefined)
+          progress([status, id].filter((word) => word !== undefined).join(" "), current, total);
       }
     } catch (error) {
       // An image that only this machine has cannot be newer elsewhere.
-      const own = this.#parts.pull && error instanceof Fault && error.kind !== "cancelled" ? this.#here(wanted) : undefined;
+      const own =
+        this.#parts.pull && error instanceof Fault && error.kind !== "cancelled" ? this.#here(wanted) : undefined;
       if (own !== undefined) return own;
       throw error;
     }

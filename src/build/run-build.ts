@@ -29,7 +29,12 @@ export async function runBuild(
   await using lease = room.images.layers.lease();
   const read = await readDockerfile(trees, request, internal, signal);
   const { dockerfile, slot } = read;
-  const images = new ResolvedImages({ images: room.images, internal, credentials: request.credentials, pull: request.pull });
+  const images = new ResolvedImages({
+    images: room.images,
+    internal,
+    credentials: request.credentials,
+    pull: request.pull,
+  });
   const graphs = request.checkOnly ? [] : await planAll(dockerfile, request, slot, images, signal);
   const warnings = lintBuild(read, request, images);
   for (const warning of warnings) events.tell({ kind: "warning", warning });
@@ -61,20 +66,19 @@ async function planAll(
       return await planWithImages(dockerfile, plan, images, signal);
     }),
   );
-  let before = 0;
-  return graphs.map((graph) => {
-    const steps = graph.steps.map((step) => ({ ...step, number: before + step.number }));
-    before += steps.length;
-    return { ...graph, steps };
+  return graphs.map((graph, index) => {
+    const before = graphs.slice(0, index).reduce((sum, { steps }) => sum + steps.length, 0);
+    return numberedFrom(graph, before);
   });
 }
 
-function planRequest(
-  request: BuildRequest,
-  platform: Platform,
-  severalPlatforms: boolean,
-  slot: string,
-): PlanRequest {
+/** The steps of several platforms are counted through. */
+function numberedFrom(graph: Graph, before: number): Graph {
+  const steps = graph.steps.map((step) => Object.assign({}, step, { number: before + step.number }));
+  return { ...graph, steps };
+}
+
+function planRequest(request: BuildRequest, platform: Platform, severalPlatforms: boolean, slot: string): PlanRequest {
   const { target, args, labels, noCache, network, entitlements } = request;
   const contexts = Object.entries(request.contexts).map(
     ([name, context]) => [name, context.kind === "image" ? context : ({ kind: "files" } as const)] as const,

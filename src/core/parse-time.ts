@@ -1,5 +1,5 @@
-import { Fault } from "#core/fault";
-import { parseGoDuration } from "#core/go-duration";
+import { Fault } from "./fault.ts";
+import { parseGoDuration } from "./go-duration.ts";
 
 /** A point in time as filters give it: seconds since 1970 (with a fraction), a Go duration back from now (`24h`, `1h30m`), or an RFC 3339 time or date. Fault `invalid` otherwise. */
 export function parseTime(text: string, nowNs: bigint): bigint {

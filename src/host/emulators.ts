@@ -22,7 +22,8 @@ export async function canEmulate(architecture: string, folder: string = register
   const names = await readdir(folder).catch(() => []);
   for (const name of names.filter((each) => each !== "register" && each !== "status")) {
     const text = await readFile(join(folder, name), "utf8").catch(() => "");
-    const isOurs = name === interpreter || new RegExp(`^interpreter .*/${interpreter}(?:-static|-binfmt-P)?$`, "m").test(text);
+    const isOurs =
+      name === interpreter || new RegExp(`^interpreter .*/${interpreter}(?:-static|-binfmt-P)?$`, "m").test(text);
     if (isOurs && /^enabled$/m.test(text) && /^flags: .*F/m.test(text)) return true;
   }
   return false;

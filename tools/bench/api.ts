@@ -63,7 +63,7 @@ export class Api {
         socketPath: this.#socketPath,
         agent: this.#agent,
         method: "POST",
-        path: `/v1.51/build?${asked}`,
+        path: `/v1.51/build?${asked.toString()}`,
         headers: { Accept: "application/vnd.slipway.build.v1+jsonl" },
       });
       asking.on("response", resolve).on("error", reject);
@@ -71,7 +71,10 @@ export class Api {
     });
     const chunks: Buffer[] = [];
     for await (const chunk of answer) chunks.push(chunk as Buffer);
-    const lines = Buffer.concat(chunks).toString().split("\n").filter((line) => line.trim() !== "");
+    const lines = Buffer.concat(chunks)
+      .toString()
+      .split("\n")
+      .filter((line) => line.trim() !== "");
     const messages = lines.map((line) => JSON.parse(line) as { Kind?: string; Outcome?: string });
     if (messages.at(-1)?.Kind !== "result") throw new Error(`build: ${answer.statusCode} ${lines.at(-1)}`);
     return messages.flatMap(({ Kind, Outcome }) => (Kind === "ended" && Outcome !== undefined ? [Outcome] : []));

@@ -21,7 +21,10 @@ export async function build(ground: Ground, rounds: number): Promise<Figure[]> {
 
 /** Nothing has changed: half of the steps copy files of the context, half run something. */
 async function rebuild({ api, stopwatch }: Ground, folder: string, rounds: number): Promise<Figure[]> {
-  const lines = Array.from({ length: steps / 2 }, (_, index) => `COPY src${index} /src${index}\nRUN cat /src${index}/*\n`);
+  const lines = Array.from(
+    { length: steps / 2 },
+    (_, index) => `COPY src${index} /src${index}\nRUN cat /src${index}/*\n`,
+  );
   await writeContext(folder, `FROM busybox\n${lines.join("")}`);
   for (let index = 0; index < steps / 2; index++) {
     await mkdir(join(folder, `src${index}`));
@@ -40,7 +43,10 @@ async function rebuild({ api, stopwatch }: Ground, folder: string, rounds: numbe
   };
   await using buildah = await prepareBuildah(folder);
   if (buildah.command === undefined)
-    return [figure, { what: "against buildah build --layers", measured: "buildah is not installed or does not run here" }];
+    return [
+      figure,
+      { what: "against buildah build --layers", measured: "buildah is not installed or does not run here" },
+    ];
   const { command } = buildah;
   const both = await interleaved(Math.min(rounds, 5), { ours, theirs: async () => await stopwatch.time(command) });
   return [figure, ratioFigure("the same, against buildah build --layers", both.ours, both.theirs, 0.1)];
@@ -88,7 +94,12 @@ async function copying({ api, stopwatch }: Ground, folder: string, rounds: numbe
       return await stopwatch.time(`mkdir ${copy} && tar -C ${folder} -c files | tar -C ${copy} -x`);
     },
   });
-  return ratioFigure(`COPY of ${fileCount} files, against tar | tar`, times.ours, times.tar, Math.round(100 / 0.7) / 100);
+  return ratioFigure(
+    `COPY of ${fileCount} files, against tar | tar`,
+    times.ours,
+    times.tar,
+    Math.round(100 / 0.7) / 100,
+  );
 }
 
 async function writeContext(folder: string, dockerfile: string): Promise<void> {

@@ -13,12 +13,26 @@ test("Ingredients: the key is of the values, and not of which file is which", ()
 
 test("Ingredients: changes are told by the names that people know", () => {
   const before = new Ingredients(
-    [["$VERSION", "1"], ["$OLD", "x"], [sourcesLabel, "s1"]],
-    new Map([["src/a.ts", "1"], ["src/b.ts", "1"]]),
+    [
+      ["$VERSION", "1"],
+      ["$OLD", "x"],
+      [sourcesLabel, "s1"],
+    ],
+    new Map([
+      ["src/a.ts", "1"],
+      ["src/b.ts", "1"],
+    ]),
   );
   const after = new Ingredients(
-    [["$VERSION", "2"], ["$NEW", "x"], [sourcesLabel, "s2"]],
-    new Map([["src/a.ts", "2"], ["src/c.ts", "1"]]),
+    [
+      ["$VERSION", "2"],
+      ["$NEW", "x"],
+      [sourcesLabel, "s2"],
+    ],
+    new Map([
+      ["src/a.ts", "2"],
+      ["src/c.ts", "1"],
+    ]),
   );
   assert.deepEqual(after.changesSince(before), [
     "$VERSION changed",

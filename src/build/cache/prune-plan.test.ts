@@ -47,7 +47,8 @@ test("planPrune: filters choose, OR in a key, AND across keys; others are refuse
     record("b2", { type: "exec.cachemount", lastUsedNs: nowNs - 30n * hourNs }),
     record("c3", { lastUsedNs: nowNs - hourNs, parents: ["a1"] }),
   ];
-  const prune = (filters: Record<string, string[]>): string[] => idsOf(planPrune(records, { all: true, filters }, facts));
+  const prune = (filters: Record<string, string[]>): string[] =>
+    idsOf(planPrune(records, { all: true, filters }, facts));
   assert.deepEqual(prune({ type: ["exec.cachemount"] }), ["b2"]);
   assert.deepEqual(prune({ "unused-for": ["24h"], type: ["regular"] }), ["a1"]);
   assert.deepEqual(prune({ until: ["24h"] }), ["a1", "b2"]);

@@ -39,8 +39,12 @@ async function openFolder(path: string): Promise<Awaited<ReturnType<typeof open>
     return await open(`${path}/.`, "r");
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT") throw new Fault("notFound", `unable to prepare context: path ${JSON.stringify(path)} not found`, { cause: error });
-    if (code === "ENOTDIR") throw new Fault("invalid", `unable to prepare context: ${path} is not a folder`, { cause: error });
+    if (code === "ENOENT")
+      throw new Fault("notFound", `unable to prepare context: path ${JSON.stringify(path)} not found`, {
+        cause: error,
+      });
+    if (code === "ENOTDIR")
+      throw new Fault("invalid", `unable to prepare context: ${path} is not a folder`, { cause: error });
     throw error;
   }
 }

@@ -23,7 +23,9 @@ export interface BuildFiles {
     request: ContextRequest,
     options: ContextOptions,
     signal: AbortSignal,
-  ): Promise<{ readonly kind: "tree"; readonly tree: FileTree } | { readonly kind: "dockerfile"; readonly text: string }>;
+  ): Promise<
+    { readonly kind: "tree"; readonly tree: FileTree } | { readonly kind: "dockerfile"; readonly text: string }
+  >;
   /** The files of a stage or image as they are, by mounts that are made for each look: `tree` is where they make the root. */
   openRoot(name: string, place: TreePlace): FileTree;
   /** For ADD: what is at an http or https URL, as one file of that name. Fault `invalid` for another digest than `checksum`. */

@@ -44,7 +44,11 @@ export class TreeProgram implements AsyncDisposable {
 
   static async start(shim: Shim, place: TreePlace, signal: AbortSignal): Promise<TreeProgram> {
     const { tree, mounts = [] } = place;
-    return new TreeProgram(await shim.run({ tree, mounts, argv: ["/"], builtin: "files" }, signal), mounts.length > 0, signal);
+    return new TreeProgram(
+      await shim.run({ tree, mounts, argv: ["/"], builtin: "files" }, signal),
+      mounts.length > 0,
+      signal,
+    );
   }
 
   /** What a path is; undefined: nothing is there. */
@@ -64,7 +68,8 @@ export class TreeProgram implements AsyncDisposable {
   /** Puts a question; its answer comes after those of the questions before. */
   ask(what: "look" | "list" | "read", path: string): void {
     const bytes = Buffer.from(`l....${path.startsWith("/") ? path : `/${path}`}`, "latin1");
-    if (bytes.length - 5 > pathLimit) throw new Fault("invalid", `a path in the build's files has more than ${pathLimit} bytes`);
+    if (bytes.length - 5 > pathLimit)
+      throw new Fault("invalid", `a path in the build's files has more than ${pathLimit} bytes`);
     bytes[0] = (what === "look" ? "s" : what === "list" ? "l" : "r").charCodeAt(0);
     bytes.writeUInt32BE(bytes.length - 5, 1);
     this.#questions.push(bytes);
@@ -111,7 +116,10 @@ export class TreeProgram implements AsyncDisposable {
 
   async #broken(): Promise<Fault> {
     const { code, signal } = await this.#program.ended;
-    return new Fault("internal", `what reads the build's files has ended (${signal === null ? `status ${code}` : `signal ${signal}`})`);
+    return new Fault(
+      "internal",
+      `what reads the build's files has ended (${signal === null ? `status ${code}` : `signal ${signal}`})`,
+    );
   }
 }
 

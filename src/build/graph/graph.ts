@@ -91,7 +91,9 @@ export interface PlannedMount {
 }
 
 /** Where a COPY takes its files: a context by its name (empty: the build's own), or what a node makes. */
-export type FilesOf = { readonly kind: "context"; readonly name: string } | { readonly kind: "node"; readonly node: Node };
+export type FilesOf =
+  | { readonly kind: "context"; readonly name: string }
+  | { readonly kind: "node"; readonly node: Node };
 
 export type PlannedSource =
   | { readonly kind: "paths"; readonly from: FilesOf; readonly patterns: readonly string[] }

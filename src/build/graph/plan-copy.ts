@@ -16,7 +16,10 @@ export function planCopy(stager: Stager, instruction: CopyInstruction, step: Dig
   const chmod = instruction.chmod === undefined ? undefined : scope.word(instruction.chmod);
   const count = sources.reduce((sum, source) => sum + (source.kind === "paths" ? source.patterns.length : 1), 0);
   if (count > 1 && !/(?:^|\/)\.{0,2}$/.test(given))
-    throw new Fault("invalid", `When using ${word} with more than one source file, the destination must be a directory and end with a /`);
+    throw new Fault(
+      "invalid",
+      `When using ${word} with more than one source file, the destination must be a directory and end with a /`,
+    );
   const node: CopyNode = {
     kind: "copy",
     step,
@@ -54,7 +57,10 @@ function plannedSources(stager: Stager, instruction: CopyInstruction): PlannedSo
       continue;
     }
     const path = scope.word(source.path);
-    const remote = instruction.kind === "add" && instruction.from === undefined ? remoteSource(instruction, path, stager) : undefined;
+    const remote =
+      instruction.kind === "add" && instruction.from === undefined
+        ? remoteSource(instruction, path, stager)
+        : undefined;
     const last = sources.at(-1);
     if (remote !== undefined) sources.push(remote);
     else if (last?.kind === "paths") sources[sources.length - 1] = { ...last, patterns: [...last.patterns, path] };
@@ -63,7 +69,11 @@ function plannedSources(stager: Stager, instruction: CopyInstruction): PlannedSo
   return sources;
 }
 
-function remoteSource(instruction: CopyInstruction, path: string, { scope, planner }: Stager): PlannedSource | undefined {
+function remoteSource(
+  instruction: CopyInstruction,
+  path: string,
+  { scope, planner }: Stager,
+): PlannedSource | undefined {
   const checksum = instruction.checksum === undefined ? {} : { checksum: scope.word(instruction.checksum) };
   if (/^(?:git@|git:\/\/|ssh:\/\/)/.test(path) || /^https?:\/\/[^#?]+\.git(?:[#?].*)?$/.test(path)) {
     const keepGitDir = instruction.keepGitDir || planner.request.args["BUILDKIT_CONTEXT_KEEP_GIT_DIR"] === "1";

@@ -32,7 +32,12 @@ export function planRun(stager: Stager, instruction: RunInstruction, step: Diges
     workingDir: config.WorkingDir || "/",
     network: networkOf(stager, instruction),
     insecure: isInsecure(stager, instruction),
-    mounts: instruction.mounts.map((raw) => plannedMount(stager, parseRunMount(raw, (value) => scope.word(value)))),
+    mounts: instruction.mounts.map((raw) =>
+      plannedMount(
+        stager,
+        parseRunMount(raw, (value) => scope.word(value)),
+      ),
+    ),
     noCache: stager.noCache,
   };
   stager.files = node;
@@ -65,7 +70,11 @@ function networkOf({ planner, scope }: Stager, { network }: RunInstruction): str
     throw new Fault("invalid", `invalid network mode ${JSON.stringify(asked)}`, {
       remedy: "RUN --network knows default, none and host.",
     });
-  if (network !== undefined && asked === "host" && !isAllowed(planner.request.entitlements, "network.host", planner.request.network === "host"))
+  if (
+    network !== undefined &&
+    asked === "host" &&
+    !isAllowed(planner.request.entitlements, "network.host", planner.request.network === "host")
+  )
     throw notAllowed("network.host");
   return network !== undefined && asked === "default" ? planner.request.network : asked;
 }

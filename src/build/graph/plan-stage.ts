@@ -1,5 +1,5 @@
 import { applyToConfig, type ConfigInstruction, isConfigInstruction } from "#core/dockerfile/apply-config";
-import type { Instruction, Stage, WordInstruction } from "#core/dockerfile/dockerfile";
+import type { Instruction, Stage } from "#core/dockerfile/dockerfile";
 import { parseTrigger } from "#core/dockerfile/parse";
 import { type Digest, digestOf } from "#core/digest";
 import { Fault } from "#core/fault";
@@ -70,7 +70,15 @@ export function planStage(planner: Planner, stage: Stage): StagePlan {
     });
   }
   const { files, config, author, scope } = stager;
-  return { files, config, history, steps, base: beginning.base, args: scope.args, ...(author !== undefined && { author }) };
+  return {
+    files,
+    config,
+    history,
+    steps,
+    base: beginning.base,
+    args: scope.args,
+    ...(author !== undefined && { author }),
+  };
 }
 
 /** What a stage begins with. */
@@ -137,7 +145,8 @@ function fromImage(planner: Planner, reference: string, platform: Platform): Beg
   return {
     files: node,
     base: node.base,
-    config: environmentValue(env, "PATH") === undefined ? { ...defaults, Env: [`PATH=${defaultPath}`, ...env] } : defaults,
+    config:
+      environmentValue(env, "PATH") === undefined ? { ...defaults, Env: [`PATH=${defaultPath}`, ...env] } : defaults,
     ...(config?.author !== undefined && { author: config.author }),
     history: [],
     onBuild: OnBuild ?? [],
@@ -155,7 +164,10 @@ function stagerOf(planner: Planner, stage: Stage, beginning: Beginning): Stager 
     planner,
     stage,
     platform: beginning.platform,
-    noCache: typeof noCache === "boolean" ? noCache : noCache.stages.some((name) => findStage(planner.dockerfile, name) === stage),
+    noCache:
+      typeof noCache === "boolean"
+        ? noCache
+        : noCache.stages.some((name) => findStage(planner.dockerfile, name) === stage),
     config: beginning.config,
     hasOwnCommand: false,
     author: beginning.author,
@@ -192,7 +204,7 @@ function planInstruction(stager: Stager, instruction: Instruction, step: Digest)
     case "arg":
       return declareArgs(stager, instruction);
     case "maintainer":
-      stager.author = stager.scope.word((instruction as WordInstruction).word);
+      stager.author = stager.scope.word(instruction.word);
       return `MAINTAINER ${stager.author}`;
     default:
       throw new Error(`nobody plans ${instruction.kind}`);

@@ -133,5 +133,8 @@ test("plan: several sources want a directory as their target", () => {
 });
 
 test("plan: a base without a name says which argument lacks its value", () => {
-  assert.throws(() => graphOf("ARG BASE\nFROM $BASE\n"), { kind: "invalid", message: /base name \(\$BASE\) should not be blank/ });
+  assert.throws(() => graphOf("ARG BASE\nFROM $BASE\n"), {
+    kind: "invalid",
+    message: /base name \(\$BASE\) should not be blank/,
+  });
 });

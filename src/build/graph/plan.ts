@@ -17,7 +17,9 @@ export interface PlanRequest {
   /** Several platforms are built: steps say which one they are of. */
   readonly severalPlatforms: boolean;
   /** `--build-context`: contexts with files of their own, and images that stand for others. */
-  readonly contexts: Readonly<Record<string, { readonly kind: "files" } | { readonly kind: "image"; readonly reference: string }>>;
+  readonly contexts: Readonly<
+    Record<string, { readonly kind: "files" } | { readonly kind: "image"; readonly reference: string }>
+  >;
   readonly noCache: boolean | { readonly stages: readonly string[] };
   readonly network: string;
   readonly entitlements: ReadonlySet<string>;
@@ -89,7 +91,8 @@ export class Planner {
     this.#known = known;
     const stage = shownName(targetStage(dockerfile, request.target));
     this.globals = globalScope(dockerfile, request.args, platformArgs(request.platform, nativePlatform(), stage));
-    for (const arg of dockerfile.globalArgs) for (const { name } of arg.args) this.#namedArgs.add(this.globals.word(name));
+    for (const arg of dockerfile.globalArgs)
+      for (const { name } of arg.args) this.#namedArgs.add(this.globals.word(name));
   }
 
   /** Plans a stage. Fault `invalid` for stages that need each other. */
@@ -120,8 +123,7 @@ export class Planner {
     const known = this.#known({ reference, platform });
     if (known === undefined) this.wanted.push({ reference, platform });
     const key = `${platformName(platform)} ${reference}`;
-    const base: Base =
-      known === undefined ? { kind: "scratch" } : { kind: "image", reference, id: known.id, platform };
+    const base: Base = known === undefined ? { kind: "scratch" } : { kind: "image", reference, id: known.id, platform };
     const node = this.#images.get(key) ?? { kind: "base", step: imageStepId({ reference, platform }), base };
     this.#images.set(key, node);
     return { node, config: known?.config };
@@ -138,7 +140,8 @@ export class Planner {
   }
 
   unusedArgs(): string[] {
-    const builtIn = (name: string): boolean => passingArgs.includes(name) || /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/.test(name);
+    const builtIn = (name: string): boolean =>
+      passingArgs.includes(name) || /^(?:BUILDKIT_|SOURCE_DATE_EPOCH$)/.test(name);
     return Object.keys(this.request.args)
       .filter((name) => !this.#namedArgs.has(name) && !builtIn(name) && !this.globals.args.has(name))
       .sort();

@@ -58,9 +58,13 @@ export function platformArgs(target: Platform, build: Platform, stage: string): 
 }
 
 /** Arguments that need no ARG: RUN sees them, nothing else does, and they are no part of what was built. */
-export const passingArgs: readonly string[] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"].flatMap(
-  (name) => [name, name.toLowerCase()],
-);
+export const passingArgs: readonly string[] = [
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "FTP_PROXY",
+  "NO_PROXY",
+  "ALL_PROXY",
+].flatMap((name) => [name, name.toLowerCase()]);
 
 /** The variables before the first FROM. */
 export function globalScope(dockerfile: Dockerfile, given: GivenArgs, predefined: ReadonlyMap<string, string>): Scope {

@@ -30,7 +30,9 @@ export class BuildRecords {
 
   end(
     id: string,
-    end: Pick<BuildRecord, "status" | "error" | "steps" | "cachedSteps" | "imageId"> & { readonly tags: readonly string[] },
+    end: Pick<BuildRecord, "status" | "error" | "steps" | "cachedSteps" | "imageId"> & {
+      readonly tags: readonly string[];
+    },
   ): void {
     this.#database.run(
       "UPDATE build SET ended_ns = ?, status = ?, error = ?, steps = ?, cached_steps = ?, image = ?, tags = ? WHERE id = ?",

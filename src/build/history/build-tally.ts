@@ -11,9 +11,10 @@ export class BuildTally {
   }
 
   see(event: BuildEvent): void {
-    if (event.kind === "plan") for (const { id, number, isMetadata } of event.steps) {
-      if (number > 0 && isMetadata !== true) this.#steps.add(id);
-    }
+    if (event.kind === "plan")
+      for (const { id, number, isMetadata } of event.steps) {
+        if (number > 0 && isMetadata !== true) this.#steps.add(id);
+      }
     if (event.kind === "ended" && event.outcome === "cached" && this.#steps.has(event.step)) this.#cached++;
   }
 }

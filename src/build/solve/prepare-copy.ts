@@ -17,7 +17,9 @@ export async function prepareCopy(
   signal: AbortSignal,
 ): Promise<Work> {
   const { epochSeconds } = parts.settings;
-  const chosen = await Promise.all(node.sources.map(async (source) => await choose(parts, node, source, files, signal)));
+  const chosen = await Promise.all(
+    node.sources.map(async (source) => await choose(parts, node, source, files, signal)),
+  );
   const named = new Map(chosen.flatMap(({ parts }) => [...parts]));
   const list: Ingredient[] = [
     ["instruction", "copy"],
@@ -72,7 +74,12 @@ async function choose(
   switch (source.kind) {
     case "text": {
       const item = textItem(source.name, source.text, 0n);
-      return { sources: [{ item, unpack: false }], names: [item.name], digest: digestOf(source.text), parts: new Map() };
+      return {
+        sources: [{ item, unpack: false }],
+        names: [item.name],
+        digest: digestOf(source.text),
+        parts: new Map(),
+      };
     }
     case "paths": {
       const tree = await parts.tree(source.from, files);

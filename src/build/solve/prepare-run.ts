@@ -72,18 +72,23 @@ export async function prepareRun(
 /** Fault `unsupported` where this machine cannot run programs of that platform. */
 async function mustRun(platform: Platform): Promise<void> {
   const native = nativePlatform();
-  const isNative = platform.architecture === native.architecture || (native.architecture === "amd64" && platform.architecture === "386");
+  const isNative =
+    platform.architecture === native.architecture ||
+    (native.architecture === "amd64" && platform.architecture === "386");
   if (isNative || (await canEmulate(platform.architecture))) return;
   const message = `cannot run programs for ${platformName(platform)}: this machine is ${platformName(native)}`;
   throw new Fault("unsupported", message, {
-    remedy: "Install an emulator that the kernel hands them to (Debian: qemu-user-static with binfmt-support), or build without RUN in that stage.",
+    remedy:
+      "Install an emulator that the kernel hands them to (Debian: qemu-user-static with binfmt-support), or build without RUN in that stage.",
   });
 }
 
 /** Each variable by its name, so that a person is told which one changed. Values may be private: only what tells them apart is kept. */
 function environment({ env, passingEnv }: RunNode): Ingredient[] {
   const values = new Map(env.map((variable) => splitVariable(variable)));
-  return [...values].filter(([name]) => !passingEnv.includes(name)).map(([name, value]) => [`$${name}`, digestOf(value)]);
+  return [...values]
+    .filter(([name]) => !passingEnv.includes(name))
+    .map(([name, value]) => [`$${name}`, digestOf(value)]);
 }
 
 function splitVariable(variable: string): [name: string, value: string] {

@@ -37,7 +37,11 @@ export async function prepareMounts(
   const mounts = await Promise.all(node.mounts.map(async (each) => await lookUp(parts, each, files, signal)));
   const changed = new Map(mounts.flatMap(({ files }) => [...files]));
   const ingredients = mounts.map(({ mount, shown }, index): Ingredient => [
-    shown.fromContext ? (index === 0 ? sourcesLabel : `${sourcesLabel} (${index})`) : `--mount to ${mount.target ?? ""}`,
+    shown.fromContext
+      ? index === 0
+        ? sourcesLabel
+        : `${sourcesLabel} (${index})`
+      : `--mount to ${mount.target ?? ""}`,
     JSON.stringify([mount, shown.digest ?? ""]),
   ]);
   return {
@@ -63,7 +67,10 @@ interface Shown {
   readonly digest?: string;
   readonly fromContext: boolean;
   /** Makes the stack, where it is not there yet. */
-  readonly stack?: (lease: Lease, signal: AbortSignal) => Promise<{ readonly stack: Digest | undefined; readonly subpath: string }>;
+  readonly stack?: (
+    lease: Lease,
+    signal: AbortSignal,
+  ) => Promise<{ readonly stack: Digest | undefined; readonly subpath: string }>;
 }
 
 interface LookedUpMount {

@@ -39,10 +39,7 @@ export class SharedSteps<Result> {
     }
   }
 
-  #start(
-    key: string,
-    work: (watcher: StepWatcher, signal: AbortSignal) => Promise<Result>,
-  ): RunningStep<Result> {
+  #start(key: string, work: (watcher: StepWatcher, signal: AbortSignal) => Promise<Result>): RunningStep<Result> {
     const watchers = new Set<StepWatcher>();
     const stop = new AbortController();
     const told: Told[] = [];

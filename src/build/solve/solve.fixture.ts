@@ -97,7 +97,9 @@ export function solve(
   const prepare = async (node: WorkNode, below: Digest | undefined, files: (node: Node) => Promise<Files>) => {
     const command = node.kind === "run" ? (node.args.at(-1) ?? "") : node.kind;
     const others =
-      node.kind === "copy" ? node.sources.flatMap((each) => (each.kind === "paths" && each.from.kind === "node" ? [each.from.node] : [])) : [];
+      node.kind === "copy"
+        ? node.sources.flatMap((each) => (each.kind === "paths" && each.from.kind === "node" ? [each.from.node] : []))
+        : [];
     const inputs = await Promise.all(others.map(async (other) => (await files(other)).stack ?? ""));
     return {
       ingredients: new Ingredients([
@@ -115,7 +117,11 @@ export function solve(
       },
     };
   };
-  const solving = new Solve(parts, { buildId, graph, lease: parts.images.layers.lease(), events, explain: true, imported: new Map(), prepare }, abort.signal);
+  const solving = new Solve(
+    parts,
+    { buildId, graph, lease: parts.images.layers.lease(), events, explain: true, imported: new Map(), prepare },
+    abort.signal,
+  );
   const reading = (async () => {
     for await (const event of events.read()) told.push(event);
   })();
@@ -131,7 +137,9 @@ export function solve(
       await reading;
     }
   })();
-  const byInstruction = (pick: (event: BuildEvent & { kind: "ended" }) => string | undefined): Record<string, string> => {
+  const byInstruction = (
+    pick: (event: BuildEvent & { kind: "ended" }) => string | undefined,
+  ): Record<string, string> => {
     const names = new Map(graph.steps.map(({ id, instruction }) => [id, instruction]));
     return Object.fromEntries(
       told.flatMap((event) => (event.kind === "ended" ? [[names.get(event.step) ?? "", pick(event) ?? ""]] : [])),

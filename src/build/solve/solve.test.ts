@@ -71,7 +71,8 @@ test("Solve: a step that changes nothing adds no layer, and is cached all the sa
 
 test("Solve: a linked copy is made once for whatever it is put on", async () => {
   const parts = solveParts();
-  const text = (command: string): string => `FROM scratch AS a\nRUN a\nFROM scratch\nRUN ${command}\nCOPY --link --from=a / /\n`;
+  const text = (command: string): string =>
+    `FROM scratch AS a\nRUN a\nFROM scratch\nRUN ${command}\nCOPY --link --from=a / /\n`;
   const first = solve(parts, graphOf(text("one")), ends);
   const { layers } = await first.done;
   const second = solve(parts, graphOf(text("two")), ends);
@@ -82,7 +83,8 @@ test("Solve: a linked copy is made once for whatever it is put on", async () => 
 });
 
 test("Solve: the first failure ends what runs, and nothing runs any more when it is told", async () => {
-  const text = "FROM scratch AS a\nRUN bad\nFROM scratch AS b\nRUN long\nRUN never\nFROM scratch\nCOPY --from=a / /\nCOPY --from=b / /\n";
+  const text =
+    "FROM scratch AS a\nRUN bad\nFROM scratch AS b\nRUN long\nRUN never\nFROM scratch\nCOPY --from=a / /\nCOPY --from=b / /\n";
   const state = { longRuns: false };
   const solving = solve(solveParts(), graphOf(text), async (command, _, signal) => {
     if (command === "bad") {

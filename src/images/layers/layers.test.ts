@@ -65,7 +65,7 @@ async function blobOf(room: TestRoom, { layer }: Added): Promise<Buffer> {
   const places = readdirSync(folder).filter((name) => name.startsWith("unsynced-"));
   for (const place of [...places.map((name) => join(folder, name)), join(folder, "blobs/sha256")])
     if (existsSync(join(place, hex))) return await readFile(join(place, hex));
-  assert.fail(`${hex} is nowhere`);
+  return assert.fail(`${hex} is nowhere`);
 }
 
 const base: readonly TestEntry[] = [

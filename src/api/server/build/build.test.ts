@@ -524,7 +524,9 @@ test("build sessions: a step's connection to an agent is joined with one that th
   const paths = { ...rooms.options.host.paths, execRoot: folder };
   await using server = await startServer({ ...rooms.options, host: { ...rooms.options.host, paths }, builder });
   const opened = parseAnswer(
-    await server.exchange(post("/slipway/build/sessions", '{"Agents":["default"]}', "Content-Type: application/json\r\n")),
+    await server.exchange(
+      post("/slipway/build/sessions", '{"Agents":["default"]}', "Content-Type: application/json\r\n"),
+    ),
   );
   const { Id: id } = JSON.parse(opened.body) as { Id: string };
   const agent = await server.dial();
@@ -581,7 +583,15 @@ test("POST /build?context=: the folder itself when both sides see the same one, 
 test("GET and DELETE /slipway/build/history, cache mounts: told and done", async () => {
   const builder = scriptedBuilder(emptyBuild, {
     records: [
-      { id: "b1", name: "app", startedNs: 1_700_000_000_000_000_000n, status: "running", steps: 3, cachedSteps: 1, tags: [] },
+      {
+        id: "b1",
+        name: "app",
+        startedNs: 1_700_000_000_000_000_000n,
+        status: "running",
+        steps: 3,
+        cachedSteps: 1,
+        tags: [],
+      },
     ],
   });
   const [history, forgotten, put, got] = await serve(

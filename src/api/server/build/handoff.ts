@@ -2,7 +2,8 @@ import { Fault } from "#core/fault";
 
 /** Hands items from several who have them to one who takes them, one at a time: who gives waits until it is taken. */
 export class Handoff<Item> {
-  readonly #waiting: { readonly item: Item; readonly taken: () => void; readonly refused: (reason: Fault) => void }[] = [];
+  readonly #waiting: { readonly item: Item; readonly taken: () => void; readonly refused: (reason: Fault) => void }[] =
+    [];
   #arrived = Promise.withResolvers<void>();
   #ended: { readonly failure?: unknown } | undefined;
   #isLeft = false;
