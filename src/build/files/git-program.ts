@@ -54,7 +54,6 @@ const settings: readonly string[] = [
   "init.defaultBranch=main",
   "gc.auto=0",
   "maintenance.auto=false",
-  "fetch.fsckObjects=true",
   "transfer.bundleURI=false",
   "http.lowSpeedLimit=1000",
   "http.lowSpeedTime=60",

@@ -15,7 +15,11 @@ test("findIgnoreFile: the Dockerfile's own comes before the context's", async ()
 });
 
 test("explainContext: tells file and line for each path", async () => {
-  const answers = await explainContext(readFrom({ ".dockerignore": "\uFEFF*.log\r\n!a.log\r\n" }), "Dockerfile", ["a.log", "b.log", "c"]);
+  const answers = await explainContext(readFrom({ ".dockerignore": "\uFEFF*.log\r\n!a.log\r\n" }), "Dockerfile", [
+    "a.log",
+    "b.log",
+    "c",
+  ]);
   assert.deepEqual(
     answers.map(({ path, file, excluded, rule }) => [path, file, excluded, rule?.line, rule?.text]),
     [
