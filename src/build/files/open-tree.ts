@@ -1,4 +1,3 @@
-import type { Clock } from "#core/clock";
 import { Fault } from "#core/fault";
 import type { Shim } from "#host";
 import { bytesOf } from "./byte-path.ts";
@@ -16,7 +15,6 @@ import { TreeProgram, type TreePlace } from "./tree-program.ts";
 export interface FilesWiring {
   readonly shim: Shim;
   readonly digests: FileDigests;
-  readonly clock: Clock;
 }
 
 export interface TreeOptions {
@@ -61,7 +59,7 @@ function treeWithout(wiring: FilesWiring, options: TreeOptions, ignoreFile: Igno
       await using program = await start(signal);
       const from = { name, program, ignore, ignoreFile: ignoreFile.path };
       const items = await select(from, selection, signal);
-      return selectedOf({ start, digests: wiring.digests, owners, now: () => wiring.clock.now() }, items);
+      return selectedOf({ start, digests: wiring.digests, owners }, items);
     },
     async [Symbol.asyncDispose]() {
       await dispose?.();

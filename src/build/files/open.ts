@@ -9,7 +9,7 @@ import { openFileDigests } from "./file-digests.ts";
 import type { FileTree } from "./files.ts";
 import { openFolderTree } from "./folder-tree.ts";
 import { openTree } from "./open-tree.ts";
-import { checkoutGit, fetchUrl, type GitOptions, openRemote, type RemoteWiring } from "./remote.ts";
+import { checkoutGit, type FetchedFile, fetchUrl, type GitOptions, openRemote, type RemoteWiring } from "./remote.ts";
 import { collectScratch } from "./scratch.ts";
 import type { TreePlace } from "./tree-program.ts";
 
@@ -26,12 +26,8 @@ export interface BuildFiles {
   ): Promise<{ readonly kind: "tree"; readonly tree: FileTree } | { readonly kind: "dockerfile"; readonly text: string }>;
   /** The files of a stage or image as they are, by mounts that are made for each look: `tree` is where they make the root. */
   openRoot(name: string, place: TreePlace): FileTree;
-  /** For ADD: what is at an http or https URL, as one file of that name. Fault `invalid` for another digest than `checksum`. */
-  fetchUrl(
-    url: string,
-    options: { readonly checksum?: string },
-    signal: AbortSignal,
-  ): Promise<{ readonly tree: FileTree; readonly fileName: string }>;
+  /** For ADD: what is at an http or https URL, as one file. Fault `invalid` for another digest than `checksum`. */
+  fetchUrl(url: string, options: { readonly checksum?: string }, signal: AbortSignal): Promise<FetchedFile>;
   /** For ADD: the files of a git repository. */
   checkoutGit(url: string, options: GitOptions, signal: AbortSignal): Promise<FileTree>;
 }
@@ -52,7 +48,6 @@ export async function openBuildFiles(
   const wiring: RemoteWiring = {
     shim: host.shim,
     digests: openFileDigests(host.database, clock),
-    clock,
     scratchFolder: join(folder, "contexts"),
     downloads: await openDownloads(host.database, join(folder, "downloads"), clock),
   };
