@@ -84,7 +84,10 @@ export type Output =
   /** Into the store, under the request's tags. */
   | { readonly type: "image"; readonly push: boolean }
   /** Bytes for the client: `oci` and `docker` archives, the root's `tar`; `local` is that tar, which the client unpacks. */
-  | { readonly type: "oci" | "docker" | "tar" | "local"; readonly write: (bytes: AsyncIterable<Uint8Array>) => Promise<void> };
+  | {
+      readonly type: "oci" | "docker" | "tar" | "local";
+      readonly write: (bytes: AsyncIterable<Uint8Array>) => Promise<void>;
+    };
 
 /** One step as it is told to who watches: a vertex in BuildKit's words. */
 export interface Step {
@@ -114,8 +117,21 @@ export type BuildEvent =
       /** Of its layer or image, for who speaks Docker's old words. */
       readonly result?: Digest;
     }
-  | { readonly kind: "output"; readonly step: Digest; readonly stream: "stdout" | "stderr"; readonly bytes: Uint8Array; readonly timeNs: bigint }
-  | { readonly kind: "progress"; readonly step: Digest; readonly id: string; readonly currentBytes: number; readonly totalBytes?: number; readonly timeNs: bigint }
+  | {
+      readonly kind: "output";
+      readonly step: Digest;
+      readonly stream: "stdout" | "stderr";
+      readonly bytes: Uint8Array;
+      readonly timeNs: bigint;
+    }
+  | {
+      readonly kind: "progress";
+      readonly step: Digest;
+      readonly id: string;
+      readonly currentBytes: number;
+      readonly totalBytes?: number;
+      readonly timeNs: bigint;
+    }
   | { readonly kind: "warning"; readonly warning: Warning; readonly step?: Digest }
   | { readonly kind: "result"; readonly result: BuildResult };
 
@@ -149,7 +165,14 @@ export interface BuildRecord {
 export interface CacheRecord {
   readonly id: string;
   readonly parents: readonly string[];
-  readonly type: "regular" | "source.local" | "source.git.checkout" | "source.http" | "exec.cachemount" | "internal" | "frontend";
+  readonly type:
+    | "regular"
+    | "source.local"
+    | "source.git.checkout"
+    | "source.http"
+    | "exec.cachemount"
+    | "internal"
+    | "frontend";
   readonly description: string;
   readonly inUse: boolean;
   /** An image has its layer too. */
@@ -178,7 +201,10 @@ export interface Builder {
   history(): readonly BuildRecord[];
   forgetHistory(ids: readonly string[] | "all"): number;
   usage(): Promise<readonly CacheRecord[]>;
-  prune(request: CachePrune, signal: AbortSignal): Promise<{ readonly removed: readonly string[]; readonly reclaimedBytes: number }>;
+  prune(
+    request: CachePrune,
+    signal: AbortSignal,
+  ): Promise<{ readonly removed: readonly string[]; readonly reclaimedBytes: number }>;
   /** A cache mount's files as a tar, and back. Fault `notFound`. */
   exportCacheMount(id: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
   importCacheMount(id: string, archive: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void>;

@@ -89,8 +89,10 @@ export async function openDownloads(database: Database, folder: string, clock: C
       clock.now(),
     );
     for (;;) {
-      const total = database.get<{ total: number }>("SELECT coalesce(sum(size), 0) AS total FROM downloads")?.total ?? 0;
-      const oldest = total > keptBytes ? database.get<Row>("SELECT * FROM downloads ORDER BY used_ns LIMIT 1") : undefined;
+      const total =
+        database.get<{ total: number }>("SELECT coalesce(sum(size), 0) AS total FROM downloads")?.total ?? 0;
+      const oldest =
+        total > keptBytes ? database.get<Row>("SELECT * FROM downloads ORDER BY used_ns LIMIT 1") : undefined;
       if (oldest === undefined) return;
       await forget(oldest.url, oldest.file);
     }

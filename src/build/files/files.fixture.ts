@@ -55,10 +55,7 @@ export async function openFilesBed(): Promise<FilesBed> {
 }
 
 /** Writes files by path; a text is a file's, undefined a folder. */
-export async function writeFiles(
-  folder: string,
-  files: Readonly<Record<string, string | undefined>>,
-): Promise<void> {
+export async function writeFiles(folder: string, files: Readonly<Record<string, string | undefined>>): Promise<void> {
   for (const [path, text] of Object.entries(files)) {
     const full = join(folder, path);
     await mkdir(text === undefined ? full : dirname(full), { recursive: true });
@@ -86,7 +83,8 @@ export async function copied(selected: Selected): Promise<string[]> {
       const place = `${item.name}:${Buffer.from(header.path, "latin1").toString()}`;
       if (header.type === "directory") lines.push(`${place}/`);
       else if (header.type === "file") lines.push(`${place} = ${Buffer.concat(pieces).toString()}`);
-      else if (header.linkPath !== "") lines.push(`${place} ${header.type === "symlink" ? "->" : "=="} ${header.linkPath}`);
+      else if (header.linkPath !== "")
+        lines.push(`${place} ${header.type === "symlink" ? "->" : "=="} ${header.linkPath}`);
       else lines.push(`${place} ${header.type}`);
     }
   return lines;

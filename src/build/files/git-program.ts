@@ -17,12 +17,7 @@ export interface Git {
 export class GitFailure extends Fault {}
 
 /** git, run by the shim. Fault `unsupported` where there is none; `GitFailure` with git's words. */
-export function openGit(
-  shim: Shim,
-  url: string,
-  options: { readonly sshAgent?: string },
-  signal: AbortSignal,
-): Git {
+export function openGit(shim: Shim, url: string, options: { readonly sshAgent?: string }, signal: AbortSignal): Git {
   const environment = {
     ...quiet,
     ...(options.sshAgent !== undefined && { SSH_AUTH_SOCK: options.sshAgent }),

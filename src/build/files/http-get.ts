@@ -119,14 +119,18 @@ function shown(url: URL): string {
 }
 
 function statusFault(status: number, url: URL): Fault {
-  const kind = status === 404 || status === 410 ? "notFound" : status === 401 || status === 403 ? "unauthorized" : "unavailable";
+  const kind =
+    status === 404 || status === 410 ? "notFound" : status === 401 || status === 403 ? "unauthorized" : "unavailable";
   return new Fault(kind, `${shown(url)}: invalid response status ${status}`);
 }
 
 function faultOf(error: unknown, url: URL, signal: AbortSignal): unknown {
-  if (signal.aborted) return signal.reason instanceof Fault ? signal.reason : new Fault("cancelled", "cancelled", { cause: error });
+  if (signal.aborted)
+    return signal.reason instanceof Fault ? signal.reason : new Fault("cancelled", "cancelled", { cause: error });
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  return new Fault("unavailable", `${shown(url)}: ${cause instanceof Error ? cause.message : "failed"}`, { cause: error });
+  return new Fault("unavailable", `${shown(url)}: ${cause instanceof Error ? cause.message : "failed"}`, {
+    cause: error,
+  });
 }
 
 /** By the header, else the last part of the path; `download` when there is none. */

@@ -24,6 +24,8 @@ export interface TreeOptions {
   readonly owners: "root" | "kept";
   /** Called before anything is believed: whether the program looks into the right tree. Throws when not. */
   readonly check?: (program: TreeProgram) => Promise<void>;
+  /** Why a program could not be started there, if it is known better. */
+  readonly explain?: (error: unknown) => Promise<unknown>;
   readonly dispose?: () => Promise<void>;
 }
 
@@ -40,14 +42,21 @@ export function openTree(wiring: FilesWiring, options: TreeOptions): WholeTree {
 }
 
 function treeWithout(wiring: FilesWiring, options: TreeOptions, ignoreFile: IgnoreFile): FileTree {
-  const { name, place, owners, check, dispose } = options;
+  const { name, place, owners, check, explain, dispose } = options;
   const ignore = compileIgnore(ignoreFile.rules);
   const start = async (signal: AbortSignal): Promise<TreeProgram> => {
     await using undo = new AsyncDisposableStack();
-    const program = undo.use(await TreeProgram.start(wiring.shim, place, signal));
+    const program = undo.use(await startIn(place, signal));
     await check?.(program);
     undo.move();
     return program;
+  };
+  const startIn = async (tree: TreePlace, signal: AbortSignal): Promise<TreeProgram> => {
+    try {
+      return await TreeProgram.start(wiring.shim, tree, signal);
+    } catch (error) {
+      throw (await explain?.(error)) ?? error;
+    }
   };
   return {
     name,

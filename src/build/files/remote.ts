@@ -48,7 +48,10 @@ export async function openRemote(
 ): Promise<Uploaded> {
   const git = parseGitUrl(url, { short: true });
   if (git !== undefined)
-    return { kind: "tree", tree: await openCheckout(wiring, git, { name, keepGitDir: git.keepGitDir ?? false }, signal) };
+    return {
+      kind: "tree",
+      tree: await openCheckout(wiring, git, { name, keepGitDir: git.keepGitDir ?? false }, signal),
+    };
   if (!isHttpUrl(url))
     throw new Fault("invalid", `${withoutCredentials(url)}: neither a git repository nor an http or https URL`);
   await using scratch = await makeScratch(wiring.shim, wiring.scratchFolder);
@@ -74,7 +77,10 @@ export async function fetchUrl(
     throw new Fault("invalid", `digest mismatch sha256:${sha256}: ${checksum}`);
   await chmod(join(scratch.path, fileName), 0o600);
   await utimes(join(scratch.path, fileName), modifiedSeconds, modifiedSeconds);
-  const tree = await openFolderTree(wiring, scratch.path, { name: withoutCredentials(url), dispose: disposeOf(scratch) });
+  const tree = await openFolderTree(wiring, scratch.path, {
+    name: withoutCredentials(url),
+    dispose: disposeOf(scratch),
+  });
   undo.move();
   return { tree, fileName, pattern: escapeGlob(fileName) };
 }
@@ -93,9 +99,10 @@ export async function checkoutGit(
   return await openCheckout(wiring, git, { ...options, name, keepGitDir }, signal);
 }
 
-/** Whether ADD takes it for a repository. */
-export function isGitUrl(text: string): boolean {
-  return parseGitUrl(text, { short: false }) !== undefined;
+/** What ADD takes a source for, as it is written and expanded. */
+export function sourceKind(source: string): "git" | "http" | "path" {
+  if (parseGitUrl(source, { short: false }) !== undefined) return "git";
+  return isHttpUrl(source) ? "http" : "path";
 }
 
 async function openCheckout(

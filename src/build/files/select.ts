@@ -100,7 +100,11 @@ async function walkFrom(
     { matcher: excludes, state: excludes.root, below: true },
   ];
   if (include !== undefined) rules.push({ matcher: include, state: include.root, below: true });
-  return await walk(from.program, found, rules.filter(({ matcher }) => matcher.rules.length > 0));
+  return await walk(
+    from.program,
+    found,
+    rules.filter(({ matcher }) => matcher.rules.length > 0),
+  );
 }
 
 /** Paths below a folder, part for part as the globs say, sorted; what the ignore rules leave out whole is not looked at. */

@@ -98,7 +98,8 @@ function insidePath(path: string): string {
   for (const name of path.split("/")) {
     if (name === "" || name === ".") continue;
     if (name === "..") {
-      if (names.pop() === undefined) throw new Fault("invalid", `archive has a path that leaves its root: ${shown(path)}`);
+      if (names.pop() === undefined)
+        throw new Fault("invalid", `archive has a path that leaves its root: ${shown(path)}`);
     } else names.push(name);
   }
   if (names.length > deepest) throw new Fault("tooLarge", `archive has a path of more than ${deepest} folders`);
