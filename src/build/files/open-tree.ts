@@ -44,6 +44,8 @@ export function openTree(wiring: FilesWiring, options: TreeOptions): WholeTree {
 function treeWithout(wiring: FilesWiring, options: TreeOptions, ignoreFile: IgnoreFile): FileTree {
   const { name, place, owners, check, explain, dispose } = options;
   const ignore = compileIgnore(ignoreFile.rules);
+  // Files are known by device and inode, and mounts that are made for each look have another device each time.
+  const digests = place.mounts === undefined ? wiring.digests : nothingKnown;
   const start = async (signal: AbortSignal): Promise<TreeProgram> => {
     await using undo = new AsyncDisposableStack();
     const program = undo.use(await startIn(place, signal));
@@ -68,13 +70,15 @@ function treeWithout(wiring: FilesWiring, options: TreeOptions, ignoreFile: Igno
       await using program = await start(signal);
       const from = { name, program, ignore, ignoreFile: ignoreFile.path };
       const items = await select(from, selection, signal);
-      return selectedOf({ start, digests: wiring.digests, owners }, items);
+      return selectedOf({ start, digests, owners }, items);
     },
     async [Symbol.asyncDispose]() {
       await dispose?.();
     },
   };
 }
+
+const nothingKnown: FileDigests = { recall: async () => {}, remember: async () => {} };
 
 async function readSmall(program: TreeProgram, path: string, limitBytes: number): Promise<Buffer | undefined> {
   const found = await resolve(program, bytesOf(path), () => true);
