@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
-import { copyFile, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { copyFile, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#core/clock";
-import { Fault } from "#core/fault";
 import type { Database } from "#host";
+import { guardSpace } from "./disk-space.ts";
 import { httpGet } from "./http-get.ts";
 
 /** A file that was fetched, in its own folder. */
@@ -21,8 +21,6 @@ export interface Downloads {
 
 const keptBytes = 1 << 30;
 const keptFileBytes = 256 << 20;
-const reservedBytes = 256 << 20;
-const checkedEveryBytes = 32 << 20;
 
 interface Row {
   readonly url: string;
@@ -121,28 +119,14 @@ async function write(
 ): Promise<{ readonly sha256: string; readonly size: number }> {
   await using file = await open(join(folder, name), "wx", 0o600);
   const hash = createHash("sha256");
-  let [size, untilCheckBytes] = [0, 0];
-  for await (const piece of body) {
+  let size = 0;
+  for await (const piece of guardSpace(body, folder)) {
     signal.throwIfAborted();
-    untilCheckBytes -= piece.length;
-    if (untilCheckBytes <= 0) {
-      await needSpace(folder);
-      untilCheckBytes = checkedEveryBytes;
-    }
     hash.update(piece);
     size += piece.length;
     await file.writeFile(piece);
   }
   return { sha256: hash.digest("hex"), size };
-}
-
-async function needSpace(folder: string): Promise<void> {
-  const disk = await statfs(folder);
-  const reserve = Math.min(reservedBytes, (disk.blocks * disk.bsize) / 8);
-  if (disk.bavail * disk.bsize < reserve)
-    throw new Fault("exhausted", "no space left on device", {
-      remedy: "Free disk space and try again: `slipway system df`, `slipway system prune`.",
-    });
 }
 
 async function hashOf(path: string): Promise<string> {

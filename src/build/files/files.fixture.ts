@@ -23,11 +23,13 @@ export interface FilesBed extends AsyncDisposable {
 /** Opens a bed for one test file. */
 export async function openFilesBed(): Promise<FilesBed> {
   const repository = join(import.meta.dirname, "../../..");
-  execFileSync("sh", [join(repository, "shim/build.sh")]);
+  const kind = process.env["SLIPWAY_SHIM_KIND"] ?? "musl";
+  execFileSync("sh", [join(repository, "shim/build.sh"), kind]);
   const folder = mkdtempSync(join(tmpdir(), "slipway-files-"));
   mkdirSync(join(folder, "run"));
   const socketPath = join(folder, "run/shim.sock");
-  const shim = await connectShim({ socketPath, shimPath: join(repository, "build/shim/slipway-shim") });
+  const shimName = kind === "musl" ? "slipway-shim" : `slipway-shim-${kind}`;
+  const shim = await connectShim({ socketPath, shimPath: join(repository, "build/shim", shimName) });
   const database = openDatabase(":memory:");
   let read = 0;
   const kept = openFileDigests(database, systemClock);
@@ -41,7 +43,7 @@ export async function openFilesBed(): Promise<FilesBed> {
   return {
     folder,
     shim,
-    wiring: { shim, digests, clock: systemClock },
+    wiring: { shim, digests },
     readCount: () => read,
     async [Symbol.asyncDispose]() {
       await shim[Symbol.asyncDispose]();

@@ -1,5 +1,6 @@
 import { Fault, isFault } from "#core/fault";
 import type { Shim } from "#host";
+import { noSpace, withSpace } from "./disk-space.ts";
 import { withoutCredentials } from "./git-url.ts";
 
 const timeLimitMs = 30 * 60_000;
@@ -22,7 +23,11 @@ export function openGit(shim: Shim, url: string, options: { readonly sshAgent?: 
     ...(options.sshAgent !== undefined && { SSH_AUTH_SOCK: options.sshAgent }),
   };
   const run = async (program: Parameters<Shim["runToEnd"]>[0]): Promise<string> => {
-    const { code, timedOut, stdout, stderr } = await runOrSay(shim, program, signal);
+    const { code, timedOut, stdout, stderr } = await withSpace(
+      program.tree ?? program.cwd ?? "/",
+      signal,
+      async (whileSpace) => await runOrSay(shim, program, whileSpace),
+    );
     signal.throwIfAborted();
     if (timedOut) throw new Fault("unavailable", `git: ${withoutCredentials(url)} did not answer in time`);
     if (code !== 0) throw failure(url, stderr);
@@ -49,7 +54,6 @@ const settings: readonly string[] = [
   "init.defaultBranch=main",
   "gc.auto=0",
   "maintenance.auto=false",
-  "fetch.fsckObjects=true",
   "transfer.bundleURI=false",
   "http.lowSpeedLimit=1000",
   "http.lowSpeedTime=60",
@@ -111,8 +115,7 @@ function failure(url: string, stderr: string): Fault {
       remedy: "Add the host's key to /etc/ssh/ssh_known_hosts on the daemon's machine.",
     });
   if (/transport '.*' not allowed/.test(words)) return new GitFailure("invalid", message);
-  if (/No space left on device|Disk quota exceeded/.test(stderr))
-    return new Fault("exhausted", "no space left on device", { remedy: "Free disk space and try again." });
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) return noSpace();
   return new GitFailure("unavailable", message);
 }
 

@@ -9,7 +9,15 @@ import { openFileDigests } from "./file-digests.ts";
 import type { FileTree } from "./files.ts";
 import { openFolderTree } from "./folder-tree.ts";
 import { openTree } from "./open-tree.ts";
-import { checkoutGit, fetchUrl, type GitOptions, openRemote, type RemoteWiring } from "./remote.ts";
+import {
+  checkoutGit,
+  type FetchedFile,
+  fetchUrl,
+  type GitOptions,
+  openRemote,
+  type RemoteWiring,
+  sourceKind,
+} from "./remote.ts";
 import { collectScratch } from "./scratch.ts";
 import type { TreePlace } from "./tree-program.ts";
 
@@ -28,12 +36,10 @@ export interface BuildFiles {
   >;
   /** The files of a stage or image as they are, by mounts that are made for each look: `tree` is where they make the root. */
   openRoot(name: string, place: TreePlace): FileTree;
-  /** For ADD: what is at an http or https URL, as one file of that name. Fault `invalid` for another digest than `checksum`. */
-  fetchUrl(
-    url: string,
-    options: { readonly checksum?: string },
-    signal: AbortSignal,
-  ): Promise<{ readonly tree: FileTree; readonly fileName: string }>;
+  /** What ADD takes a source for. Fault `invalid` for a git URL that is not understood. */
+  sourceKind(source: string): "git" | "http" | "path";
+  /** For ADD: what is at an http or https URL, as one file. Fault `invalid` for another digest than `checksum`. */
+  fetchUrl(url: string, options: { readonly checksum?: string }, signal: AbortSignal): Promise<FetchedFile>;
   /** For ADD: the files of a git repository. */
   checkoutGit(url: string, options: GitOptions, signal: AbortSignal): Promise<FileTree>;
 }
@@ -54,7 +60,6 @@ export async function openBuildFiles(
   const wiring: RemoteWiring = {
     shim: host.shim,
     digests: openFileDigests(host.database, clock),
-    clock,
     scratchFolder: join(folder, "contexts"),
     downloads: await openDownloads(host.database, join(folder, "downloads"), clock),
   };
@@ -73,6 +78,7 @@ export async function openBuildFiles(
       return { kind: "tree", tree: chosen };
     },
     openRoot: (name, place) => openTree(wiring, { name, place, owners: "kept" }),
+    sourceKind,
     fetchUrl: async (url, options, signal) => await fetchUrl(wiring, url, options, signal),
     checkoutGit: async (url, options, signal) => await checkoutGit(wiring, url, options, signal),
   };
@@ -92,8 +98,8 @@ async function openWhole(
     case "remote":
       return await openRemote(wiring, request.url, name, signal);
     case "empty":
-      return await openArchive(wiring, wiring.scratchFolder, noBytes, name, signal);
   }
+  return await openArchive(wiring, wiring.scratchFolder, noBytes, name, signal);
 }
 
 const noBytes: AsyncIterable<Uint8Array> = {

@@ -263,8 +263,15 @@ test("http: an archive, a Dockerfile alone, by what the bytes are", async () => 
 
 test("fetchUrl: name, mode, time and checksum; credentials go to their host alone", async () => {
   serve = (request, response) => {
+<<<<<<< HEAD
     if (request.url === "/moved")
       return void response.writeHead(302, { location: webUrl.replace("127.0.0.1", "localhost") + "/a%20b.txt" }).end();
+=======
+    if (request.url === "/moved") {
+      response.writeHead(302, { location: `${webUrl.replace("127.0.0.1", "localhost")}/a%20b.txt` }).end();
+      return;
+    }
+>>>>>>> contexts
     response.setHeader("last-modified", "Thu, 01 Jan 2015 00:00:00 GMT");
     response.end("hello");
   };
@@ -297,18 +304,18 @@ test("fetchUrl: what has not changed is not sent again", async () => {
   serve = (request, response) => {
     const etag = `"${text}"`;
     response.setHeader("etag", etag);
-    if (request.headers["if-none-match"] === etag) return void response.writeHead(304).end();
-    sent++;
-    response.end(text);
+    const isKnown = request.headers["if-none-match"] === etag;
+    if (!isKnown) sent++;
+    response.writeHead(isKnown ? 304 : 200).end(isKnown ? undefined : text);
   };
   const content = async (): Promise<string[]> => {
-    const { tree, fileName } = await files.fetchUrl(`${webUrl}/etag`, {}, never);
+    const { tree, pattern } = await files.fetchUrl(`${webUrl}/etag[1]*`, {}, never);
     await using _ = tree;
-    return await copied(await choose(tree, [fileName]));
+    return await copied(await choose(tree, [pattern]));
   };
-  assert.deepEqual([await content(), await content(), sent], [["etag: = one"], ["etag: = one"], 1]);
+  assert.deepEqual([await content(), await content(), sent], [["etag[1]*: = one"], ["etag[1]*: = one"], 1]);
   text = "two";
-  assert.deepEqual([await content(), await content(), sent], [["etag: = two"], ["etag: = two"], 2]);
+  assert.deepEqual([await content(), await content(), sent], [["etag[1]*: = two"], ["etag[1]*: = two"], 2]);
 });
 
 test("fetchUrl: who goes away in the middle leaves nothing; a connection that breaks is said", async () => {

@@ -1,6 +1,7 @@
 import { chmod, open, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
+import { escapeGlob } from "#core/ignore/glob";
 import { openArchive, type Uploaded } from "./archive-context.ts";
 import { bytesOf } from "./byte-path.ts";
 import type { Downloads } from "./downloads.ts";
@@ -19,6 +20,15 @@ import { TreeProgram } from "./tree-program.ts";
 export interface RemoteWiring extends FilesWiring {
   readonly scratchFolder: string;
   readonly downloads: Downloads;
+}
+
+/** A file that was fetched. */
+export interface FetchedFile {
+  /** It alone. */
+  readonly tree: FileTree;
+  readonly fileName: string;
+  /** Chooses it. */
+  readonly pattern: string;
 }
 
 export interface GitOptions {
@@ -56,7 +66,7 @@ export async function fetchUrl(
   url: string,
   options: { readonly checksum?: string },
   signal: AbortSignal,
-): Promise<{ readonly tree: FileTree; readonly fileName: string }> {
+): Promise<FetchedFile> {
   const { checksum } = options;
   if (checksum !== undefined && !/^sha256:[0-9a-f]{64}$/.test(checksum))
     throw new Fault("invalid", `invalid checksum ${JSON.stringify(checksum)}: sha256: and 64 hex digits are`);
@@ -72,7 +82,7 @@ export async function fetchUrl(
     dispose: disposeOf(scratch),
   });
   undo.move();
-  return { tree, fileName };
+  return { tree, fileName, pattern: escapeGlob(fileName) };
 }
 
 /** The files of a git repository at a commit. Fault `invalid` for what is no URL of one, or another commit than `checksum`. */
@@ -89,9 +99,10 @@ export async function checkoutGit(
   return await openCheckout(wiring, git, { ...options, name, keepGitDir }, signal);
 }
 
-/** Whether ADD takes it for a repository. */
-export function isGitUrl(text: string): boolean {
-  return parseGitUrl(text, { short: false }) !== undefined;
+/** What ADD takes a source for, as it is written and expanded. */
+export function sourceKind(source: string): "git" | "http" | "path" {
+  if (parseGitUrl(source, { short: false }) !== undefined) return "git";
+  return isHttpUrl(source) ? "http" : "path";
 }
 
 async function openCheckout(

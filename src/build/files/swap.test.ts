@@ -53,6 +53,7 @@ async function lookOnce(tree: Parameters<typeof choose>[0], source: string): Pro
     await selected.digest(AbortSignal.timeout(10_000));
     return await copied(selected);
   } catch (error) {
+    // `internal`: the tree was away for the moment in which it was to be shown.
     if (isFault(error, "conflict") || isFault(error, "notFound") || isFault(error, "internal")) return undefined;
     throw error;
   }

@@ -1,3 +1,4 @@
+import { setImmediate as pause } from "node:timers/promises";
 import { Fault } from "#core/fault";
 import type { Program, RunningProgram, Shim } from "#host";
 import { errorName } from "./error-name.ts";
@@ -18,6 +19,8 @@ export type TreeRecord =
   | { readonly kind: "error"; readonly code: string };
 
 const openQuestions = 256;
+/** So long we may work on answers before others get their turn. */
+const turnMs = 5;
 const pathLimit = 4095;
 const absent: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"]);
 
@@ -34,6 +37,7 @@ export class TreeProgram implements AsyncDisposable {
   #at = 0;
   #questions: Buffer[] = [];
   #sending: Promise<void> = Promise.resolve();
+  #turnBegan = performance.now();
 
   private constructor(program: RunningProgram, isMounted: boolean, signal: AbortSignal) {
     this.#program = program;
@@ -94,6 +98,11 @@ export class TreeProgram implements AsyncDisposable {
       const record = this.ready();
       if (record !== undefined) return record;
       if (this.#questions.length > 0) this.#send();
+      // Pieces that are here already come without anybody else's turn between them.
+      if (performance.now() - this.#turnBegan > turnMs) {
+        await pause();
+        this.#turnBegan = performance.now();
+      }
       const piece = await this.#pieces.next();
       this.#signal.throwIfAborted();
       if (piece.done === true) throw await this.#broken();
@@ -128,6 +137,10 @@ export function unreadable(path: string, code: string): Fault {
   const shown = Buffer.from(path, "latin1").toString();
   if (code === "ENOENT" || code === "ESTALE" || code === "ENOTDIR" || code === "ELOOP" || code === "EINVAL")
     return new Fault("conflict", `/${shown} was changed while it was read`, { remedy: "Build again." });
+  if (code === "EACCES" || code === "EPERM")
+    return new Fault("forbidden", `cannot read /${shown}: permission denied`, {
+      remedy: "The daemon may not read that file system: send the context as an archive (`tar c . | docker build -`).",
+    });
   return new Fault("internal", `cannot read /${shown}: ${code}`);
 }
 
