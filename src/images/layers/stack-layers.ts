@@ -93,8 +93,8 @@ export class StackLayers implements Layers {
     const { catalog, shim, snapshots } = this.#parts;
     const read = async (): Promise<string | undefined> => {
       const folders = catalog.stack(stack).map(({ folder }) => snapshots.pathOf(folder));
-      const text = readPlainly(folders, path, limitBytes);
-      return text === "unclear" ? await readFileInRoot(shim, this.#shown(stack), path) : text;
+      const plain = readPlainly(folders, path, limitBytes);
+      return plain === undefined ? await readFileInRoot(shim, this.#shown(stack), path) : plain.text;
     };
     return await this.#texts.of(keyOf(stack, path), read, (text) => (text?.length ?? 0) <= 16_384);
   }
