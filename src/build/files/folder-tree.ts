@@ -56,11 +56,8 @@ async function openFolder(path: string): Promise<Awaited<ReturnType<typeof open>
       });
     if (code === "ENOTDIR")
       throw new Fault("invalid", `unable to prepare context: ${path} is not a folder`, { cause: error });
-<<<<<<< HEAD
-=======
     if (code === "EACCES" || code === "EPERM")
       throw new Fault("forbidden", `unable to prepare context: ${path}: permission denied`, { cause: error });
->>>>>>> contexts
     throw error;
   }
 }

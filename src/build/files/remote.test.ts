@@ -263,15 +263,10 @@ test("http: an archive, a Dockerfile alone, by what the bytes are", async () => 
 
 test("fetchUrl: name, mode, time and checksum; credentials go to their host alone", async () => {
   serve = (request, response) => {
-<<<<<<< HEAD
-    if (request.url === "/moved")
-      return void response.writeHead(302, { location: webUrl.replace("127.0.0.1", "localhost") + "/a%20b.txt" }).end();
-=======
     if (request.url === "/moved") {
       response.writeHead(302, { location: `${webUrl.replace("127.0.0.1", "localhost")}/a%20b.txt` }).end();
       return;
     }
->>>>>>> contexts
     response.setHeader("last-modified", "Thu, 01 Jan 2015 00:00:00 GMT");
     response.end("hello");
   };
