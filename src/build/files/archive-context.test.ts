@@ -34,7 +34,7 @@ async function tarOf(entries: readonly Entry[]): Promise<Buffer> {
 }
 
 async function opened(bytes: Uint8Array, at = scratch): Promise<Uploaded> {
-  return await openArchive(bed.wiring, at, (async function* () { yield bytes; })(), { name: "context" }, never);
+  return await openArchive(bed.wiring, at, (async function* () { yield bytes; })(), "context", never);
 }
 
 async function linesOf(bytes: Uint8Array): Promise<string[]> {
@@ -180,7 +180,7 @@ test("openArchive: who goes away in the middle leaves nothing; what a kill left 
     abort.abort();
     yield tar.subarray(100_000);
   })();
-  await assert.rejects(openArchive(bed.wiring, scratch, halting, { name: "context" }, abort.signal));
+  await assert.rejects(openArchive(bed.wiring, scratch, halting, "context", abort.signal));
   assert.deepEqual(readdirSync(scratch), []);
   await writeFiles(scratch, { "context-left/a/b": "1" });
   await collectScratch(bed.shim, scratch);

@@ -1,18 +1,16 @@
-import { join } from "node:path";
 import { ByteReader } from "#core/byte-reader";
 import { Fault, isFault } from "#core/fault";
 import { isZeroBlock, readHeaderBlock } from "#core/tar-header";
 import { tarBlockBytes } from "#core/tar";
 import { decompress } from "#images";
-import type { FileTree } from "./files.ts";
 import { openFolderTree } from "./folder-tree.ts";
-import type { FilesWiring, TreeOptions } from "./open-tree.ts";
+import type { FilesWiring, WholeTree } from "./open-tree.ts";
 import { makeScratch } from "./scratch.ts";
 import { unpackArchive } from "./unpack-archive.ts";
 
 /** What came in a stream of bytes. */
 export type Uploaded =
-  | { readonly kind: "tree"; readonly tree: FileTree }
+  | { readonly kind: "tree"; readonly tree: WholeTree }
   /** A Dockerfile alone. */
   | { readonly kind: "dockerfile"; readonly text: string };
 
@@ -27,33 +25,21 @@ export async function openArchive(
   wiring: FilesWiring,
   scratchFolder: string,
   bytes: AsyncIterable<Uint8Array>,
-  options: Pick<TreeOptions, "name" | "ignore">,
+  name: string,
   signal: AbortSignal,
 ): Promise<Uploaded> {
-  await using undo = new AsyncDisposableStack();
+  await using closing = new AsyncDisposableStack();
   const reader = new ByteReader(decompress(bytes, wiring.shim, signal));
-  undo.defer(async () => await reader.close());
+  closing.defer(async () => await reader.close());
+  await using undo = new AsyncDisposableStack();
   const head = await firstBytes(reader, tarBlockBytes);
   if (!isTar(head)) return { kind: "dockerfile", text: await textAlone(reader) };
   const scratch = undo.use(await makeScratch(wiring.shim, scratchFolder));
   await unpackArchive(wiring.shim, scratch.path, reader.rest(), signal);
-  const tree = await openFolderTree(wiring, scratch.path, options);
-  const held = undo.move();
-  return {
-    kind: "tree",
-    tree: {
-      ...tree,
-      async [Symbol.asyncDispose]() {
-        await tree[Symbol.asyncDispose]();
-        await held.disposeAsync();
-      },
-    },
-  };
-}
-
-/** Where archives of contexts are unpacked. */
-export function scratchFolderOf(dataRoot: string): string {
-  return join(dataRoot, "build", "contexts");
+  const dispose = async (): Promise<void> => await scratch[Symbol.asyncDispose]();
+  const tree = await openFolderTree(wiring, scratch.path, { name, dispose });
+  undo.move();
+  return { kind: "tree", tree };
 }
 
 async function firstBytes(reader: ByteReader, count: number): Promise<Buffer> {

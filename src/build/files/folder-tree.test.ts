@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { copied, choose, type FilesBed, openFilesBed, writeFiles } from "./files.fixture.ts";
 import type { FileTree } from "./files.ts";
 import { openFolderTree } from "./folder-tree.ts";
-import { compileIgnore, parseIgnore } from "./ignore.ts";
+import { parseIgnore } from "#core/ignore/ignore";
 
 let bed: FilesBed;
 let count = 0;
@@ -26,8 +26,8 @@ async function folderOf(files: Readonly<Record<string, string | undefined>>): Pr
 }
 
 async function treeOf(folder: string, ignore = ""): Promise<FileTree> {
-  const matcher = compileIgnore(parseIgnore(ignore));
-  return await openFolderTree(bed.wiring, folder, { name: "context", ignore: { matcher, file: ".dockerignore" } });
+  const tree = await openFolderTree(bed.wiring, folder, { name: "context" });
+  return tree.ignoring({ path: ".dockerignore", rules: parseIgnore(ignore) });
 }
 
 test("select: a file, a folder, the root; parents first, sorted", async () => {

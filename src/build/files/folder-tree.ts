@@ -1,8 +1,7 @@
 import { open, realpath } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { Fault } from "#core/fault";
-import type { FileTree } from "./files.ts";
-import { type FilesWiring, openTree, type TreeOptions } from "./open-tree.ts";
+import { type FilesWiring, openTree, type TreeOptions, type WholeTree } from "./open-tree.ts";
 
 /**
  * A folder of this machine as a tree: all of it is root's, read when it is asked for. The folder stays the one that was opened:
@@ -11,8 +10,8 @@ import { type FilesWiring, openTree, type TreeOptions } from "./open-tree.ts";
 export async function openFolderTree(
   wiring: FilesWiring,
   path: string,
-  options: Pick<TreeOptions, "name" | "ignore" | "dispose">,
-): Promise<FileTree> {
+  options: Pick<TreeOptions, "name" | "dispose">,
+): Promise<WholeTree> {
   await using undo = new AsyncDisposableStack();
   if (!isAbsolute(path)) throw new Fault("invalid", `${path} is no absolute path`);
   const handle = undo.use(await openFolder(path));

@@ -4,7 +4,8 @@ import type { Shim } from "#host";
 import { bytesOf } from "./byte-path.ts";
 import type { FileDigests } from "./file-digests.ts";
 import type { FileTree } from "./files.ts";
-import { compileIgnore, type IgnoreMatcher } from "./ignore.ts";
+import { compileIgnore } from "#core/ignore/ignore";
+import type { IgnoreFile } from "#core/ignore/ignore-file";
 import { ContentReader } from "./read-contents.ts";
 import { resolve } from "./resolve.ts";
 import { select } from "./select.ts";
@@ -23,16 +24,26 @@ export interface TreeOptions {
   readonly place: TreePlace;
   /** `root`: all is root's, whoever owns it in the tree. */
   readonly owners: "root" | "kept";
-  /** What is not to be chosen, and the name of the file that says so. */
-  readonly ignore?: { readonly matcher: IgnoreMatcher; readonly file: string };
   /** Called before anything is believed: whether the program looks into the right tree. Throws when not. */
   readonly check?: (program: TreeProgram) => Promise<void>;
   readonly dispose?: () => Promise<void>;
 }
 
+/** A tree that can be had without what an ignore file leaves out. */
+export interface WholeTree extends FileTree {
+  /** The same tree, and disposed of with it: what the file leaves out is not to be chosen. Fault `invalid` for malformed patterns. */
+  ignoring(file: IgnoreFile): FileTree;
+}
+
 /** A tree of files: the root of a stage or image by its mounts, or a folder of this machine. Nothing is read before it is asked for. */
-export function openTree(wiring: FilesWiring, options: TreeOptions): FileTree {
-  const { name, place, owners, check, dispose, ignore = { matcher: compileIgnore([]), file: "" } } = options;
+export function openTree(wiring: FilesWiring, options: TreeOptions): WholeTree {
+  const whole = treeWithout(wiring, options, { path: "", rules: [] });
+  return { ...whole, ignoring: (file) => treeWithout(wiring, options, file) };
+}
+
+function treeWithout(wiring: FilesWiring, options: TreeOptions, ignoreFile: IgnoreFile): FileTree {
+  const { name, place, owners, check, dispose } = options;
+  const ignore = compileIgnore(ignoreFile.rules);
   const start = async (signal: AbortSignal): Promise<TreeProgram> => {
     await using undo = new AsyncDisposableStack();
     const program = undo.use(await TreeProgram.start(wiring.shim, place, signal));
@@ -48,7 +59,7 @@ export function openTree(wiring: FilesWiring, options: TreeOptions): FileTree {
     },
     async select(selection, signal) {
       await using program = await start(signal);
-      const from = { name, program, ignore: ignore.matcher, ignoreFile: ignore.file };
+      const from = { name, program, ignore, ignoreFile: ignoreFile.path };
       const items = await select(from, selection, signal);
       return selectedOf({ start, digests: wiring.digests, owners, now: () => wiring.clock.now() }, items);
     },

@@ -36,7 +36,7 @@ export interface ChosenItem {
 
 const partsLimit = 5000;
 /** So many files are done at once before others get their turn. */
-const turn = 2000;
+const turn = 500;
 
 /** What was chosen, to be digested and read. */
 export function selectedOf(from: SelectedFrom, items: readonly ChosenItem[]): Selected {

@@ -1,3 +1,4 @@
+import { setImmediate as pause } from "node:timers/promises";
 import { Fault } from "#core/fault";
 import type { Program, RunningProgram, Shim } from "#host";
 import { errorName } from "./error-name.ts";
@@ -18,6 +19,8 @@ export type TreeRecord =
   | { readonly kind: "error"; readonly code: string };
 
 const openQuestions = 256;
+/** So long we may work on answers before others get their turn. */
+const turnMs = 5;
 const pathLimit = 4095;
 const absent: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"]);
 
@@ -33,6 +36,7 @@ export class TreeProgram implements AsyncDisposable {
   #at = 0;
   #questions: Buffer[] = [];
   #sending: Promise<void> = Promise.resolve();
+  #turnBegan = performance.now();
 
   private constructor(program: RunningProgram, signal: AbortSignal) {
     this.#program = program;
@@ -87,6 +91,11 @@ export class TreeProgram implements AsyncDisposable {
       const record = this.ready();
       if (record !== undefined) return record;
       if (this.#questions.length > 0) this.#send();
+      // Pieces that are here already come without anybody else's turn between them.
+      if (performance.now() - this.#turnBegan > turnMs) {
+        await pause();
+        this.#turnBegan = performance.now();
+      }
       const piece = await this.#pieces.next();
       this.#signal.throwIfAborted();
       if (piece.done === true) throw await this.#broken();

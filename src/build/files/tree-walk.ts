@@ -1,7 +1,7 @@
 import { Fault } from "#core/fault";
 import { textOf } from "./byte-path.ts";
 import type { FileFacts } from "./file-facts.ts";
-import type { IgnoreMatcher, IgnoreState } from "./ignore.ts";
+import type { IgnoreMatcher, IgnoreState } from "#core/ignore/ignore";
 import { type TreeProgram, unreadable } from "./tree-program.ts";
 
 /** Something that was chosen, with what is below it. */

@@ -49,7 +49,11 @@ const cases: readonly (readonly [patterns: string, path: string, excluded: boole
 
 test("ignore: what Docker leaves out is left out, and nothing else", () => {
   for (const [patterns, path, excluded] of cases)
-    assert.equal(explainIgnore(parseIgnore(patterns), path).excluded, excluded, `${JSON.stringify(patterns)} on ${path}`);
+    assert.equal(
+      explainIgnore(parseIgnore(patterns), path).excluded,
+      excluded,
+      `${JSON.stringify(patterns)} on ${path}`,
+    );
 });
 
 test("parseIgnore: byte order mark, comments, blank lines, CRLF; lines keep their numbers", () => {
@@ -67,7 +71,11 @@ test("parseIgnore: byte order mark, comments, blank lines, CRLF; lines keep thei
 test("ignore: a malformed pattern is refused with its line", () => {
   assert.throws(() => parseIgnore("a\n!"), { kind: "invalid", message: /illegal exclusion pattern: "!" \(line 2/ });
   for (const bad of ["[", "[]a]", "[a", "[-x]", "a\\", "[a-]"])
-    assert.throws(() => compileIgnore(parseIgnore(`ok\n${bad}`)), { kind: "invalid", message: /syntax error in pattern \(line 2/ }, bad);
+    assert.throws(
+      () => compileIgnore(parseIgnore(`ok\n${bad}`)),
+      { kind: "invalid", message: /syntax error in pattern \(line 2/ },
+      bad,
+    );
   assert.throws(() => parseIgnore("a\n".repeat(10_001)), { kind: "tooLarge" });
 });
 
@@ -107,7 +115,11 @@ test("ignore: the same answer as a slow reference that asks every rule of every 
         let state = matcher.root;
         for (let count = 1; count <= parts.length; count++)
           state = matcher.state(parts.slice(0, count).join("/"), state);
-        assert.equal(state.excluded, slowly(rules, parts).excluded, `${JSON.stringify(patterns)} on ${parts.join("/")}`);
+        assert.equal(
+          state.excluded,
+          slowly(rules, parts).excluded,
+          `${JSON.stringify(patterns)} on ${parts.join("/")}`,
+        );
       }
     }),
     { numRuns: 3000 },

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { Fault } from "#core/fault";
+import { Fault } from "../fault.ts";
 import { compileGlob, type Glob, hasWildcards } from "./glob.ts";
 
 /** One line of an ignore file that says something. */
@@ -42,7 +42,10 @@ const patternLimit = 10_000;
  */
 export function parseIgnore(text: string): IgnoreRule[] {
   const rules: IgnoreRule[] = [];
-  for (const [index, raw] of text.replace(/^\uFEFF/, "").split("\n").entries()) {
+  for (const [index, raw] of text
+    .replace(/^\uFEFF/, "")
+    .split("\n")
+    .entries()) {
     const line = raw.replace(/\r$/, "");
     if (line.startsWith("#") || line.trim() === "") continue;
     rules.push(ruleOf(line, index + 1));
@@ -99,7 +102,10 @@ export interface IgnoreAnswer {
 /** Which rule decides about a path. */
 export function explainIgnore(rules: readonly IgnoreRule[], path: string): IgnoreAnswer {
   const matcher = compileIgnore(rules);
-  const parts = posix.join("/", path).split("/").filter((part) => part !== "");
+  const parts = posix
+    .join("/", path)
+    .split("/")
+    .filter((part) => part !== "");
   let state = matcher.root;
   for (let count = 1; count <= parts.length; count++) state = matcher.state(parts.slice(0, count).join("/"), state);
   return { excluded: state.excluded, rule: state.decisive === undefined ? undefined : rules[state.decisive] };

@@ -1,4 +1,4 @@
-import { Fault } from "#core/fault";
+import { Fault } from "../fault.ts";
 
 /** A pattern that is ready to be asked; no pattern makes it try the same twice. */
 export interface Glob {
