@@ -242,7 +242,6 @@ export interface ImagesOptions {
 export { openImages } from "./open.ts";
 export { decompress } from "./decompress.ts";
 export { matchesReference } from "./match-reference.ts";
-export { openWeb, type Web } from "./web.ts";
 export type { ContainerDefaults };
 export type { Layers, LookedUp, StackLayer } from "./layers.ts";
 export type { Lease } from "./leases.ts";
