@@ -51,6 +51,10 @@ export interface Layers {
   look(stack: Digest | undefined, path: string): Promise<LookedUp | undefined>;
   /** A small file of a stack as text; as `Images.readRootFile`. */
   readFile(stack: Digest | undefined, path: string): Promise<string | undefined>;
+  /** A blob's bytes as they are stored. Fault `notFound`, before the first of them. */
+  readBlob(digest: Digest): AsyncIterable<Uint8Array>;
+  /** Stores a document: an index, a statement, a manifest of what is no image. */
+  putDocument(bytes: Uint8Array, mediaType: string, lease: Lease): Promise<Descriptor>;
   /** Records an image of those layers under those tags; answers once no power cut can take it back. */
   assemble(
     image: {

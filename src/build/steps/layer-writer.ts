@@ -25,6 +25,11 @@ export class LayerWriter {
     this.#push(encodeTarHeader(header));
   }
 
+  /** A mark that removes something below. */
+  mark(header: TarHeader): void {
+    this.#push(encodeTarHeader(header));
+  }
+
   /** An entry with its data; yields what is ready. */
   async *entry(header: TarHeader, data: TarEntry["data"]): AsyncGenerator<Uint8Array, void, void> {
     this.header(header);

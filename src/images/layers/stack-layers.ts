@@ -1,5 +1,6 @@
 import type { Digest } from "#core/digest";
 import { Fault } from "#core/fault";
+import type { Descriptor } from "#core/oci";
 import type { MountOp } from "#host";
 import { layerBlobs } from "../layer-blobs.ts";
 import type { Layers, LookedUp, StackLayer } from "../layers.ts";
@@ -97,6 +98,16 @@ export class StackLayers implements Layers {
       return plain === undefined ? await readFileInRoot(shim, this.#shown(stack), path) : plain.text;
     };
     return await this.#texts.of(keyOf(stack, path), read, (text) => (text?.length ?? 0) <= 16_384);
+  }
+
+  readBlob(digest: Digest): AsyncIterable<Uint8Array> {
+    this.#parts.content.pathOf(digest); // refuses what is not here
+    return this.#parts.content.stream(digest);
+  }
+
+  async putDocument(bytes: Uint8Array, mediaType: string, lease: Lease): Promise<Descriptor> {
+    const { digest, sizeBytes } = await this.#parts.content.put(bytes, (digest) => lease.protect(digest));
+    return { mediaType, digest, size: sizeBytes };
   }
 
   async assemble(...given: Parameters<Layers["assemble"]>): ReturnType<Layers["assemble"]> {
