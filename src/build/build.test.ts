@@ -254,3 +254,63 @@ test("build: mistakes are told with place and remedy", async () => {
   const missing = bed.build("", { dockerfile: { path: "sub/Dockerfile" } });
   await assert.rejects(missing, /failed to read dockerfile: open sub\/Dockerfile: no such file or directory/);
 });
+
+test("build: squash joins what came on top of the base into one layer", async () => {
+  const dockerfile = "FROM busybox\nRUN echo a >/a && echo gone >/gone\nRUN rm /gone && echo b >/b\n";
+  const { result } = await bed.build(dockerfile, { squash: true });
+  const { config } = bed.images.find(result.imageId ?? "");
+  const base = bed.images.find("busybox").config.rootfs.diff_ids.length;
+  assert.equal(config.rootfs.diff_ids.length, base + 1);
+  assert.equal(config.history?.filter((each) => each.empty_layer !== true).length, base + 1);
+  assert.equal(await bed.inside(result.imageId, "cat /a /b; test ! -e /gone"), "a\nb\n");
+});
+
+test("build: files and archives for the client, and nothing in the store that nobody asked for", async () => {
+  const dockerfile = "FROM busybox AS made\nRUN echo made >/made\nFROM scratch\nCOPY --from=made /made /\n";
+  const pieces = new Map<string, Buffer>();
+  const taken = (type: "tar" | "oci" | "docker") =>
+    ({
+      type,
+      write: async (bytes: AsyncIterable<Uint8Array>) =>
+        void pieces.set(type, Buffer.concat(await Array.fromAsync(bytes))),
+    }) as const;
+  const before = bed.images.count();
+  const tags = [parseReference("taken")];
+  await bed.build(dockerfile, {
+    tags,
+    outputs: [taken("tar"), taken("oci"), taken("docker")],
+    args: { SOURCE_DATE_EPOCH: "1" },
+  });
+  assert.equal(bed.images.count(), before);
+  const list = (type: string): string => execFileSync("tar", ["-t"], { input: pieces.get(type) }).toString();
+  assert.equal(list("tar"), "made\n");
+  assert.match(list("oci"), /index\.json/);
+  for await (const _ of bed.images.load(
+    once(pieces.get("docker") ?? Buffer.alloc(0)),
+    { quiet: true },
+    AbortSignal.timeout(9000),
+  ));
+  assert.deepEqual(bed.images.find("taken").repoTags, ["taken:latest"]);
+});
+
+test("build: what an image says of its steps is believed by who names it, and by nobody else", async () => {
+  const dockerfile = "FROM busybox\nRUN cat /proc/sys/kernel/random/uuid >/uuid\nENV A=1\nRUN echo 2 >/two\n";
+  const first = await bed.build(dockerfile, {
+    tags: [parseReference("cached:1")],
+    cacheTo: [{ type: "inline", options: {} }],
+  });
+  await bed.builder.prune({ all: true, filters: {} }, AbortSignal.timeout(10_000));
+  const other = await bed.build(dockerfile);
+  assert.equal(other.outcomes["RUN echo 2 >/two"], "done");
+  await bed.builder.prune({ all: true, filters: {} }, AbortSignal.timeout(10_000));
+  const named = await bed.build(dockerfile, { cacheFrom: [{ type: "registry", options: { ref: "cached:1" } }] });
+  assert.equal(named.outcomes["RUN echo 2 >/two"], "cached");
+  assert.deepEqual(
+    bed.images.find(named.result.imageId ?? "").config.rootfs,
+    bed.images.find(first.result.imageId ?? "").config.rootfs,
+  );
+});
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, void> {
+  yield await Promise.resolve(bytes);
+}

@@ -9,6 +9,8 @@ export interface SolvedTimes {
   /** Of what has no layer before it. */
   readonly nowNs: bigint;
   readonly epochSeconds?: number;
+  /** All layers above the base have become one, which the last step of the history has. */
+  readonly isSquashed?: boolean;
 }
 
 /**
@@ -29,9 +31,11 @@ export function imageConfig(
       created: timeText(times, base, createdNs),
       created_by: createdBy,
       comment: historyComment,
-      ...(layerNs === undefined && { empty_layer: true }),
+      ...((layerNs === undefined || times.isSquashed === true) && { empty_layer: true }),
     };
   });
+  const joined: HistoryEntry[] =
+    times.isSquashed === true ? [{ created: timeText(times, base, createdNs), comment: "merge of all steps" }] : [];
   return {
     architecture,
     os,
@@ -40,7 +44,7 @@ export function imageConfig(
     created: timeText(times, base, createdNs),
     ...(result.author !== undefined && { author: result.author }),
     config: result.config,
-    history: [...(base?.history ?? []), ...steps],
+    history: [...(base?.history ?? []), ...steps, ...joined],
   };
 }
 

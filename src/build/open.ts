@@ -6,6 +6,7 @@ import { hexOf } from "#core/digest";
 import { Fault, isFault } from "#core/fault";
 import { newId } from "#core/ids";
 import { linkedAbort } from "#core/linked-abort";
+import { withDefaultTag } from "#core/reference";
 import { Turnstile } from "#core/turnstile";
 import { chainIdsOf } from "#images";
 import type { Builder, BuilderOptions, BuildEvent, BuildRequest, CachePrune, CacheRecord } from "./build.ts";
@@ -38,6 +39,7 @@ export async function openBuilder(options: BuilderOptions): Promise<Builder> {
     atOnce: new Turnstile(Math.max(fewestAtOnce, 2 * availableParallelism())),
     running: new Map(),
     files: await openBuildFiles(host, clock),
+    folder: join(host.paths.dataRoot, "build"),
     mountPoint: join(host.paths.dataRoot, "build", "shown"),
   };
   await mkdir(room.mountPoint, { recursive: true, mode: 0o700 });
@@ -72,7 +74,8 @@ function builderOf(room: Room): Builder {
 }
 
 /** Runs a build and tells what happens in it. Who leaves the iteration ends the build, and waits until nothing of it runs. */
-async function* build(room: Room, request: BuildRequest, signal: AbortSignal): AsyncGenerator<BuildEvent, void, void> {
+async function* build(room: Room, asked: BuildRequest, signal: AbortSignal): AsyncGenerator<BuildEvent, void, void> {
+  const request = { ...asked, tags: asked.tags.map((tag) => withDefaultTag(tag)) };
   const id = request.id ?? newId();
   if (room.running.has(id)) throw new Fault("conflict", `a build with the id ${id} is running`);
   using controller = linkedAbort(signal);
@@ -95,7 +98,9 @@ async function* build(room: Room, request: BuildRequest, signal: AbortSignal): A
         ...tally.counts,
         tags: [],
       });
-      events.end(isCancelled || !(error instanceof Error) ? new Fault("cancelled", "context canceled", { cause: error }) : error);
+      events.end(
+        isCancelled || !(error instanceof Error) ? new Fault("cancelled", "context canceled", { cause: error }) : error,
+      );
     },
   );
   room.running.set(id, { controller, ended, startedNs });

@@ -2,9 +2,9 @@ import { Fault, isFault } from "#core/fault";
 import type { Digest } from "#core/digest";
 import { type ImageConfig, nativePlatform, type Platform } from "#core/oci";
 import { platformName } from "#core/platform";
-import { canonical, parseReference, withDefaultTag } from "#core/reference";
+import { canonical, parseReference, type Reference, withDefaultTag } from "#core/reference";
 import type { Image, Images, RegistryAuth } from "#images";
-import { imageStepId, type KnownImage, type KnownImages, type WantedImage } from "./graph/plan.ts";
+import { imageStepId, type KnownImages, type WantedImage } from "./graph/plan.ts";
 import type { InternalSteps } from "./internal-steps.ts";
 
 /** What images are found with. */
@@ -19,13 +19,13 @@ export interface ResolveParts {
 /** The images of one build: each is found once, so that all its steps see the same one. */
 export class ResolvedImages {
   readonly #parts: ResolveParts;
-  readonly #known = new Map<string, KnownImage>();
+  readonly #found = new Map<string, { readonly wanted: WantedImage; readonly image: Image }>();
 
   constructor(parts: ResolveParts) {
     this.#parts = parts;
   }
 
-  readonly known: KnownImages = (wanted) => this.#known.get(keyOf(wanted));
+  readonly known: KnownImages = (wanted) => this.#found.get(keyOf(wanted))?.image;
 
   /** Finds images, pulling those that are not here. Faults: the pull's own. */
   async resolve(wanted: readonly WantedImage[], signal: AbortSignal): Promise<void> {
@@ -33,19 +33,28 @@ export class ResolvedImages {
     await Promise.all(
       [...each].map(async ([key, image]) => {
         const name = `[internal] load metadata for ${shownName(image.reference)}`;
-        const { id, config } = await this.#parts.internal.run(
+        const found = await this.#parts.internal.run(
           imageStepId(image),
           name,
           async (progress) => await this.#find(image, progress, signal),
         );
-        this.#known.set(key, { id, config });
+        this.#found.set(key, { wanted: image, image: found });
       }),
     );
   }
 
+  /** What was found, by name; the digest is the manifest's where one is known. */
+  used(): { readonly reference: Reference; readonly platform: Platform; readonly digest: Digest }[] {
+    return [...this.#found.values()].map(({ wanted, image }) => ({
+      reference: withDefaultTag(parseReference(wanted.reference)),
+      platform: wanted.platform,
+      digest: image.manifest ?? image.id,
+    }));
+  }
+
   /** The config of an image that was found. */
   configOf(id: Digest): ImageConfig | undefined {
-    return [...this.#known.values()].find((known) => known.id === id)?.config;
+    return [...this.#found.values()].find(({ image }) => image.id === id)?.image.config;
   }
 
   async #find(

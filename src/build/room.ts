@@ -17,6 +17,8 @@ export interface Room extends BuilderOptions {
   readonly shared: SharedSteps<Made>;
   readonly atOnce: Turnstile;
   readonly files: BuildFiles;
+  /** The room's own, for what passes. */
+  readonly folder: string;
   /** An empty folder that programs see stacks at, each in its own mount namespace. */
   readonly mountPoint: string;
   /** Builds that run, by id. */

@@ -24,6 +24,7 @@ export async function runBuild(
   events: EventQueue,
   signal: AbortSignal,
 ): Promise<BuildResult> {
+  const startedNs = room.clock.now();
   const internal = new InternalSteps(room.clock, (event) => events.tell(event));
   await using trees = new Trees(room, request, signal);
   await using lease = room.images.layers.lease();
@@ -49,7 +50,7 @@ export async function runBuild(
   const imported = await importCaches(room, request, images, lease, signal);
   const solved = await solveGraphs(room, { buildId, request, trees, lease, events, graphs, imported }, signal);
   signal.throwIfAborted();
-  return await storeImages(room, { buildId, request, lease, solved, images }, signal);
+  return await storeImages(room, { buildId, request, lease, solved, images, read, startedNs }, signal);
 }
 
 async function planAll(

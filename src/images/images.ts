@@ -243,4 +243,6 @@ export { openImages } from "./open.ts";
 export { chainIdsOf } from "./chain-id.ts";
 export { decompress } from "./decompress.ts";
 export { matchesReference } from "./match-reference.ts";
+export type { Layers, LookedUp, StackLayer } from "./layers.ts";
+export type { Lease } from "./leases.ts";
 export type { ContainerDefaults };

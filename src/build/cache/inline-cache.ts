@@ -1,6 +1,8 @@
 import { type Digest, isDigest } from "#core/digest";
 import type { ImageConfig } from "#core/oci";
 import { chainIdsOf, type StackLayer } from "#images";
+import type { Node } from "../graph/graph.ts";
+import type { Solve } from "../solve/solve.ts";
 
 /** Where an image's config tells which steps made its layers (`--cache-to type=inline`). */
 export const inlineCacheField = "io.slipway.cache.v1";
@@ -28,7 +30,7 @@ const mostSteps = 2000;
 export function importInline(config: ImageConfig, layers: readonly StackLayer[]): Map<Digest, ImportedResult> {
   const imported = new Map<Digest, ImportedResult>();
   const chain = chainIdsOf(config.rootfs.diff_ids);
-  const list = (config as unknown as Readonly<Record<string, unknown>>)[inlineCacheField];
+  const list: unknown = config[inlineCacheField];
   if (!Array.isArray(list)) return imported;
   for (const item of list.slice(0, mostSteps) as readonly unknown[]) {
     const step = stepOf(item);
@@ -49,4 +51,17 @@ function stepOf(item: unknown): InlineStep | undefined {
   if (typeof created !== "string" || !/^\d{1,19}$/.test(created)) return undefined;
   if (layer !== undefined && !Number.isSafeInteger(layer)) return undefined;
   return { key, created, ...(typeof layer === "number" && { layer }) };
+}
+
+/** The steps from the base to the result, with the layers that they made. */
+export async function inlineSteps(solve: Solve, result: Node): Promise<InlineStep[]> {
+  const steps: InlineStep[] = [];
+  for (let node = result; node.kind !== "base"; node = node.below) {
+    const solved = solve.keyOf(node);
+    if (solved === undefined) throw new Error("a step that was not solved");
+    const { layers } = await solve.files(node);
+    const madeLayer = layers.length > (await solve.files(node.below)).layers.length;
+    steps.push({ key: solved.key, created: String(solved.createdNs), ...(madeLayer && { layer: layers.length - 1 }) });
+  }
+  return steps.reverse();
 }

@@ -6,7 +6,8 @@ import { readTar, type TarEntry } from "#core/tar-read";
 import { writeTar } from "#core/tar-write";
 import type { Shim } from "#host";
 import type { Layers } from "#images";
-import { type BuiltImage, platformName } from "./built.ts";
+import { platformName } from "#core/platform";
+import type { BuiltImage } from "./built.ts";
 import { keptAttributes } from "../steps/target.ts";
 
 /** What root filesystems are read with. */
