@@ -8,7 +8,7 @@
  *     }
  *     chain prerouting {
  *       type filter hook prerouting priority raw;
- *       iif lo ip saddr ADDRESS udp sport PORT udp sport set 53   and the same for tcp
+ *       ip saddr ADDRESS iif lo udp sport PORT udp sport set 53   and the same for tcp
  *     }
  *   }
  *
@@ -215,8 +215,9 @@ static void put_rule(struct batch *batch, const struct side *side, uint32_t addr
   put_attribute(batch, RULE_TABLE, table_name, sizeof table_name);
   put_attribute(batch, RULE_CHAIN, side->chain, strlen(side->chain) + 1);
   size_t expressions = begin_nested(batch, RULE_EXPRESSIONS);
-  if (side->from_loopback) compare_meta(batch, META_IN_LINK, &loopback, sizeof loopback);
+  /* First, as every packet of the container comes by here, and this is what the kernel does quickest. */
   compare_payload(batch, NETWORK_HEADER, side->address, &address, sizeof address);
+  if (side->from_loopback) compare_meta(batch, META_IN_LINK, &loopback, sizeof loopback);
   compare_meta(batch, META_L4PROTO, &protocol, sizeof protocol);
   compare_payload(batch, TRANSPORT_HEADER, side->port, &port, sizeof port);
   write_port(batch, side->port, other, protocol == IPPROTO_UDP ? UDP_CHECKSUM : TCP_CHECKSUM);

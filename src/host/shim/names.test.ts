@@ -89,8 +89,8 @@ test("names: a table of that name makes way for this rule alone; without a resol
       "ip daddr 127.0.0.11 udp dport 53 udp dport set PORT " +
       "ip daddr 127.0.0.11 tcp dport 53 tcp dport set PORT } " +
       "chain prerouting { type filter hook prerouting priority -300; policy accept; " +
-      'iif "lo" ip saddr 127.0.0.11 udp sport PORT udp sport set 53 ' +
-      'iif "lo" ip saddr 127.0.0.11 tcp sport PORT tcp sport set 53 } } ',
+      'ip saddr 127.0.0.11 iif "lo" udp sport PORT udp sport set 53 ' +
+      'ip saddr 127.0.0.11 iif "lo" tcp sport PORT tcp sport set 53 } } ',
   );
   await using other = await startAsker(bed, {});
   assert.equal(inNamespace(other.pid, "nft", "list", "ruleset"), "");
