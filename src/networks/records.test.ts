@@ -43,8 +43,8 @@ test("loose: only interfaces without an end on the host ever are", () => {
   assert.deepEqual(records.loose(), []);
   records.addLoose(endpointIn(beta, { link: "", interface: "eth1" }));
   assert.deepEqual(
-    records.loose().map((row) => ({ ...row })),
-    [{ containerId: "web", interface: "eth1" }],
+    records.loose().map((loose) => `${loose.interface} of ${loose.containerId}`),
+    ["eth1 of web"],
   );
   records.forgetLoose({ containerId: "web", interface: "eth1" });
   assert.deepEqual(records.loose(), []);
