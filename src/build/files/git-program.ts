@@ -17,9 +17,15 @@ export interface Git {
 export class GitFailure extends Fault {}
 
 /** git, run by the shim. Fault `unsupported` where there is none; `GitFailure` with git's words. */
-export function openGit(shim: Shim, url: string, options: { readonly sshAgent?: string }, signal: AbortSignal): Git {
+export function openGit(
+  shim: Shim,
+  url: string,
+  options: { readonly sshAgent?: string; readonly environment: Readonly<Record<string, string | undefined>> },
+  signal: AbortSignal,
+): Git {
   const environment = {
     ...quiet,
+    ...proxiesOf(options.environment),
     ...(options.sshAgent !== undefined && { SSH_AUTH_SOCK: options.sshAgent }),
   };
   const run = async (program: Parameters<Shim["runToEnd"]>[0]): Promise<string> => {
@@ -78,6 +84,17 @@ const quiet: Readonly<Record<string, string>> = {
     "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/root/.ssh/known_hosts -o ConnectTimeout=30",
   LC_ALL: "C",
 };
+
+/** As git's own client of http understands them. */
+function proxiesOf(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const names = ["http_proxy", "https_proxy", "no_proxy"];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = environment[name] || environment[name.toUpperCase()];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
 
 async function runOrSay(
   shim: Shim,

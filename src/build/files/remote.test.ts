@@ -31,7 +31,9 @@ before(async () => {
   files = await openBuildFiles(
     { shim: bed.shim, database, paths: { dataRoot: root, execRoot: root, instance: "slipway-test" } },
     systemClock,
+    {},
   );
+  undo.use(files);
   webUrl = await startWeb();
   gitUrl = await startGit(join(bed.folder, "repositories"));
 });
@@ -235,7 +237,7 @@ test("git: where there is none, it says so", async () => {
     runToEnd: async () => ({ code: 127, signal: null, timedOut: false, stdout: new Uint8Array(), stderr: "" }),
   };
   const { openGit } = await import("./git-program.ts");
-  await assert.rejects(openGit(withoutGit, "https://a/b.git", {}, never).fetch("/", ["init"]), {
+  await assert.rejects(openGit(withoutGit, "https://a/b.git", { environment: {} }, never).fetch("/", ["init"]), {
     kind: "unsupported",
     remedy: /Install the package git/,
   });
