@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#core/clock";
+import { asFault } from "#core/fault";
 import type { Database } from "#host";
 import type { WebTransport } from "#images";
 import { guardSpace } from "./disk-space.ts";
@@ -63,7 +64,9 @@ export async function openDownloads(
         return await downloads.fetch(url, into, signal);
       }
       const name = answer.fileName;
-      const { sha256, size } = await write(answer.body, into, name, signal);
+      const { sha256, size } = await write(answer.body, into, name, signal).catch((error: unknown) => {
+        throw asFault(error);
+      });
       const modified = answer.modifiedSeconds ?? 0;
       if (answer.etag !== undefined && size <= keptFileBytes)
         await keep({ url: key, etag: answer.etag, file: "", name, sha256, modified, size }, join(into, name));

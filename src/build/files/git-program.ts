@@ -115,6 +115,7 @@ async function runOrSay(
 }
 
 function failure(url: string, stderr: string): Fault {
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) return noSpace();
   const words = stderr
     .split("\n")
     .map((line) => line.trim())
@@ -132,7 +133,6 @@ function failure(url: string, stderr: string): Fault {
       remedy: "Add the host's key to /etc/ssh/ssh_known_hosts on the daemon's machine.",
     });
   if (/transport '.*' not allowed/.test(words)) return new GitFailure("invalid", message);
-  if (/No space left on device|Disk quota exceeded/.test(stderr)) return noSpace();
   return new GitFailure("unavailable", message);
 }
 
