@@ -211,13 +211,13 @@ export class ImageRoom implements Images {
     const { roots, snapshots, shim, mountPoint: target } = this.#parts;
     const image = roots.imageOf(containerId);
     if (image === undefined) throw new Fault("notFound", `container ${containerId} has no root filesystem`);
-    const folders = roots.foldersOf(containerId);
     if (!roots.isUntouched(containerId)) {
       return await readFileInRoot(shim, { target, mounts: roots.shownAt(containerId, target) }, path);
     }
     const key = `${image} ${path}`;
     if (this.#rootFiles.has(key)) return this.#rootFiles.get(key);
-    const text = await readFileInRoot(shim, { target, mounts: snapshots.mountsAt(target, folders) }, path);
+    const mounts = snapshots.mountsAt(target, roots.foldersOf(containerId));
+    const text = await readFileInRoot(shim, { target, mounts }, path);
     if (this.#rootFiles.size >= 64) this.#rootFiles.clear();
     if ((text?.length ?? 0) <= 16_384) this.#rootFiles.set(key, text);
     return text;
