@@ -2,7 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#core/clock";
+import { asFault } from "#core/fault";
 import type { Database } from "#host";
+import type { WebTransport } from "#images";
 import { guardSpace } from "./disk-space.ts";
 import { httpGet } from "./http-get.ts";
 
@@ -33,7 +35,12 @@ interface Row {
 }
 
 /** Opens the kept downloads in a folder of the data root: 1 GiB at most, the least used go first; a file of more than 256 MiB or without an ETag is not kept. */
-export async function openDownloads(database: Database, folder: string, clock: Clock): Promise<Downloads> {
+export async function openDownloads(
+  database: Database,
+  web: WebTransport,
+  folder: string,
+  clock: Clock,
+): Promise<Downloads> {
   database.migrate("build-downloads", migrations);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const find = (key: string): Row | undefined => database.get<Row>("SELECT * FROM downloads WHERE url = ?", key);
@@ -43,7 +50,7 @@ export async function openDownloads(database: Database, folder: string, clock: C
       const key = createHash("sha256").update(url).digest("hex");
       const known = find(key);
       const kept = known !== undefined && (await isThere(join(folder, known.file), known.size)) ? known : undefined;
-      const answer = await httpGet(url, kept?.etag, signal);
+      const answer = await httpGet(web, url, kept?.etag, signal);
       if (answer.unchanged && kept !== undefined) {
         for await (const _ of answer.body);
         const target = join(into, kept.name);
@@ -57,7 +64,9 @@ export async function openDownloads(database: Database, folder: string, clock: C
         return await downloads.fetch(url, into, signal);
       }
       const name = answer.fileName;
-      const { sha256, size } = await write(answer.body, into, name, signal);
+      const { sha256, size } = await write(answer.body, into, name, signal).catch((error: unknown) => {
+        throw asFault(error);
+      });
       const modified = answer.modifiedSeconds ?? 0;
       if (answer.etag !== undefined && size <= keptFileBytes)
         await keep({ url: key, etag: answer.etag, file: "", name, sha256, modified, size }, join(into, name));

@@ -27,9 +27,9 @@ export async function openFolderTree(
       if ((await program.look(""))?.inode === inodeOf(dev, ino)) return;
       throw replaced(path);
     },
-    async explain(error) {
+    async explain(failure) {
       const now = await stat(tree, { bigint: true }).catch(() => undefined);
-      return now?.dev === dev && now.ino === ino ? error : replaced(path, error);
+      return now?.dev === dev && now.ino === ino ? failure : replaced(path, failure);
     },
     async dispose() {
       await held.disposeAsync();

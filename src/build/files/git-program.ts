@@ -17,9 +17,15 @@ export interface Git {
 export class GitFailure extends Fault {}
 
 /** git, run by the shim. Fault `unsupported` where there is none; `GitFailure` with git's words. */
-export function openGit(shim: Shim, url: string, options: { readonly sshAgent?: string }, signal: AbortSignal): Git {
+export function openGit(
+  shim: Shim,
+  url: string,
+  options: { readonly sshAgent?: string; readonly environment: Readonly<Record<string, string | undefined>> },
+  signal: AbortSignal,
+): Git {
   const environment = {
     ...quiet,
+    ...proxiesOf(options.environment),
     ...(options.sshAgent !== undefined && { SSH_AUTH_SOCK: options.sshAgent }),
   };
   const run = async (program: Parameters<Shim["runToEnd"]>[0]): Promise<string> => {
@@ -79,6 +85,17 @@ const quiet: Readonly<Record<string, string>> = {
   LC_ALL: "C",
 };
 
+/** As git's own client of http understands them. */
+function proxiesOf(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const names = ["http_proxy", "https_proxy", "no_proxy"];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = environment[name] || environment[name.toUpperCase()];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
 async function runOrSay(
   shim: Shim,
   program: Parameters<Shim["runToEnd"]>[0],
@@ -98,6 +115,7 @@ async function runOrSay(
 }
 
 function failure(url: string, stderr: string): Fault {
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) return noSpace();
   const words = stderr
     .split("\n")
     .map((line) => line.trim())
@@ -115,7 +133,6 @@ function failure(url: string, stderr: string): Fault {
       remedy: "Add the host's key to /etc/ssh/ssh_known_hosts on the daemon's machine.",
     });
   if (/transport '.*' not allowed/.test(words)) return new GitFailure("invalid", message);
-  if (/No space left on device|Disk quota exceeded/.test(stderr)) return noSpace();
   return new GitFailure("unavailable", message);
 }
 

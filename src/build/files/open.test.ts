@@ -27,7 +27,7 @@ async function opened(): Promise<BuildFiles> {
   undo.defer(() => database.close());
   const root = join(bed.folder, "data");
   const paths = { dataRoot: root, execRoot: root, instance: "slipway-test" };
-  return await openBuildFiles({ shim: bed.shim, database, paths }, systemClock);
+  return undo.use(await openBuildFiles({ shim: bed.shim, database, paths }, systemClock, {}));
 }
 
 async function treeOf(path: string, dockerfile?: string): Promise<FileTree> {

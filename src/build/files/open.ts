@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Clock } from "#core/clock";
 import { findIgnoreFile, ignoreFileLimitBytes } from "#core/ignore/ignore-file";
 import type { Host } from "#host";
+import { openWeb } from "#images";
 import type { ContextRequest } from "../build.ts";
 import { openArchive, type Uploaded } from "./archive-context.ts";
 import { openDownloads } from "./downloads.ts";
@@ -21,8 +22,8 @@ import {
 import { collectScratch } from "./scratch.ts";
 import type { TreePlace } from "./tree-program.ts";
 
-/** Where a build's files come from. All trees are to be disposed of. */
-export interface BuildFiles {
+/** Where a build's files come from. All trees are to be disposed of, and then itself. */
+export interface BuildFiles extends Disposable {
   /**
    * Opens a context: its files, or a Dockerfile that came alone. What its ignore file leaves out is not to be chosen, but can be
    * read. Faults: `notFound`, `invalid`, `tooLarge`, `exhausted`, `unauthorized`, `unavailable`; `unsupported` where git is missing.
@@ -49,24 +50,32 @@ export interface ContextOptions {
   readonly name: string;
   /** Path of the Dockerfile in it, whose own ignore file is looked for; undefined: it has none. */
   readonly dockerfile?: string;
+  /** Path of an SSH agent's socket, for `git@…` and `ssh://…`. */
+  readonly sshAgent?: string;
 }
 
-/** Opens where files come from; removes what a killed daemon left of contexts. */
+/** Opens where files come from; removes what a killed daemon left of contexts. `environment`: for HTTP_PROXY and its kin. */
 export async function openBuildFiles(
   host: Pick<Host, "shim" | "database" | "paths">,
   clock: Clock,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<BuildFiles> {
+  using undo = new DisposableStack();
+  const web = openWeb(environment);
+  undo.defer(() => web.close());
   const folder = join(host.paths.dataRoot, "build");
   const wiring: RemoteWiring = {
     shim: host.shim,
     digests: openFileDigests(host.database, clock),
+    environment,
     scratchFolder: join(folder, "contexts"),
-    downloads: await openDownloads(host.database, join(folder, "downloads"), clock),
+    downloads: await openDownloads(host.database, web, join(folder, "downloads"), clock),
   };
   await collectScratch(host.shim, wiring.scratchFolder);
+  const held = undo.move();
   return {
     async openContext(request, options, signal) {
-      const opened = await openWhole(wiring, request, options.name, signal);
+      const opened = await openWhole(wiring, request, options, signal);
       if (opened.kind === "dockerfile") return opened;
       await using undo = new AsyncDisposableStack();
       const tree = undo.use(opened.tree);
@@ -81,22 +90,24 @@ export async function openBuildFiles(
     sourceKind,
     fetchUrl: async (url, options, signal) => await fetchUrl(wiring, url, options, signal),
     checkoutGit: async (url, options, signal) => await checkoutGit(wiring, url, options, signal),
+    [Symbol.dispose]: () => held.dispose(),
   };
 }
 
 async function openWhole(
   wiring: RemoteWiring,
   request: ContextRequest,
-  name: string,
+  options: ContextOptions,
   signal: AbortSignal,
 ): Promise<Uploaded> {
+  const { name } = options;
   switch (request.kind) {
     case "folder":
       return { kind: "tree", tree: await openFolderTree(wiring, request.path, { name }) };
     case "archive":
       return await openArchive(wiring, wiring.scratchFolder, request.bytes, name, signal);
     case "remote":
-      return await openRemote(wiring, request.url, name, signal);
+      return await openRemote(wiring, request.url, options, signal);
     case "empty":
   }
   return await openArchive(wiring, wiring.scratchFolder, noBytes, name, signal);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -31,7 +32,9 @@ before(async () => {
   files = await openBuildFiles(
     { shim: bed.shim, database, paths: { dataRoot: root, execRoot: root, instance: "slipway-test" } },
     systemClock,
+    {},
   );
+  undo.use(files);
   webUrl = await startWeb();
   gitUrl = await startGit(join(bed.folder, "repositories"));
 });
@@ -235,7 +238,7 @@ test("git: where there is none, it says so", async () => {
     runToEnd: async () => ({ code: 127, signal: null, timedOut: false, stdout: new Uint8Array(), stderr: "" }),
   };
   const { openGit } = await import("./git-program.ts");
-  await assert.rejects(openGit(withoutGit, "https://a/b.git", {}, never).fetch("/", ["init"]), {
+  await assert.rejects(openGit(withoutGit, "https://a/b.git", { environment: {} }, never).fetch("/", ["init"]), {
     kind: "unsupported",
     remedy: /Install the package git/,
   });
@@ -327,4 +330,20 @@ test("fetchUrl: who goes away in the middle leaves nothing; a connection that br
   };
   await assert.rejects(files.fetchUrl(`${webUrl}/broken`, {}, never), { kind: "unavailable" });
   assert.deepEqual(readdirSync(join(root, "build/contexts")), []);
+});
+
+test("fetchUrl, checkoutGit: a full disk is said, and nothing is left", async () => {
+  const disk = join(bed.folder, "disk");
+  mkdirSync(disk);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]);
+  await using later = new AsyncDisposableStack();
+  later.defer(() => void execFileSync("umount", [disk]));
+  const database = later.adopt(openDatabase(":memory:"), (open) => open.close());
+  const paths = { dataRoot: disk, execRoot: disk, instance: "slipway-test" };
+  const small = later.use(await openBuildFiles({ shim: bed.shim, database, paths }, systemClock, {}));
+  serve = (_, response) => void response.end(Buffer.alloc(10 << 20));
+  await assert.rejects(small.fetchUrl(`${webUrl}/big`, {}, never), { kind: "exhausted" });
+  await repository("big.git", { f: randomBytes(4 << 20).toString("hex") });
+  await assert.rejects(small.checkoutGit(`${gitUrl}/big.git`, { keepGitDir: false }, never), { kind: "exhausted" });
+  assert.deepEqual(readdirSync(join(disk, "build/contexts")), []);
 });

@@ -20,6 +20,8 @@ import { TreeProgram } from "./tree-program.ts";
 export interface RemoteWiring extends FilesWiring {
   readonly scratchFolder: string;
   readonly downloads: Downloads;
+  /** For HTTP_PROXY and its kin. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** A file that was fetched. */
@@ -43,14 +45,15 @@ export interface GitOptions {
 export async function openRemote(
   wiring: RemoteWiring,
   url: string,
-  name: string,
+  options: { readonly name: string; readonly sshAgent?: string },
   signal: AbortSignal,
 ): Promise<Uploaded> {
+  const { name } = options;
   const git = parseGitUrl(url, { short: true });
   if (git !== undefined)
     return {
       kind: "tree",
-      tree: await openCheckout(wiring, git, { name, keepGitDir: git.keepGitDir ?? false }, signal),
+      tree: await openCheckout(wiring, git, { ...options, keepGitDir: git.keepGitDir ?? false }, signal),
     };
   if (!isHttpUrl(url))
     throw new Fault("invalid", `${withoutCredentials(url)}: neither a git repository nor an http or https URL`);
@@ -115,7 +118,9 @@ async function openCheckout(
   const url = checksum === undefined ? asked : { ...asked, checksum: checksumOf(checksum) };
   await using undo = new AsyncDisposableStack();
   const scratch = undo.use(await makeScratch(wiring.shim, wiring.scratchFolder));
-  const git = openGit(wiring.shim, url.remote, sshAgent === undefined ? {} : { sshAgent }, signal);
+  const { environment } = wiring;
+  const reach = { environment, ...(sshAgent !== undefined && { sshAgent }) };
+  const git = openGit(wiring.shim, url.remote, reach, signal);
   await checkOut(git, scratch.path, url, keepGitDir);
   const folder = await folderIn(wiring, join(scratch.path, "work"), url, signal);
   const tree = await openFolderTree(wiring, folder, { name, dispose: disposeOf(scratch) });
