@@ -241,6 +241,8 @@ export interface ImagesOptions {
 
 export { openImages } from "./open.ts";
 export { decompress } from "./decompress.ts";
+export { openWeb } from "./registry/web.ts";
+export type { Answer as WebAnswer, Transport as WebTransport } from "./registry/transport.ts";
 export { matchesReference } from "./match-reference.ts";
 export type { ContainerDefaults };
 export type { Layers, LookedUp, StackLayer } from "./layers.ts";

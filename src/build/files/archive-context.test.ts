@@ -29,12 +29,25 @@ async function tarOf(entries: readonly Entry[]): Promise<Buffer> {
     header: tarHeader({ ...header, sizeBytes: text.length }),
     data: Buffer.from(text),
   }));
-  for await (const piece of writeTar((async function* () { yield* given; })())) pieces.push(piece);
+  for await (const piece of writeTar(
+    (async function* () {
+      yield* given;
+    })(),
+  ))
+    pieces.push(piece);
   return Buffer.concat(pieces);
 }
 
 async function opened(bytes: Uint8Array, at = scratch): Promise<Uploaded> {
-  return await openArchive(bed.wiring, at, (async function* () { yield bytes; })(), "context", never);
+  return await openArchive(
+    bed.wiring,
+    at,
+    (async function* () {
+      yield bytes;
+    })(),
+    "context",
+    never,
+  );
 }
 
 async function linesOf(bytes: Uint8Array): Promise<string[]> {
@@ -60,7 +73,10 @@ test("openArchive: a text is a Dockerfile alone; nothing is an empty context; an
     `Dockerfile: FROM scratch\n${"# x\n".repeat(1000)}`,
   ]);
   assert.deepEqual(await linesOf(Buffer.alloc(0)), [":/"]);
-  await assert.rejects(opened(Buffer.alloc(5000, "a\0")), { kind: "invalid", message: /neither an archive nor a Dockerfile/ });
+  await assert.rejects(opened(Buffer.alloc(5000, "a\0")), {
+    kind: "invalid",
+    message: /neither an archive nor a Dockerfile/,
+  });
   await assert.rejects(opened(Buffer.alloc(2 << 20, "a")), { kind: "invalid" });
 });
 
@@ -118,7 +134,10 @@ test("openArchive: hostile archives write and read nothing outside, and leave no
     ],
     "a device": [{ type: "char", path: "null", major: 1, minor: 3 }],
     "a disk": [{ type: "block", path: "sda", major: 8, minor: 0 }],
-    "no name": [{ type: "file", path: "./", text: "" }, { type: "symlink", path: ".", linkPath: "/" }],
+    "no name": [
+      { type: "file", path: "./", text: "" },
+      { type: "symlink", path: ".", linkPath: "/" },
+    ],
     "very deep": [{ type: "file", path: "a/".repeat(1500) + "f", text: "x" }],
   };
   for (const [what, entries] of Object.entries(hostile)) {
@@ -130,7 +149,10 @@ test("openArchive: hostile archives write and read nothing outside, and leave no
     message: /truncated/,
   });
   assert.deepEqual(readdirSync(scratch), []);
-  assert.deepEqual(readdirSync(bed.folder).filter((name) => name.includes("evil")), []);
+  assert.deepEqual(
+    readdirSync(bed.folder).filter((name) => name.includes("evil")),
+    [],
+  );
 });
 
 test("openArchive: whatever the bytes of an archive are turned into, it is read, or refused with a word", async () => {

@@ -11,7 +11,8 @@ export function textOf(bytes: string): string {
   for (let at = 0; at < buffer.length;) {
     const length = sequenceLength(buffer[at] ?? 0);
     const piece = buffer.toString("utf8", at, at + length);
-    const isWhole = length > 0 && Buffer.byteLength(piece) === length && Buffer.from(piece).equals(buffer.subarray(at, at + length));
+    const isWhole =
+      length > 0 && Buffer.byteLength(piece) === length && Buffer.from(piece).equals(buffer.subarray(at, at + length));
     exact += isWhole ? piece : String.fromCharCode(0xdc00 + (buffer[at] ?? 0));
     at += isWhole ? length : 1;
   }

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import { copyFile, mkdir, open, rename, rm, stat, statfs } from "node:fs/promises";
+import { copyFile, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#core/clock";
-import { Fault } from "#core/fault";
+import { asFault } from "#core/fault";
 import type { Database } from "#host";
+import type { WebTransport } from "#images";
+import { guardSpace } from "./disk-space.ts";
 import { httpGet } from "./http-get.ts";
 
 /** A file that was fetched, in its own folder. */
@@ -21,8 +23,6 @@ export interface Downloads {
 
 const keptBytes = 1 << 30;
 const keptFileBytes = 256 << 20;
-const reservedBytes = 256 << 20;
-const checkedEveryBytes = 32 << 20;
 
 interface Row {
   readonly url: string;
@@ -35,7 +35,12 @@ interface Row {
 }
 
 /** Opens the kept downloads in a folder of the data root: 1 GiB at most, the least used go first; a file of more than 256 MiB or without an ETag is not kept. */
-export async function openDownloads(database: Database, folder: string, clock: Clock): Promise<Downloads> {
+export async function openDownloads(
+  database: Database,
+  web: WebTransport,
+  folder: string,
+  clock: Clock,
+): Promise<Downloads> {
   database.migrate("build-downloads", migrations);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const find = (key: string): Row | undefined => database.get<Row>("SELECT * FROM downloads WHERE url = ?", key);
@@ -45,7 +50,7 @@ export async function openDownloads(database: Database, folder: string, clock: C
       const key = createHash("sha256").update(url).digest("hex");
       const known = find(key);
       const kept = known !== undefined && (await isThere(join(folder, known.file), known.size)) ? known : undefined;
-      const answer = await httpGet(url, kept?.etag, signal);
+      const answer = await httpGet(web, url, kept?.etag, signal);
       if (answer.unchanged && kept !== undefined) {
         for await (const _ of answer.body);
         const target = join(into, kept.name);
@@ -59,7 +64,9 @@ export async function openDownloads(database: Database, folder: string, clock: C
         return await downloads.fetch(url, into, signal);
       }
       const name = answer.fileName;
-      const { sha256, size } = await write(answer.body, into, name, signal);
+      const { sha256, size } = await write(answer.body, into, name, signal).catch((error: unknown) => {
+        throw asFault(error);
+      });
       const modified = answer.modifiedSeconds ?? 0;
       if (answer.etag !== undefined && size <= keptFileBytes)
         await keep({ url: key, etag: answer.etag, file: "", name, sha256, modified, size }, join(into, name));
@@ -91,8 +98,10 @@ export async function openDownloads(database: Database, folder: string, clock: C
       clock.now(),
     );
     for (;;) {
-      const total = database.get<{ total: number }>("SELECT coalesce(sum(size), 0) AS total FROM downloads")?.total ?? 0;
-      const oldest = total > keptBytes ? database.get<Row>("SELECT * FROM downloads ORDER BY used_ns LIMIT 1") : undefined;
+      const total =
+        database.get<{ total: number }>("SELECT coalesce(sum(size), 0) AS total FROM downloads")?.total ?? 0;
+      const oldest =
+        total > keptBytes ? database.get<Row>("SELECT * FROM downloads ORDER BY used_ns LIMIT 1") : undefined;
       if (oldest === undefined) return;
       await forget(oldest.url, oldest.file);
     }
@@ -119,28 +128,14 @@ async function write(
 ): Promise<{ readonly sha256: string; readonly size: number }> {
   await using file = await open(join(folder, name), "wx", 0o600);
   const hash = createHash("sha256");
-  let [size, untilCheckBytes] = [0, 0];
-  for await (const piece of body) {
+  let size = 0;
+  for await (const piece of guardSpace(body, folder)) {
     signal.throwIfAborted();
-    untilCheckBytes -= piece.length;
-    if (untilCheckBytes <= 0) {
-      await needSpace(folder);
-      untilCheckBytes = checkedEveryBytes;
-    }
     hash.update(piece);
     size += piece.length;
     await file.writeFile(piece);
   }
   return { sha256: hash.digest("hex"), size };
-}
-
-async function needSpace(folder: string): Promise<void> {
-  const disk = await statfs(folder);
-  const reserve = Math.min(reservedBytes, (disk.blocks * disk.bsize) / 8);
-  if (disk.bavail * disk.bsize < reserve)
-    throw new Fault("exhausted", "no space left on device", {
-      remedy: "Free disk space and try again: `slipway system df`, `slipway system prune`.",
-    });
 }
 
 async function hashOf(path: string): Promise<string> {

@@ -23,11 +23,13 @@ export interface FilesBed extends AsyncDisposable {
 /** Opens a bed for one test file. */
 export async function openFilesBed(): Promise<FilesBed> {
   const repository = join(import.meta.dirname, "../../..");
-  execFileSync("sh", [join(repository, "shim/build.sh")]);
+  const kind = process.env["SLIPWAY_SHIM_KIND"] ?? "musl";
+  execFileSync("sh", [join(repository, "shim/build.sh"), kind]);
   const folder = mkdtempSync(join(tmpdir(), "slipway-files-"));
   mkdirSync(join(folder, "run"));
   const socketPath = join(folder, "run/shim.sock");
-  const shim = await connectShim({ socketPath, shimPath: join(repository, "build/shim/slipway-shim") });
+  const shimName = kind === "musl" ? "slipway-shim" : `slipway-shim-${kind}`;
+  const shim = await connectShim({ socketPath, shimPath: join(repository, "build/shim", shimName) });
   const database = openDatabase(":memory:");
   let read = 0;
   const kept = openFileDigests(database, systemClock);
@@ -41,7 +43,7 @@ export async function openFilesBed(): Promise<FilesBed> {
   return {
     folder,
     shim,
-    wiring: { shim, digests, clock: systemClock },
+    wiring: { shim, digests },
     readCount: () => read,
     async [Symbol.asyncDispose]() {
       await shim[Symbol.asyncDispose]();
@@ -53,10 +55,7 @@ export async function openFilesBed(): Promise<FilesBed> {
 }
 
 /** Writes files by path; a text is a file's, undefined a folder. */
-export async function writeFiles(
-  folder: string,
-  files: Readonly<Record<string, string | undefined>>,
-): Promise<void> {
+export async function writeFiles(folder: string, files: Readonly<Record<string, string | undefined>>): Promise<void> {
   for (const [path, text] of Object.entries(files)) {
     const full = join(folder, path);
     await mkdir(text === undefined ? full : dirname(full), { recursive: true });
@@ -84,7 +83,8 @@ export async function copied(selected: Selected): Promise<string[]> {
       const place = `${item.name}:${Buffer.from(header.path, "latin1").toString()}`;
       if (header.type === "directory") lines.push(`${place}/`);
       else if (header.type === "file") lines.push(`${place} = ${Buffer.concat(pieces).toString()}`);
-      else if (header.linkPath !== "") lines.push(`${place} ${header.type === "symlink" ? "->" : "=="} ${header.linkPath}`);
+      else if (header.linkPath !== "")
+        lines.push(`${place} ${header.type === "symlink" ? "->" : "=="} ${header.linkPath}`);
       else lines.push(`${place} ${header.type}`);
     }
   return lines;

@@ -46,7 +46,9 @@ test("select: a file, a folder, the root; parents first, sorted", async () => {
 });
 
 test("select: patterns are Go's filepath.Match; one that finds nothing is nothing, a path that is not there is a fault", async () => {
-  await using tree = await treeOf(await folderOf({ "a.txt": "1", "b.txt": "2", "c.md": "3", "d.txt/x": "4", "s/e.txt": "5" }));
+  await using tree = await treeOf(
+    await folderOf({ "a.txt": "1", "b.txt": "2", "c.md": "3", "d.txt/x": "4", "s/e.txt": "5" }),
+  );
   assert.deepEqual(await copied(await choose(tree, ["*.txt"])), ["a.txt: = 1", "b.txt: = 2", "d.txt:/", "d.txt:x = 4"]);
   assert.deepEqual(await copied(await choose(tree, ["*/*.txt", "[c-d].md", "?.nothing"])), ["e.txt: = 5", "c.md: = 3"]);
   assert.deepEqual(await copied(await choose(tree, ["**/e.txt"])), ["e.txt: = 5"]);
@@ -59,7 +61,13 @@ test("select: patterns are Go's filepath.Match; one that finds nothing is nothin
 });
 
 test("select: the ignore file leaves out, and says so", async () => {
-  const folder = await folderOf({ "a.log": "1", "keep/a.log": "2", "keep/b": "3", "node_modules/x/y": "4", Dockerfile: "F" });
+  const folder = await folderOf({
+    "a.log": "1",
+    "keep/a.log": "2",
+    "keep/b": "3",
+    "node_modules/x/y": "4",
+    Dockerfile: "F",
+  });
   await using tree = await treeOf(folder, "# c\n**/*.log\nnode_modules\n!keep/a.log\nDockerfile\n");
   assert.deepEqual(await copied(await choose(tree, ["."])), [":/", ":keep/", ":keep/a.log = 2", ":keep/b = 3"]);
   await assert.rejects(choose(tree, ["node_modules/x"]), {
@@ -78,14 +86,28 @@ test("select: a folder that is left out is there for what is taken back below it
 });
 
 test("select: excludes are of paths below the source", async () => {
-  await using tree = await treeOf(await folderOf({ "d/a.txt": "1", "d/s/a.txt": "2", "d/s/b": "3", "home.txt": "4", homework: "5" }));
-  assert.deepEqual(await copied(await choose(tree, ["d"], { excludes: ["*.txt"] })), ["d:/", "d:s/", "d:s/a.txt = 2", "d:s/b = 3"]);
-  assert.deepEqual(await copied(await choose(tree, ["d"], { excludes: ["**/*.txt", "!s/a.txt"] })), ["d:/", "d:s/", "d:s/a.txt = 2", "d:s/b = 3"]);
+  await using tree = await treeOf(
+    await folderOf({ "d/a.txt": "1", "d/s/a.txt": "2", "d/s/b": "3", "home.txt": "4", homework: "5" }),
+  );
+  assert.deepEqual(await copied(await choose(tree, ["d"], { excludes: ["*.txt"] })), [
+    "d:/",
+    "d:s/",
+    "d:s/a.txt = 2",
+    "d:s/b = 3",
+  ]);
+  assert.deepEqual(await copied(await choose(tree, ["d"], { excludes: ["**/*.txt", "!s/a.txt"] })), [
+    "d:/",
+    "d:s/",
+    "d:s/a.txt = 2",
+    "d:s/b = 3",
+  ]);
   assert.deepEqual(await copied(await choose(tree, ["hom*"], { excludes: ["*.txt"] })), ["homework: = 5"]);
 });
 
 test("select: with parents, paths are kept from the root or from /./ on", async () => {
-  await using tree = await treeOf(await folderOf({ "x/a/1.txt": "1", "x/b/2.txt": "2", "x/b/c/3.txt": "3", "x/b/4": "4" }));
+  await using tree = await treeOf(
+    await folderOf({ "x/a/1.txt": "1", "x/b/2.txt": "2", "x/b/c/3.txt": "3", "x/b/4": "4" }),
+  );
   const parents = { parents: true };
   assert.deepEqual(await copied(await choose(tree, ["x/a/1.txt"], parents)), [":/", ":x/", ":x/a/", ":x/a/1.txt = 1"]);
   assert.deepEqual(await copied(await choose(tree, ["x/./b/c"], parents)), [":/", ":b/", ":b/c/", ":b/c/3.txt = 3"]);
@@ -110,8 +132,19 @@ test("select: symlinks are followed on the way and when they are named, never ou
   await symlink(join(bed.folder, "secret"), join(folder, "out"));
   await symlink("loop", join(folder, "loop"));
   await using tree = await treeOf(folder);
-  assert.deepEqual(await copied(await choose(tree, ["way/f", "absolute", "real/up"])), ["f: = 1", "absolute: = 1", "up:/", "up:g = 2"]);
-  assert.deepEqual(await copied(await choose(tree, ["real"])), ["real:/", "real:d/", "real:d/g = 2", "real:f = 1", "real:up -> ../../../../real/d"]);
+  assert.deepEqual(await copied(await choose(tree, ["way/f", "absolute", "real/up"])), [
+    "f: = 1",
+    "absolute: = 1",
+    "up:/",
+    "up:g = 2",
+  ]);
+  assert.deepEqual(await copied(await choose(tree, ["real"])), [
+    "real:/",
+    "real:d/",
+    "real:d/g = 2",
+    "real:f = 1",
+    "real:up -> ../../../../real/d",
+  ]);
   await assert.rejects(choose(tree, ["out"]), { kind: "notFound" });
   await assert.rejects(choose(tree, ["loop"]), { kind: "invalid", message: /too many links/ });
 });
@@ -141,7 +174,8 @@ test("names: bytes that are no text come through", async () => {
   await writeFile(Buffer.concat([Buffer.from(`${folder}/`), Buffer.from([0x66, 0xff, 0xc3, 0xa9])]), "1");
   await using tree = await treeOf(folder);
   const entries = [];
-  for await (const { header } of (await choose(tree, ["f??"])).items[0]?.entries(never) ?? []) entries.push(header.path);
+  for await (const { header } of (await choose(tree, ["f??"])).items[0]?.entries(never) ?? [])
+    entries.push(header.path);
   const names = [];
   for await (const { header } of (await choose(tree, ["."])).items[0]?.entries(never) ?? []) names.push(header.path);
   assert.deepEqual([entries, names], [[""], ["", "f\xff\xc3\xa9"]]);

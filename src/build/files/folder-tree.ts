@@ -1,4 +1,4 @@
-import { open, realpath } from "node:fs/promises";
+import { open, realpath, stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { Fault } from "#core/fault";
 import { type FilesWiring, openTree, type TreeOptions, type WholeTree } from "./open-tree.ts";
@@ -25,7 +25,11 @@ export async function openFolderTree(
     async check(program) {
       // The open handle keeps the inode from being given to another folder.
       if ((await program.look(""))?.inode === inodeOf(dev, ino)) return;
-      throw new Fault("conflict", `another folder is at ${path} than when the build began`, { remedy: "Build again." });
+      throw replaced(path);
+    },
+    async explain(failure) {
+      const now = await stat(tree, { bigint: true }).catch(() => undefined);
+      return now?.dev === dev && now.ino === ino ? failure : replaced(path, failure);
     },
     async dispose() {
       await held.disposeAsync();
@@ -34,13 +38,26 @@ export async function openFolderTree(
   });
 }
 
+function replaced(path: string, cause?: unknown): Fault {
+  return new Fault("conflict", `another folder is at ${path} than when the build began`, {
+    cause,
+    remedy: "Build again.",
+  });
+}
+
 async function openFolder(path: string): Promise<Awaited<ReturnType<typeof open>>> {
   try {
     return await open(`${path}/.`, "r");
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT") throw new Fault("notFound", `unable to prepare context: path ${JSON.stringify(path)} not found`, { cause: error });
-    if (code === "ENOTDIR") throw new Fault("invalid", `unable to prepare context: ${path} is not a folder`, { cause: error });
+    if (code === "ENOENT")
+      throw new Fault("notFound", `unable to prepare context: path ${JSON.stringify(path)} not found`, {
+        cause: error,
+      });
+    if (code === "ENOTDIR")
+      throw new Fault("invalid", `unable to prepare context: ${path} is not a folder`, { cause: error });
+    if (code === "EACCES" || code === "EPERM")
+      throw new Fault("forbidden", `unable to prepare context: ${path}: permission denied`, { cause: error });
     throw error;
   }
 }

@@ -39,7 +39,9 @@ async function checkOutInto(
   const repository = `repository${state.repositories++}`;
   await git.fetch(folder, ["init", "--quiet", "--bare", "--template=", repository]);
   // In the file rather than on the command line, which every process can read.
-  await writeFile(join(folder, repository, "remote"), `[remote "origin"]\n\turl = ${quoted(url.remote)}\n`, { mode: 0o600 });
+  await writeFile(join(folder, repository, "remote"), `[remote "origin"]\n\turl = ${quoted(url.remote)}\n`, {
+    mode: 0o600,
+  });
   await git.fetch(join(folder, repository), ["config", "include.path", "remote"]);
   const commit = await fetchCommit(git, join(folder, repository), url);
   await git.inside(folder, [
@@ -74,7 +76,9 @@ async function fetchCommit(git: Git, repository: string, url: GitUrl): Promise<s
 }
 
 async function commitOf(git: Git, repository: string, name: string): Promise<string> {
-  const commit = (await git.fetch(repository, ["rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`])).trim();
+  const commit = (
+    await git.fetch(repository, ["rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`])
+  ).trim();
   if (!/^[0-9a-f]{40,64}$/.test(commit)) throw new Fault("internal", "git did not tell the commit");
   return commit;
 }
@@ -86,7 +90,11 @@ interface Checkout {
   readonly depth: number;
 }
 
-async function checkOutSubmodules(state: State, url: GitUrl, { repository, commit, work, depth }: Checkout): Promise<void> {
+async function checkOutSubmodules(
+  state: State,
+  url: GitUrl,
+  { repository, commit, work, depth }: Checkout,
+): Promise<void> {
   const { git, folder } = state;
   const links = linksOf(await git.inside(folder, [`--git-dir=/tree/${repository}`, "ls-tree", "-r", "-z", commit]));
   if (links.size === 0 || !(await isPlainFile(join(folder, work, ".gitmodules")))) return;
@@ -97,8 +105,16 @@ async function checkOutSubmodules(state: State, url: GitUrl, { repository, commi
     const remote = posixRemote(url.remote, module.url);
     // git itself refuses what the list of protocols does not have; this refuses what git would take for an option or a path.
     if (parseGitUrl(`${remote.replace(/(?:\.git)?\/?$/, "")}.git`, { short: false }) === undefined)
-      throw new Fault("invalid", `submodule ${JSON.stringify(module.path)}: ${withoutCredentials(remote)} is no URL of a git repository`);
-    await checkOutInto(state, { remote, ref: wanted, subdir: "", submodules: true }, `${work}/${module.path}`, depth + 1);
+      throw new Fault(
+        "invalid",
+        `submodule ${JSON.stringify(module.path)}: ${withoutCredentials(remote)} is no URL of a git repository`,
+      );
+    await checkOutInto(
+      state,
+      { remote, ref: wanted, subdir: "", submodules: true },
+      `${work}/${module.path}`,
+      depth + 1,
+    );
   }
 }
 
@@ -121,7 +137,9 @@ function submodulesOf(listed: string): { readonly path: string; readonly url: st
     module[match[2] === "path" ? "path" : "url"] = match[3];
     modules.set(match[1], module);
   }
-  return [...modules.values()].flatMap(({ path, url }) => (path === undefined || url === undefined ? [] : [{ path, url }]));
+  return [...modules.values()].flatMap(({ path, url }) =>
+    path === undefined || url === undefined ? [] : [{ path, url }],
+  );
 }
 
 /** `../other.git` is beside the repository that says so. */
@@ -130,7 +148,9 @@ function posixRemote(base: string, url: string): string {
   const match = /^([a-z+]+:\/\/[^/]+|[^/]+@[^/:]+:)(.*)$/.exec(base);
   if (match?.[1] === undefined || match[2] === undefined) return url;
   const path = posix.join("/", match[2], url);
-  return match[1].includes("://") ? `${match[1]}${path}` : `${match[1]}${match[2].startsWith("/") ? path : path.slice(1)}`;
+  return match[1].includes("://")
+    ? `${match[1]}${path}`
+    : `${match[1]}${match[2].startsWith("/") ? path : path.slice(1)}`;
 }
 
 async function isPlainFile(path: string): Promise<boolean> {

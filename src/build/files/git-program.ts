@@ -1,5 +1,6 @@
 import { Fault, isFault } from "#core/fault";
 import type { Shim } from "#host";
+import { noSpace, withSpace } from "./disk-space.ts";
 import { withoutCredentials } from "./git-url.ts";
 
 const timeLimitMs = 30 * 60_000;
@@ -19,15 +20,20 @@ export class GitFailure extends Fault {}
 export function openGit(
   shim: Shim,
   url: string,
-  options: { readonly sshAgent?: string },
+  options: { readonly sshAgent?: string; readonly environment: Readonly<Record<string, string | undefined>> },
   signal: AbortSignal,
 ): Git {
   const environment = {
     ...quiet,
+    ...proxiesOf(options.environment),
     ...(options.sshAgent !== undefined && { SSH_AUTH_SOCK: options.sshAgent }),
   };
   const run = async (program: Parameters<Shim["runToEnd"]>[0]): Promise<string> => {
-    const { code, timedOut, stdout, stderr } = await runOrSay(shim, program, signal);
+    const { code, timedOut, stdout, stderr } = await withSpace(
+      program.tree ?? program.cwd ?? "/",
+      signal,
+      async (whileSpace) => await runOrSay(shim, program, whileSpace),
+    );
     signal.throwIfAborted();
     if (timedOut) throw new Fault("unavailable", `git: ${withoutCredentials(url)} did not answer in time`);
     if (code !== 0) throw failure(url, stderr);
@@ -79,6 +85,17 @@ const quiet: Readonly<Record<string, string>> = {
   LC_ALL: "C",
 };
 
+/** As git's own client of http understands them. */
+function proxiesOf(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const names = ["http_proxy", "https_proxy", "no_proxy"];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = environment[name] || environment[name.toUpperCase()];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
 async function runOrSay(
   shim: Shim,
   program: Parameters<Shim["runToEnd"]>[0],
@@ -98,6 +115,7 @@ async function runOrSay(
 }
 
 function failure(url: string, stderr: string): Fault {
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) return noSpace();
   const words = stderr
     .split("\n")
     .map((line) => line.trim())
@@ -115,8 +133,6 @@ function failure(url: string, stderr: string): Fault {
       remedy: "Add the host's key to /etc/ssh/ssh_known_hosts on the daemon's machine.",
     });
   if (/transport '.*' not allowed/.test(words)) return new GitFailure("invalid", message);
-  if (/No space left on device|Disk quota exceeded/.test(stderr))
-    return new Fault("exhausted", "no space left on device", { remedy: "Free disk space and try again." });
   return new GitFailure("unavailable", message);
 }
 

@@ -105,7 +105,8 @@ export function checksumOf(text: string): string {
 
 function subdirOf(subdir: string): string {
   const parts = subdir.split("/").filter((part) => part !== "" && part !== ".");
-  if (parts.includes("..")) throw new Fault("invalid", `invalid subdirectory ${JSON.stringify(subdir)} of a git repository`);
+  if (parts.includes(".."))
+    throw new Fault("invalid", `invalid subdirectory ${JSON.stringify(subdir)} of a git repository`);
   return parts.join("/");
 }
 

@@ -1,4 +1,3 @@
-import type { Clock } from "#core/clock";
 import { Fault } from "#core/fault";
 import type { Shim } from "#host";
 import { bytesOf } from "./byte-path.ts";
@@ -16,7 +15,6 @@ import { TreeProgram, type TreePlace } from "./tree-program.ts";
 export interface FilesWiring {
   readonly shim: Shim;
   readonly digests: FileDigests;
-  readonly clock: Clock;
 }
 
 export interface TreeOptions {
@@ -26,6 +24,8 @@ export interface TreeOptions {
   readonly owners: "root" | "kept";
   /** Called before anything is believed: whether the program looks into the right tree. Throws when not. */
   readonly check?: (program: TreeProgram) => Promise<void>;
+  /** Why a program could not be started there, if it is known better. */
+  readonly explain?: (error: unknown) => Promise<unknown>;
   readonly dispose?: () => Promise<void>;
 }
 
@@ -42,14 +42,23 @@ export function openTree(wiring: FilesWiring, options: TreeOptions): WholeTree {
 }
 
 function treeWithout(wiring: FilesWiring, options: TreeOptions, ignoreFile: IgnoreFile): FileTree {
-  const { name, place, owners, check, dispose } = options;
+  const { name, place, owners, check, explain, dispose } = options;
   const ignore = compileIgnore(ignoreFile.rules);
+  // Files are known by device and inode, and mounts that are made for each look have another device each time.
+  const digests = place.mounts === undefined ? wiring.digests : nothingKnown;
   const start = async (signal: AbortSignal): Promise<TreeProgram> => {
     await using undo = new AsyncDisposableStack();
-    const program = undo.use(await TreeProgram.start(wiring.shim, place, signal));
+    const program = undo.use(await startIn(place, signal));
     await check?.(program);
     undo.move();
     return program;
+  };
+  const startIn = async (tree: TreePlace, signal: AbortSignal): Promise<TreeProgram> => {
+    try {
+      return await TreeProgram.start(wiring.shim, tree, signal);
+    } catch (error) {
+      throw (await explain?.(error)) ?? error;
+    }
   };
   return {
     name,
@@ -61,13 +70,15 @@ function treeWithout(wiring: FilesWiring, options: TreeOptions, ignoreFile: Igno
       await using program = await start(signal);
       const from = { name, program, ignore, ignoreFile: ignoreFile.path };
       const items = await select(from, selection, signal);
-      return selectedOf({ start, digests: wiring.digests, owners, now: () => wiring.clock.now() }, items);
+      return selectedOf({ start, digests, owners }, items);
     },
     async [Symbol.asyncDispose]() {
       await dispose?.();
     },
   };
 }
+
+const nothingKnown: FileDigests = { recall: async () => {}, remember: async () => {} };
 
 async function readSmall(program: TreeProgram, path: string, limitBytes: number): Promise<Buffer | undefined> {
   const found = await resolve(program, bytesOf(path), () => true);

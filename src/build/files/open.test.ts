@@ -27,7 +27,7 @@ async function opened(): Promise<BuildFiles> {
   undo.defer(() => database.close());
   const root = join(bed.folder, "data");
   const paths = { dataRoot: root, execRoot: root, instance: "slipway-test" };
-  return await openBuildFiles({ shim: bed.shim, database, paths }, systemClock);
+  return undo.use(await openBuildFiles({ shim: bed.shim, database, paths }, systemClock, {}));
 }
 
 async function treeOf(path: string, dockerfile?: string): Promise<FileTree> {
@@ -49,7 +49,10 @@ test("openContext: the Dockerfile's own ignore file comes before the context's; 
   });
   await using usual = await treeOf(folder, "Dockerfile");
   assert.equal((await usual.read("Dockerfile", 100, never))?.toString(), "FROM b");
-  assert.deepEqual((await copied(await choose(usual, ["."]))).filter((line) => !line.includes("sub")), [":/", ":b = 2"]);
+  assert.deepEqual(
+    (await copied(await choose(usual, ["."]))).filter((line) => !line.includes("sub")),
+    [":/", ":b = 2"],
+  );
   await using own = await treeOf(folder, "sub/Dockerfile");
   assert.equal((await own.read("sub/Dockerfile", 100, never))?.toString(), "FROM a");
   assert.deepEqual(
@@ -57,14 +60,20 @@ test("openContext: the Dockerfile's own ignore file comes before the context's; 
     [":/", ":.dockerignore", ":Dockerfile", ":a"],
   );
   await using named = await treeOf(folder);
-  await assert.rejects(choose(named, ["a"]), { kind: "notFound", remedy: /\.dockerignore leaves it out by "a" in line 1/ });
+  await assert.rejects(choose(named, ["a"]), {
+    kind: "notFound",
+    remedy: /\.dockerignore leaves it out by "a" in line 1/,
+  });
   await assert.rejects(own.read("sub/Dockerfile", 3, never), { kind: "tooLarge" });
 });
 
 test("openContext: malformed patterns are said with their line; an empty context has nothing", async () => {
   const folder = join(bed.folder, "bad");
   await writeFiles(folder, { ".dockerignore": "ok\n[\n" });
-  await assert.rejects(treeOf(folder), { kind: "invalid", message: /syntax error in pattern \(line 2 of the ignore file\)/ });
+  await assert.rejects(treeOf(folder), {
+    kind: "invalid",
+    message: /syntax error in pattern \(line 2 of the ignore file\)/,
+  });
   const empty = await files.openContext({ kind: "empty" }, { name: "context" }, never);
   assert.ok(empty.kind === "tree");
   await using tree = empty.tree;
@@ -87,7 +96,10 @@ test("openRoot: the files of a root by its mounts, with their owners; symlinks h
   assert.deepEqual(await copied(selected), ["way:/", "way:a = upper", "way:b = lower"]);
   for await (const { header } of selected.items[0]?.entries(never) ?? [])
     if (header.path === "a") assert.deepEqual([header.uid, header.gid], [1000, 1001]);
-  await assert.rejects(choose(root, ["/etc/c"]), { kind: "notFound", message: /ref stage build: "\/etc\/c": not found/ });
+  await assert.rejects(choose(root, ["/etc/c"]), {
+    kind: "notFound",
+    message: /ref stage build: "\/etc\/c": not found/,
+  });
 });
 
 test("openBuildFiles: what a daemon that was killed while it unpacked has left is gone after the next start", async () => {

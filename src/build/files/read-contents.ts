@@ -4,6 +4,7 @@ import { type TreeProgram, unreadable } from "./tree-program.ts";
 
 /** How many files are asked for before the first of them is there. */
 const ahead = 64;
+const deviceBytes = 8;
 
 /** A file that is to be read, by its path in the tree. */
 export interface WantedFile {
@@ -89,6 +90,7 @@ export class FileContent implements AsyncIterable<Uint8Array> {
   }
 }
 
+/** Without the device: mounts that are made for each look have another one each time. */
 function isSame(now: FileFacts, then: FileFacts): boolean {
-  return now.inode === then.inode && now.version === then.version;
+  return now.inode.slice(deviceBytes) === then.inode.slice(deviceBytes) && now.version === then.version;
 }

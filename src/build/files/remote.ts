@@ -1,6 +1,7 @@
 import { chmod, open, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
+import { escapeGlob } from "#core/ignore/glob";
 import { openArchive, type Uploaded } from "./archive-context.ts";
 import { bytesOf } from "./byte-path.ts";
 import type { Downloads } from "./downloads.ts";
@@ -19,6 +20,17 @@ import { TreeProgram } from "./tree-program.ts";
 export interface RemoteWiring extends FilesWiring {
   readonly scratchFolder: string;
   readonly downloads: Downloads;
+  /** For HTTP_PROXY and its kin. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** A file that was fetched. */
+export interface FetchedFile {
+  /** It alone. */
+  readonly tree: FileTree;
+  readonly fileName: string;
+  /** Chooses it. */
+  readonly pattern: string;
 }
 
 export interface GitOptions {
@@ -33,12 +45,16 @@ export interface GitOptions {
 export async function openRemote(
   wiring: RemoteWiring,
   url: string,
-  name: string,
+  options: { readonly name: string; readonly sshAgent?: string },
   signal: AbortSignal,
 ): Promise<Uploaded> {
+  const { name } = options;
   const git = parseGitUrl(url, { short: true });
   if (git !== undefined)
-    return { kind: "tree", tree: await openCheckout(wiring, git, { name, keepGitDir: git.keepGitDir ?? false }, signal) };
+    return {
+      kind: "tree",
+      tree: await openCheckout(wiring, git, { ...options, keepGitDir: git.keepGitDir ?? false }, signal),
+    };
   if (!isHttpUrl(url))
     throw new Fault("invalid", `${withoutCredentials(url)}: neither a git repository nor an http or https URL`);
   await using scratch = await makeScratch(wiring.shim, wiring.scratchFolder);
@@ -53,7 +69,7 @@ export async function fetchUrl(
   url: string,
   options: { readonly checksum?: string },
   signal: AbortSignal,
-): Promise<{ readonly tree: FileTree; readonly fileName: string }> {
+): Promise<FetchedFile> {
   const { checksum } = options;
   if (checksum !== undefined && !/^sha256:[0-9a-f]{64}$/.test(checksum))
     throw new Fault("invalid", `invalid checksum ${JSON.stringify(checksum)}: sha256: and 64 hex digits are`);
@@ -64,9 +80,12 @@ export async function fetchUrl(
     throw new Fault("invalid", `digest mismatch sha256:${sha256}: ${checksum}`);
   await chmod(join(scratch.path, fileName), 0o600);
   await utimes(join(scratch.path, fileName), modifiedSeconds, modifiedSeconds);
-  const tree = await openFolderTree(wiring, scratch.path, { name: withoutCredentials(url), dispose: disposeOf(scratch) });
+  const tree = await openFolderTree(wiring, scratch.path, {
+    name: withoutCredentials(url),
+    dispose: disposeOf(scratch),
+  });
   undo.move();
-  return { tree, fileName };
+  return { tree, fileName, pattern: escapeGlob(fileName) };
 }
 
 /** The files of a git repository at a commit. Fault `invalid` for what is no URL of one, or another commit than `checksum`. */
@@ -83,9 +102,10 @@ export async function checkoutGit(
   return await openCheckout(wiring, git, { ...options, name, keepGitDir }, signal);
 }
 
-/** Whether ADD takes it for a repository. */
-export function isGitUrl(text: string): boolean {
-  return parseGitUrl(text, { short: false }) !== undefined;
+/** What ADD takes a source for, as it is written and expanded. */
+export function sourceKind(source: string): "git" | "http" | "path" {
+  if (parseGitUrl(source, { short: false }) !== undefined) return "git";
+  return isHttpUrl(source) ? "http" : "path";
 }
 
 async function openCheckout(
@@ -98,7 +118,9 @@ async function openCheckout(
   const url = checksum === undefined ? asked : { ...asked, checksum: checksumOf(checksum) };
   await using undo = new AsyncDisposableStack();
   const scratch = undo.use(await makeScratch(wiring.shim, wiring.scratchFolder));
-  const git = openGit(wiring.shim, url.remote, sshAgent === undefined ? {} : { sshAgent }, signal);
+  const { environment } = wiring;
+  const reach = { environment, ...(sshAgent !== undefined && { sshAgent }) };
+  const git = openGit(wiring.shim, url.remote, reach, signal);
   await checkOut(git, scratch.path, url, keepGitDir);
   const folder = await folderIn(wiring, join(scratch.path, "work"), url, signal);
   const tree = await openFolderTree(wiring, folder, { name, dispose: disposeOf(scratch) });

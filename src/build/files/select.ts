@@ -3,7 +3,7 @@ import { Fault } from "#core/fault";
 import { bytesOf, textOf } from "./byte-path.ts";
 import type { FileFacts } from "./file-facts.ts";
 import type { Selection } from "./files.ts";
-import { compileGlob, hasWildcards, unescapeGlob } from "#core/ignore/glob";
+import { compileGlob, type Glob, hasWildcards, unescapeGlob } from "#core/ignore/glob";
 import { compileIgnore, type IgnoreMatcher, ignoreRules } from "#core/ignore/ignore";
 import { type Resolved, resolve } from "./resolve.ts";
 import type { ChosenItem } from "./selected.ts";
@@ -54,11 +54,12 @@ async function matching(from: SelectFrom, pattern: string, excludes: IgnoreMatch
   if (base?.facts.type !== "directory") return [];
   const globs = parts.slice(firstWild).map((part) => compileGlob(part, "flat"));
   const chosen: ChosenItem[] = [];
-  for (const path of await pathsMatching(from, base.path, globs)) {
-    const name = posix.basename(textOf(path));
+  for (const match of await pathsMatching(from, base, globs)) {
+    const path = textOf(match.path);
+    const name = posix.basename(path);
     if (excludes.state(name, excludes.root).excluded) continue;
-    const found = await resolveAsked(from, textOf(path));
-    if (found === undefined) throw await notFound(from, textOf(path));
+    const found = match.facts.type === "symlink" ? await resolveAsked(from, path) : match;
+    if (found === undefined) throw await notFound(from, path);
     const files = await walkFrom(from, found, excludes);
     if (files.length > 0) chosen.push({ path: found.path, name, found: true, files });
   }
@@ -100,32 +101,33 @@ async function walkFrom(
     { matcher: excludes, state: excludes.root, below: true },
   ];
   if (include !== undefined) rules.push({ matcher: include, state: include.root, below: true });
-  return await walk(from.program, found, rules.filter(({ matcher }) => matcher.rules.length > 0));
+  return await walk(
+    from.program,
+    found,
+    rules.filter(({ matcher }) => matcher.rules.length > 0),
+  );
 }
 
-/** Paths below a folder, part for part as the globs say, sorted; what the ignore rules leave out whole is not looked at. */
-async function pathsMatching(
-  from: SelectFrom,
-  base: string,
-  globs: readonly { matches(name: string): boolean }[],
-): Promise<string[]> {
-  let paths = [base];
+/** What lies below a folder, part for part as the globs say, sorted; what the ignore rules leave out whole is not looked at. */
+async function pathsMatching(from: SelectFrom, base: Resolved, globs: readonly Glob[]): Promise<Resolved[]> {
+  let found = [base];
   for (const [index, glob] of globs.entries()) {
     const isLast = index === globs.length - 1;
-    const next: string[] = [];
-    for (const folder of paths)
-      for (const facts of await list(from.program, folder)) {
-        const path = joined(folder, facts.name);
+    const next: Resolved[] = [];
+    for (const { path } of found) from.program.ask("list", path);
+    for (const folder of found)
+      for (const facts of await listed(from.program, folder.path)) {
+        const path = joined(folder.path, facts.name);
         const isWanted = facts.type !== "socket" && (isLast || facts.type === "directory");
-        if (isWanted && glob.matches(textOf(facts.name)) && !isIgnored(from, path, facts)) next.push(path);
+        if (isWanted && glob.matches(textOf(facts.name)) && !isIgnored(from, path, facts)) next.push({ path, facts });
       }
-    paths = next;
+    found = next;
   }
-  return paths.toSorted((a, b) => (a < b ? -1 : 1));
+  return found.toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-async function list(program: TreeProgram, folder: string): Promise<FileFacts[]> {
-  program.ask("list", folder);
+/** The answer to a list that was asked for. */
+async function listed(program: TreeProgram, folder: string): Promise<FileFacts[]> {
   const found: FileFacts[] = [];
   for (;;) {
     const record = program.ready() ?? (await program.next());
@@ -179,7 +181,8 @@ async function likely(from: SelectFrom, path: string): Promise<string | undefine
   const folder = path.includes("/") ? posix.dirname(path) : "";
   const above = await resolveAsked(from, folder);
   if (above?.facts.type !== "directory") return undefined;
-  const names = (await list(from.program, above.path))
+  from.program.ask("list", above.path);
+  const names = (await listed(from.program, above.path))
     .filter((facts) => !isIgnored(from, joined(above.path, facts.name), facts))
     .map((facts) => textOf(facts.name));
   const name = likelyName(posix.basename(path), names);

@@ -11,9 +11,11 @@ import { openFolderTree } from "./folder-tree.ts";
 /** Each of these is done and undone as fast as a shell can, for as long as we look. */
 const attacks: Readonly<Record<string, string>> = {
   "a folder becomes a symlink out of the tree": "mv a/b a/c; ln -s ../../outside a/b; rm a/b; mv a/c a/b",
-  "a file becomes a symlink out of the tree": "mv a/b/f a/b/g; ln -s ../../../outside/f a/b/f; rm a/b/f; mv a/b/g a/b/f",
+  "a file becomes a symlink out of the tree":
+    "mv a/b/f a/b/g; ln -s ../../../outside/f a/b/f; rm a/b/f; mv a/b/g a/b/f",
   "a file becomes a pipe": "mv a/b/f a/b/g; mkfifo a/b/f; rm a/b/f; mv a/b/g a/b/f",
-  "the tree itself is another one": "cd ..; mv tree was; mkdir -p tree/a/b; echo outside > tree/a/b/f; rm -r tree; mv was tree; cd tree",
+  "the tree itself is another one":
+    "cd ..; mv tree was; mkdir -p tree/a/b; echo outside > tree/a/b/f; rm -r tree; mv was tree; cd tree",
 };
 
 for (const [what, attack] of Object.entries(attacks))
@@ -51,6 +53,7 @@ async function lookOnce(tree: Parameters<typeof choose>[0], source: string): Pro
     await selected.digest(AbortSignal.timeout(10_000));
     return await copied(selected);
   } catch (error) {
+    // `internal`: the tree was away for the moment in which it was to be shown.
     if (isFault(error, "conflict") || isFault(error, "notFound") || isFault(error, "internal")) return undefined;
     throw error;
   }

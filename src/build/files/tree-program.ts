@@ -66,7 +66,8 @@ export class TreeProgram implements AsyncDisposable {
   /** Puts a question; its answer comes after those of the questions before. */
   ask(what: "look" | "list" | "read", path: string): void {
     const bytes = Buffer.from(`l....${path.startsWith("/") ? path : `/${path}`}`, "latin1");
-    if (bytes.length - 5 > pathLimit) throw new Fault("invalid", `a path in the build's files has more than ${pathLimit} bytes`);
+    if (bytes.length - 5 > pathLimit)
+      throw new Fault("invalid", `a path in the build's files has more than ${pathLimit} bytes`);
     bytes[0] = (what === "look" ? "s" : what === "list" ? "l" : "r").charCodeAt(0);
     bytes.writeUInt32BE(bytes.length - 5, 1);
     this.#questions.push(bytes);
@@ -118,7 +119,10 @@ export class TreeProgram implements AsyncDisposable {
 
   async #broken(): Promise<Fault> {
     const { code, signal } = await this.#program.ended;
-    return new Fault("internal", `what reads the build's files has ended (${signal === null ? `status ${code}` : `signal ${signal}`})`);
+    return new Fault(
+      "internal",
+      `what reads the build's files has ended (${signal === null ? `status ${code}` : `signal ${signal}`})`,
+    );
   }
 }
 
@@ -127,6 +131,10 @@ export function unreadable(path: string, code: string): Fault {
   const shown = Buffer.from(path, "latin1").toString();
   if (code === "ENOENT" || code === "ESTALE" || code === "ENOTDIR" || code === "ELOOP" || code === "EINVAL")
     return new Fault("conflict", `/${shown} was changed while it was read`, { remedy: "Build again." });
+  if (code === "EACCES" || code === "EPERM")
+    return new Fault("forbidden", `cannot read /${shown}: permission denied`, {
+      remedy: "The daemon may not read that file system: send the context as an archive (`tar c . | docker build -`).",
+    });
   return new Fault("internal", `cannot read /${shown}: ${code}`);
 }
 

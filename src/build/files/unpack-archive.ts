@@ -1,16 +1,13 @@
-import { statfs } from "node:fs/promises";
 import { batch } from "#core/batch";
 import { Fault, isFault } from "#core/fault";
 import { type TarHeader, utf8Name } from "#core/tar";
 import { readTar, type TarEntry, type TarLimits, usualTarLimits } from "#core/tar-read";
 import { encodeTarHeader, tarEnd, tarPadding } from "#core/tar-write";
 import type { Shim } from "#host";
+import { guardSpace, noSpace } from "./disk-space.ts";
 
 const limits: TarLimits = { ...usualTarLimits, entries: 1_000_000 };
 const deepest = 1000;
-/** What stays free on the disk, and after how many bytes that is looked at. */
-const reservedBytes = 256 << 20;
-const checkedEveryBytes = 32 << 20;
 
 /**
  * Unpacks a tar into a folder, all of it root's. tar runs with that folder as its world, so that no name and no link leads
@@ -24,7 +21,7 @@ export async function unpackArchive(
   signal: AbortSignal,
 ): Promise<void> {
   await using program = await shim.run({ argv: extract, tree: folder, env: { LC_ALL: "C", TZ: "UTC" } }, signal);
-  const isRefused = !(await feed(program, guarded(batch(checkedEntries(archive)), folder), signal));
+  const isRefused = !(await feed(program, guardSpace(batch(checkedEntries(archive)), folder), signal));
   for await (const _ of program.stdout);
   const { code } = await program.ended;
   signal.throwIfAborted();
@@ -101,7 +98,8 @@ function insidePath(path: string): string {
   for (const name of path.split("/")) {
     if (name === "" || name === ".") continue;
     if (name === "..") {
-      if (names.pop() === undefined) throw new Fault("invalid", `archive has a path that leaves its root: ${shown(path)}`);
+      if (names.pop() === undefined)
+        throw new Fault("invalid", `archive has a path that leaves its root: ${shown(path)}`);
     } else names.push(name);
   }
   if (names.length > deepest) throw new Fault("tooLarge", `archive has a path of more than ${deepest} folders`);
@@ -114,36 +112,11 @@ function kept(pax: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   );
 }
 
-async function* guarded(source: AsyncIterable<Uint8Array>, folder: string): AsyncGenerator<Uint8Array, void, void> {
-  let untilCheckBytes = 0;
-  for await (const piece of source) {
-    untilCheckBytes -= piece.length;
-    if (untilCheckBytes <= 0) {
-      await needSpace(folder);
-      untilCheckBytes = checkedEveryBytes;
-    }
-    yield piece;
-  }
-}
-
-async function needSpace(folder: string): Promise<void> {
-  const disk = await statfs(folder);
-  // A disk smaller than the reserve itself keeps an eighth.
-  const reserve = Math.min(reservedBytes, (disk.blocks * disk.bsize) / 8);
-  if (disk.bavail * disk.bsize < reserve) throw noSpace();
-}
-
 function complaint(stderr: string): Fault {
   if (/No space left on device|Disk quota exceeded/.test(stderr)) return noSpace();
   const text = stderr.replaceAll(/[^\x20-\x7e\n]/g, "?").trim();
   const words = text.split("\n").slice(0, 3).join("; ").slice(0, 500);
   return new Fault("invalid", `failed to unpack the build context: ${words || "tar failed"}`);
-}
-
-function noSpace(): Fault {
-  return new Fault("exhausted", "no space left on device", {
-    remedy: "Free disk space and try again: `slipway system df`, `slipway system prune`.",
-  });
 }
 
 function shown(path: string): string {
