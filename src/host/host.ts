@@ -178,6 +178,7 @@ export interface Machine {
 
 export { openHost, type HostOptions } from "./open.ts";
 export { capabilityNames } from "./machine.ts";
+export { writeSeenBy } from "./write-seen-by.ts";
 export { type DetachedProgram, startDetached } from "./start-detached.ts";
 export { listSegments as listLogSegments } from "./shim/log-segment.ts";
 export { endOfLog, findTime, type LogRecord, readLastLines, readLog } from "./shim/log.ts";

@@ -54,6 +54,21 @@ async function works(room: TestRoom, registry: FaultyRegistry): Promise<Record<s
       const options = { reference, config: {}, changes: [], author: "", comment: "", createdBy: "" };
       await images.commitRoot("c", options, signal);
     },
+    build: async () => {
+      await using lease = images.layers.lease();
+      try {
+        const base = await images.layers.add(undefined, piecesOf(layer), lease, signal);
+        await images.layers.createRoot(base.stack, "step");
+        const root = images.openRoot("step").driver.data["UpperDir"] ?? "";
+        fs.writeFileSync(join(root, "written"), "written".repeat(1000));
+        const made = await images.layers.seal("step", { without: [] }, lease, signal);
+        const layers = [base.layer, ...(made === undefined ? [] : [made.layer])];
+        const config = { architecture: "amd64", os: "linux", created: "2024-01-01T00:00:00Z" };
+        await images.layers.assemble({ config, layers, tags: [reference] }, lease);
+      } finally {
+        await images.dropRoot("step");
+      }
+    },
     pull: async () => {
       for await (const _ of images.pull({ reference: pulled }, signal));
     },
@@ -87,7 +102,7 @@ async function madeIn({ images }: TestRoom): Promise<number> {
   return images.list({ all: true, filters: {} }).length;
 }
 
-test("a disk without room for one more file, at each file of load, import, commit and pull: said so, nothing half left, then it works", async () => {
+test("a disk without room for one more file, at each file of load, import, commit, build and pull: said so, nothing half left, then it works", async () => {
   await using registry = await startFaultyRegistry();
   await using room = await roomOnTmpfs();
   const disk = dirname(room.folder);
@@ -114,7 +129,7 @@ test("a disk without room for one more file, at each file of load, import, commi
   }
 });
 
-test("a disk that is full at each write, rename and folder of load, import, commit and pull: the same", async () => {
+test("a disk that is full at each write, rename and folder of load, import, commit, build and pull: the same", async () => {
   await using registry = await startFaultyRegistry();
   await using room = await roomOnTmpfs();
   using faults = await faultPoints();

@@ -69,8 +69,6 @@ export class ImageRoom implements Images {
   readonly layers: Layers;
   readonly #parts: RoomParts;
   readonly #catalog: Catalog;
-  /** Small files of untouched roots, by what is below and path: they never change. Bounded. */
-  readonly #rootFiles = new Map<string, string | undefined>();
 
   constructor(parts: RoomParts) {
     this.#parts = parts;
@@ -212,19 +210,13 @@ export class ImageRoom implements Images {
   }
 
   async readRootFile(containerId: string, path: string): Promise<string | undefined> {
-    const { roots, snapshots, shim, mountPoint: target } = this.#parts;
+    const { roots, shim, mountPoint: target } = this.#parts;
     const root = roots.topOf(containerId);
     if (root === undefined) throw new Fault("notFound", `container ${containerId} has no root filesystem`);
-    const folders = roots.foldersOf(containerId);
     if (!roots.isUntouched(containerId)) {
       return await readFileInRoot(shim, { target, mounts: roots.shownAt(containerId, target) }, path);
     }
-    const key = `${root.topChain ?? ""} ${path}`;
-    if (this.#rootFiles.has(key)) return this.#rootFiles.get(key);
-    const text = await readFileInRoot(shim, { target, mounts: snapshots.mountsAt(target, folders) }, path);
-    if (this.#rootFiles.size >= 64) this.#rootFiles.clear();
-    if ((text?.length ?? 0) <= 16_384) this.#rootFiles.set(key, text);
-    return text;
+    return await this.layers.readFile(root.topChain, path);
   }
 
   async collect(liveContainers: ReadonlySet<string>): Promise<{ readonly reclaimedBytes: number }> {

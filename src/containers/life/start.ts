@@ -151,7 +151,7 @@ function monitorMounts(
   const root = room.images
     .openRoot(id)
     .mountsAt(rootfs)
-    .map((op) => (op.op === "overlay" && stubs !== undefined ? { ...op, lowers: [...op.lowers, stubs] } : op));
+    .map((op) => (stubs === undefined ? op : withLowest(op, stubs)));
   return [
     ...(userNamespace === undefined ? root : mappedMounts(root, views, dirname(files.hosts))),
     // runc before 1.2 follows a symlink at /dev out of the root and writes there: it must be a folder.
@@ -161,6 +161,10 @@ function monitorMounts(
       : [{ op: "graft", pid: shmOwner, source: "/dev/shm", target: joinedShm, what: "one" } as const]),
     ...mounts,
   ];
+}
+
+function withLowest(op: MountOp, folder: string): MountOp {
+  return op.op === "overlay" ? { ...op, lowers: [...op.lowers, folder] } : op;
 }
 
 /** Keeps why the start failed; an earlier end stays otherwise as it was. Answers the fault to throw. */

@@ -25,7 +25,7 @@ test("runStep: output, exit codes, environment, user and folder are as for run; 
   assert.equal(told.stdout, "out\n1000\na b buildkitsandbox /home/ana\n/tmp\nbuildkitsandbox\n");
   assert.equal(told.stderr, "err\n");
   assert.equal(told.oomKilled, false);
-  assert.equal((await bed.step("sh -c 'kill -9 $$'")).exitCode, 137);
+  assert.equal((await bed.step("sh -c 'kill -9 $$'; exit $?")).exitCode, 137);
   assert.match((await bed.step("cat /etc/hosts", { extraHosts: ["other:10.9.8.7"] })).stdout, /10\.9\.8\.7\s+other/);
   assert.deepEqual(await bed.leftovers(), []);
   assert.deepEqual(

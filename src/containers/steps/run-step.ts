@@ -1,8 +1,10 @@
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { asFault, Fault } from "#core/fault";
 import { newId } from "#core/ids";
 import type { ExitFacts, Monitor } from "#host";
 import type { Lease } from "#images";
+import { programPath } from "../config/seccomp-programs.ts";
 import { killSignal } from "../config/signals.ts";
 import { writeBundle } from "../life/bundle.ts";
 import { foldersOf } from "../life/folders.ts";
@@ -86,21 +88,29 @@ async function runProcess(
     place.keep();
     undo.defer(async () => await room.networks.release(id));
     const connected = Promise.withResolvers<Connection>();
+    const start = monitorStart(room, record, isolation, bundle, place.resolver, stubs.folder);
+    const runtimePath = runtimePathOf(room, record);
+    const isTaught = room.seccompPrograms.wants(runtimePath, bundle.seccompProfile);
+    const program = join(start.dir, "seccomp.bpf");
     const { monitor } = await place.slot.start(
-      monitorStart(room, record, isolation, bundle, place.resolver, stubs.folder),
+      isTaught ? { ...start, deleteArgv: savingFirst(programPath(room, id), program, start.deleteArgv) } : start,
       async (monitor) => {
         mounts.write(place.slot.pid);
         connected.resolve(undo.use(await connect(monitor)));
       },
     );
     undo.use(monitor);
-    const learnt = room.seccompPrograms.learn(room, runtimePathOf(room, record), bundle.seccompProfile, id);
     const facts = await follow(step, monitor, await connected.promise);
-    await learnt;
+    if (isTaught) await room.seccompPrograms.learn(room, runtimePath, bundle.seccompProfile, id, program);
     return { exitCode: facts.code ?? 128 + (facts.signal ?? 0), oomKilled: facts.oomKilled };
   } catch (error) {
     return await failedStart(step, record, error);
   }
+}
+
+/** A step may be over before anybody can look at the filter that was compiled for it: it is saved before the runtime's state goes. */
+function savingFirst(from: string, to: string, argv: readonly string[]): string[] {
+  return ["/bin/sh", "-c", 'cp -- "$1" "$2"; shift 2; exec "$@"', "sh", from, to, ...argv];
 }
 
 type Connection = Awaited<ReturnType<Monitor["attach"]>>;

@@ -1,7 +1,6 @@
-import { chownSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Fault } from "#core/fault";
-import type { IdMapping, IdRange, MountFlag, MountOp } from "#host";
+import { type IdMapping, type IdRange, type MountFlag, type MountOp, writeSeenBy } from "#host";
 import type { RuntimeMount } from "../config/runtime-spec.ts";
 import { boundMount } from "../config/spec-mounts.ts";
 import { foldersOf } from "../life/folders.ts";
@@ -98,9 +97,9 @@ function writeSecrets(
   mapping: IdMapping | undefined,
 ): void {
   for (const { path, secret } of files) {
-    const seen = `/proc/${pid}/root${path}`;
-    writeFileSync(seen, secret.bytes, { mode: secret.mode & 0o7777, flag: "wx" });
-    chownSync(seen, outside(secret.uid, mapping?.uids), outside(secret.gid, mapping?.gids));
+    const { bytes, mode } = secret;
+    const uid = outside(secret.uid, mapping?.uids);
+    writeSeenBy(pid, { path, bytes, mode, uid, gid: outside(secret.gid, mapping?.gids) });
   }
 }
 

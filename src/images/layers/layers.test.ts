@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Digest, digestOf } from "#core/digest";
@@ -59,13 +60,13 @@ async function shown(room: TestRoom, stack: Digest | undefined): Promise<string>
 }
 
 async function blobOf(room: TestRoom, { layer }: Added): Promise<Buffer> {
-  const { readFile } = await import("node:fs/promises");
   const hex = layer.blob.digest.slice("sha256:".length);
   const folder = join(room.folder, "content");
   const places = readdirSync(folder).filter((name) => name.startsWith("unsynced-"));
-  for (const place of [...places.map((name) => join(folder, name)), join(folder, "blobs/sha256")])
-    if (existsSync(join(place, hex))) return await readFile(join(place, hex));
-  assert.fail(`${hex} is nowhere`);
+  const all = [...places.map((name) => join(folder, name)), join(folder, "blobs/sha256")];
+  const place = all.find((each) => existsSync(join(each, hex)));
+  assert.ok(place !== undefined, `${hex} is nowhere`);
+  return await readFile(join(place, hex));
 }
 
 const base: readonly TestEntry[] = [

@@ -5,12 +5,13 @@ import type { MountOp } from "#host";
 import { layerBlobs } from "../layer-blobs.ts";
 import type { Layers, LookedUp, StackLayer } from "../layers.ts";
 import type { Lease } from "../leases.ts";
-import { readFileInRoot } from "../root-file.ts";
+import { limitBytes, readFileInRoot } from "../root-file.ts";
 import { addLayer } from "./add.ts";
 import { assemble } from "./assemble.ts";
 import { BoundedMemory } from "./bounded-memory.ts";
 import { lookInStack } from "./look.ts";
 import type { LayerParts } from "./parts.ts";
+import { readPlainly } from "./read-plainly.ts";
 import { sealRoot } from "./seal.ts";
 
 /** Layers over the room's pieces; each method's work is in a file of its own. */
@@ -90,8 +91,12 @@ export class StackLayers implements Layers {
   }
 
   async readFile(stack: Digest | undefined, path: string): Promise<string | undefined> {
-    const { shim } = this.#parts;
-    const read = async (): Promise<string | undefined> => await readFileInRoot(shim, this.#shown(stack), path);
+    const { catalog, shim, snapshots } = this.#parts;
+    const read = async (): Promise<string | undefined> => {
+      const folders = catalog.stack(stack).map(({ folder }) => snapshots.pathOf(folder));
+      const plain = readPlainly(folders, path, limitBytes);
+      return plain === undefined ? await readFileInRoot(shim, this.#shown(stack), path) : plain.text;
+    };
     return await this.#texts.of(keyOf(stack, path), read, (text) => (text?.length ?? 0) <= 16_384);
   }
 
