@@ -93,12 +93,19 @@ const zeroBlock = Buffer.alloc(tarBlockBytes);
 /** Sums of unsigned bytes are the rule; signed ones come from old Sun tars. */
 function checkSum(block: Buffer): void {
   const stored = number(block, 148, 8, "checksum");
-  let [unsigned, signed] = [0, 0];
-  for (let at = 0; at < tarBlockBytes; at++) {
-    const byte = at >= 148 && at < 156 ? 0x20 : (block[at] ?? 0);
+  // The field itself counts as blanks. By index: this is done for every entry of every layer.
+  let [unsigned, high] = [8 * 0x20, 0];
+  for (let at = 0; at < 148; at++) {
+    const byte = block[at] ?? 0;
     unsigned += byte;
-    signed += byte > 127 ? byte - 256 : byte;
+    high += byte >> 7;
   }
+  for (let at = 156; at < tarBlockBytes; at++) {
+    const byte = block[at] ?? 0;
+    unsigned += byte;
+    high += byte >> 7;
+  }
+  const signed = unsigned - 256 * high;
   if (stored !== unsigned && stored !== signed) {
     throw new Fault("invalid", "archive/tar: invalid tar header", {
       remedy: "The file is damaged, or no tar archive.",

@@ -53,17 +53,33 @@ export function attestationManifest(
 
 function statementOf(
   { manifest, platform, tags }: Parameters<typeof attestationManifest>[0],
-  { predicateType, predicate }: Attestation,
+  attestation: Attestation,
 ): StoredDocument {
-  const digest = { sha256: hexOf(manifest.digest) };
   const names = tags.length === 0 ? ["_"] : tags.map((tag) => packageUrl(tag, platform));
-  const statement = {
+  const subjects = names.map((name): Subject => ({ name, sha256: hexOf(manifest.digest) }));
+  const annotations = { "in-toto.io/predicate-type": attestation.predicateType };
+  return documentOf(statement(attestation, subjects), inTotoMediaType, { annotations });
+}
+
+/** A thing that a statement is about. */
+export interface Subject {
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** An in-toto statement, v0.1. */
+export function statement({ predicateType, predicate }: Attestation, subjects: readonly Subject[]): object {
+  return {
     _type: "https://in-toto.io/Statement/v0.1",
     predicateType,
-    subject: names.map((name) => ({ name, digest })),
+    subject: subjects.map(({ name, sha256 }) => ({ name, digest: { sha256 } })),
     predicate,
   };
-  return documentOf(statement, inTotoMediaType, { annotations: { "in-toto.io/predicate-type": predicateType } });
+}
+
+/** The name of an attestation that lies beside files, as BuildKit's `local` has it. */
+export function attestationFile({ predicateType }: Attestation): string {
+  return predicateType === spdxPredicateType ? "sbom.spdx.json" : "provenance.json";
 }
 
 /** An image in the words of package URLs (package-url/purl-spec, docker). */

@@ -6,7 +6,7 @@ import { tarHeader, type TarHeader } from "#core/tar";
 import { writeTar } from "#core/tar-write";
 import type { Layers } from "#images";
 import type { BuiltImage } from "./built.ts";
-import type { StoredDocument } from "./documents.ts";
+import type { MadeIndex } from "./image-index.ts";
 
 /** What an archive of a build holds. */
 export interface ArchiveOrder {
@@ -14,8 +14,8 @@ export interface ArchiveOrder {
   readonly form: "oci" | "docker";
   readonly images: readonly BuiltImage[];
   readonly tags: readonly Reference[];
-  /** The index of several platforms or of attestations, with the documents that it names and that are not in the store; itself is one of them. */
-  readonly index?: { readonly index: StoredDocument; readonly documents: readonly StoredDocument[] };
+  /** Of several platforms or attestations; its documents need not be in the store. */
+  readonly index?: MadeIndex;
   /** For the annotation that says when. */
   readonly created?: string;
 }

@@ -1,5 +1,6 @@
-import { mediaType } from "#core/oci";
+import { type Descriptor, mediaType } from "#core/oci";
 import type { Reference } from "#core/reference";
+import type { Layers, Lease } from "#images";
 import { type Attestation, attestationManifest } from "./attestations.ts";
 import type { BuiltImage } from "./built.ts";
 import { documentOf, type StoredDocument } from "./documents.ts";
@@ -10,11 +11,17 @@ export interface IndexedImage {
   readonly attestations: readonly Attestation[];
 }
 
+/** An index, and the documents that it names and that were made with it; itself is one of them. */
+export interface MadeIndex {
+  readonly index: StoredDocument;
+  readonly documents: readonly StoredDocument[];
+}
+
 /** The index of several platforms' images, or of one with attestations: images first, then what is said of them, in the platforms' order. */
 export function imageIndex(
   images: readonly IndexedImage[],
   options: { readonly tags: readonly Reference[]; readonly annotations?: Readonly<Record<string, string>> },
-): { readonly index: StoredDocument; readonly documents: readonly StoredDocument[] } {
+): MadeIndex {
   const { tags, annotations } = options;
   const attested = images
     .filter(({ attestations }) => attestations.length > 0)
@@ -34,4 +41,14 @@ export function imageIndex(
     mediaType.ociIndex,
   );
   return { index, documents: [...attested.flatMap(({ documents }) => documents), index] };
+}
+
+/** Stores an index with its documents; the lease keeps them until somebody holds them. */
+export async function storeIndex(
+  layers: Pick<Layers, "putDocument">,
+  { index, documents }: MadeIndex,
+  lease: Lease,
+): Promise<Descriptor> {
+  for (const { descriptor, bytes } of documents) await layers.putDocument(bytes, descriptor.mediaType, lease);
+  return index.descriptor;
 }

@@ -7,11 +7,13 @@ import { digestOf, hexOf } from "#core/digest";
 import { nativePlatform } from "#core/oci";
 import { parseReference } from "#core/reference";
 import { readTar } from "#core/tar-read";
+import type { Layers } from "#images";
 import { bytesOf, loadBytes, openTestRoom, tarOf, type TestEntry, type TestRoom } from "../../images/images.fixture.ts";
 import type { BuiltImage } from "./built.ts";
 import { imageArchive } from "./image-archive.ts";
-import { imageIndex } from "./image-index.ts";
+import { imageIndex, storeIndex } from "./image-index.ts";
 import { buildMetadata } from "./metadata.ts";
+import { outputBytes } from "./output.ts";
 import { provenance, type ProvenanceSource } from "./provenance.ts";
 import { rootTar, type RootParts } from "./root-tar.ts";
 import { scanRoot } from "./sbom/scan-root.ts";
@@ -41,7 +43,7 @@ async function built(
   return { platform, id, manifest, stack };
 }
 
-function partsOf(room: TestRoom): RootParts & { readonly scratchFolder: string } {
+function partsOf(room: TestRoom): RootParts & { readonly layers: Layers; readonly scratchFolder: string } {
   const mountPoint = join(room.folder, "layers", ".mount");
   return { layers: room.images.layers, shim: room.shim, mountPoint, scratchFolder: room.folder };
 }
@@ -171,20 +173,25 @@ test("rootTar: the files of a stack, sorted, whiteouts applied, times clamped; s
       );
     return lines;
   };
-  assert.deepEqual(await listed([{ image, documents: {} }], 7_000_000_000n), [
+  assert.deepEqual(await listed([{ image, attestations: [] }], 7_000_000_000n), [
     "file 4755 70000 7 a",
     "directory 755 0 0 b/",
     "hardlink 4755 70000 7 h a",
     "symlink 777 0 0 l /a",
   ]);
+  const attestation = { predicateType: "https://spdx.dev/Document", predicate: { name: "x" } };
   const both = [
-    { image, documents: { "sbom.spdx.json": Buffer.from("{}") } },
-    { image: { platform: arm, stack: undefined }, documents: {} },
+    { image, attestations: [attestation] },
+    { image: { platform: arm, stack: undefined }, attestations: [] },
   ];
   const folder = `linux_${nativePlatform().architecture}`;
   const lines = await listed(both);
   assert.ok(lines.includes(`hardlink 4755 70000 2000000000 ${folder}/h ${folder}/a`));
   assert.ok(lines.includes(`file 644 0 0 ${folder}/sbom.spdx.json`));
+  const files = await unpacked(rootTar(partsOf(room), [{ image, attestations: [attestation] }], undefined, signal));
+  const said = json(files, "sbom.spdx.json");
+  assert.deepEqual(at(said, "subject"), [{ name: "a", digest: { sha256: hexOf(digestOf("A")) } }]);
+  assert.deepEqual(at(said, "predicate"), { name: "x" });
   assert.equal(lines.at(-1), "directory 755 0 0 linux_arm_v7/");
 });
 
@@ -206,6 +213,37 @@ const source: ProvenanceSource = {
   materials: [{ uri: "https://me:hunter2@host/file", algorithm: "sha256", hex: "aa" }],
   steps: [{ id: "sha256:1", name: "RUN make", inputs: [] }],
 };
+
+test("outputBytes: each type of output; attestations make an index, but not in a docker-archive", async () => {
+  await using room = await openTestRoom();
+  const image = await built(room, nativePlatform(), [{ path: "f", data: "F" }]);
+  const attestations = [{ predicateType: "https://spdx.dev/Document", predicate: {} }];
+  const finished = { images: [{ image, attestations }], tags: [tag] };
+  const files = async (
+    type: Parameters<typeof outputBytes>[1],
+    build = finished,
+  ): Promise<ReadonlyMap<string, Buffer>> => await unpacked(outputBytes(partsOf(room), type, build, signal));
+  const mediaTypeOf = (all: ReadonlyMap<string, Buffer>): unknown =>
+    at(json(all, "index.json"), "manifests", 0, "mediaType");
+  assert.equal(mediaTypeOf(await files("oci")), "application/vnd.oci.image.index.v1+json");
+  assert.equal(mediaTypeOf(await files("docker")), "application/vnd.oci.image.manifest.v1+json");
+  const plain = { ...finished, images: [{ image, attestations: [] }] };
+  assert.equal(mediaTypeOf(await files("oci", plain)), "application/vnd.oci.image.manifest.v1+json");
+  assert.deepEqual([...(await files("tar")).keys()], ["f", "sbom.spdx.json"]);
+  assert.deepEqual([...(await files("local", plain)).keys()], ["f"]);
+});
+
+test("storeIndex: the index and all that it names are in the store", async () => {
+  await using room = await openTestRoom();
+  const { layers } = room.images;
+  await using lease = layers.lease();
+  const image = await built(room, nativePlatform(), [{ path: "f", data: "F" }]);
+  const made = imageIndex([{ image, attestations: [{ predicateType: "t", predicate: 1 }] }], { tags: [] });
+  assert.deepEqual(await storeIndex(layers, made, lease), made.index.descriptor);
+  for (const { descriptor, bytes } of made.documents)
+    assert.deepEqual(await bytesOf(layers.readBlob(descriptor.digest)), Buffer.from(bytes));
+  assert.throws(() => layers.readBlob(digestOf("nothing")), { kind: "notFound" });
+});
 
 test("provenance: max says arguments and steps, min neither; passwords in neither, secrets by their ids alone", () => {
   const max = JSON.stringify(provenance(source));

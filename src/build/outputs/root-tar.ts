@@ -1,12 +1,13 @@
 import { batch } from "#core/batch";
-import type { Digest } from "#core/digest";
+import { type Digest, Digester, hexOf } from "#core/digest";
 import { Fault } from "#core/fault";
-import { nameBytes, tarHeader, type TarHeader } from "#core/tar";
+import { tarHeader, type TarHeader, utf8Name } from "#core/tar";
 import { readTar, type TarEntry } from "#core/tar-read";
 import { writeTar } from "#core/tar-write";
 import type { Shim } from "#host";
 import type { Layers } from "#images";
 import { platformName } from "#core/platform";
+import { type Attestation, attestationFile, statement, type Subject } from "./attestations.ts";
 import type { BuiltImage } from "./built.ts";
 import { keptAttributes } from "../steps/target.ts";
 
@@ -18,10 +19,10 @@ export interface RootParts {
   readonly mountPoint: string;
 }
 
-/** One platform's files, and documents to lay beside them: `provenance.json`, `sbom.spdx.json`. */
+/** One platform's files, and what is said of them: it comes last, as `provenance.json` and `sbom.spdx.json`, with every file as a subject. */
 export interface RootOrder {
   readonly image: Pick<BuiltImage, "platform" | "stack">;
-  readonly documents: Readonly<Record<string, Uint8Array>>;
+  readonly attestations: readonly Attestation[];
 }
 
 /**
@@ -43,17 +44,33 @@ async function* entriesOf(
   latestNs: bigint | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<TarEntry | { readonly header: TarHeader; readonly data: Uint8Array }, void, void> {
-  for (const { image, documents } of roots) {
+  for (const { image, attestations } of roots) {
     const folder = roots.length > 1 ? `${platformName(image.platform).replaceAll("/", "_")}/` : "";
     if (folder !== "") yield { header: tarHeader({ type: "directory", path: folder }), data: Buffer.alloc(0) };
+    const subjects: Subject[] = [];
+    const note = attestations.length === 0 ? undefined : (subject: Subject) => void subjects.push(subject);
     for await (const { header, data } of readStack(parts, image.stack, signal))
-      yield { header: fitted(header, folder, latestNs), data };
-    for (const [name, bytes] of Object.entries(documents).sort(([a], [b]) => (a < b ? -1 : 1)))
-      yield {
-        header: tarHeader({ type: "file", path: `${folder}${nameBytes(name)}`, sizeBytes: bytes.length }),
-        data: bytes,
-      };
+      yield { header: fitted(header, folder, latestNs), data: note === undefined ? data : hashed(header, data, note) };
+    for (const attestation of attestations) {
+      const bytes = Buffer.from(JSON.stringify(statement(attestation, subjects)));
+      const path = `${folder}${attestationFile(attestation)}`;
+      yield { header: tarHeader({ type: "file", path, sizeBytes: bytes.length }), data: bytes };
+    }
   }
+}
+
+/** The data, whose digest is told once it is through. */
+async function* hashed(
+  { type, path }: TarHeader,
+  data: AsyncIterable<Uint8Array>,
+  note: (subject: Subject) => void,
+): AsyncGenerator<Uint8Array, void, void> {
+  const digester = new Digester();
+  for await (const piece of data) {
+    digester.update(piece);
+    yield piece;
+  }
+  if (type === "file") note({ name: utf8Name(path), sha256: hexOf(digester.digest()) });
 }
 
 /** The files of a stack as tar sees them, or those of them that find(1) chooses by such an expression; sockets live with their programs and are left out. */

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Digest } from "#core/digest";
+import { gzipSync } from "node:zlib";
+import fc from "fast-check";
+import { type Digest, digestOf } from "#core/digest";
 import { bytesOf, openTestRoom, tarOf, type TestEntry, type TestRoom } from "../../images/images.fixture.ts";
 import { linesOf } from "../steps/copy.fixture.ts";
-import { readStack } from "./root-tar.ts";
-import { squashLayers } from "./squash.ts";
+import { readStack, type RootParts } from "./root-tar.ts";
+import { squash, squashLayers } from "./squash.ts";
 
 const signal = AbortSignal.timeout(120_000);
 
@@ -83,12 +85,90 @@ test("squashLayers: one layer stays what it is, but for the order of its marks",
   ]);
 });
 
+test("squash: joins layers of the store, packed ones too; nothing above is nothing to join", async () => {
+  await using room = await openTestRoom();
+  const { layers: door } = room.images;
+  await using lease = door.lease();
+  const below = await door.add(undefined, onePiece(await tarOf(base)), lease, signal);
+  const above = [];
+  let stack: Digest | undefined = below.stack;
+  for (const entries of layers.slice(0, 2)) {
+    const made = await door.add(stack, onePiece(await tarOf(entries)), lease, signal);
+    above.push(made.layer);
+    stack = made.stack;
+  }
+  const plain = await tarOf(layers[2] ?? []);
+  const packed = await door.putDocument(gzipSync(plain), "application/vnd.oci.image.layer.v1.tar+gzip", lease);
+  const last = { diffId: digestOf(plain), blob: packed };
+  stack = await door.put(stack, last, lease, signal);
+  const parts = { layers: door, shim: room.shim, mountPoint: join(room.folder, "layers", ".mount") };
+  const joined = await squash(parts, below.stack, [...above, last], lease, signal);
+  assert.ok(joined !== undefined);
+  assert.deepEqual(await listed(parts, joined.stack), await listed(parts, stack));
+  assert.equal(await squash(parts, below.stack, [], lease, signal), undefined);
+});
+
+/** Names below one folder, as few layers as may be: what goes wrong goes wrong here. */
+const entry = fc.record({
+  path: fc.constantFrom(
+    "a",
+    "a/",
+    "a/x",
+    "a/y/",
+    "a/y/z",
+    "b",
+    ".wh.a",
+    "a/.wh.x",
+    "a/.wh.y",
+    "a/.wh..wh..opq",
+    "a/y/.wh.z",
+    ".wh.b",
+  ),
+  mode: fc.constantFrom(0o700, 0o755),
+});
+
+test("squashLayers: any layers, on any base, make the same files joined and apart", async () => {
+  await using room = await openTestRoom();
+  const stacks = fc.array(fc.uniqueArray(entry, { maxLength: 5, selector: ({ path }) => path.replace(/\/$/, "") }), {
+    minLength: 2,
+    maxLength: 4,
+  });
+  await fc.assert(
+    fc.asyncProperty(stacks, async (random) => {
+      const [bottom = [], ...above] = await Promise.all(random.map(async (entries) => await tarOf(possible(entries))));
+      const joined = await bytesOf(
+        squashLayers(
+          above.map((tar) => () => onePiece(tar)),
+          signal,
+        ),
+      );
+      assert.deepEqual(await filesOf(room, [bottom, joined]), await filesOf(room, [bottom, ...above]));
+    }),
+    { numRuns: 40 },
+  );
+});
+
+/** What a layer can be: nothing lies below what is no directory, directories come first. */
+function possible(entries: readonly { readonly path: string; readonly mode: number }[]): TestEntry[] {
+  const files = new Set(entries.map(({ path }) => path).filter((path) => path === "a" || path === "b"));
+  return entries
+    .filter(({ path }) => !files.has(path.split("/")[0] ?? "") || files.has(path))
+    .toSorted((one, other) => (one.path < other.path ? -1 : 1))
+    .map((each) => ({
+      ...each,
+      ...(!each.path.endsWith("/") && { data: each.path.includes(".wh.") ? "" : `${each.path} ${each.mode}` }),
+    }));
+}
+
 async function filesOf(room: TestRoom, tars: readonly Buffer[]): Promise<string[]> {
   const { layers } = room.images;
   await using lease = layers.lease();
   let stack: Digest | undefined;
   for (const tar of tars) ({ stack } = await layers.add(stack, onePiece(tar), lease, signal));
-  const parts = { layers, shim: room.shim, mountPoint: join(room.folder, "layers", ".mount") };
+  return await listed({ layers, shim: room.shim, mountPoint: join(room.folder, "layers", ".mount") }, stack);
+}
+
+async function listed(parts: RootParts, stack: Digest | undefined): Promise<string[]> {
   const lines: string[] = [];
   for await (const { header, data } of readStack(parts, stack, signal)) {
     const { type, mode, uid, path, linkPath } = header;

@@ -1,6 +1,9 @@
+import type { Digest } from "#core/digest";
 import { Fault } from "#core/fault";
 import { tarHeader, type TarHeader } from "#core/tar";
 import { readTar } from "#core/tar-read";
+import type { Shim } from "#host";
+import { decompress, type Layers, type Lease, type StackLayer } from "#images";
 import { LayerWriter } from "../steps/layer-writer.ts";
 import { pathNames } from "../steps/target.ts";
 
@@ -30,6 +33,24 @@ export async function* squashLayers(
     }
   }
   yield writer.end();
+}
+
+/** Joins a stack's layers above a base and lays the joined one on it (`--squash`); undefined when there are none. */
+export async function squash(
+  parts: { readonly layers: Pick<Layers, "add" | "readBlob">; readonly shim: Shim },
+  base: Digest | undefined,
+  above: readonly StackLayer[],
+  lease: Lease,
+  signal: AbortSignal,
+): Promise<{ readonly layer: StackLayer; readonly stack: Digest } | undefined> {
+  const { layers, shim } = parts;
+  if (above.length === 0) return undefined;
+  const opened = above.map(
+    ({ blob }) =>
+      () =>
+        decompress(layers.readBlob(blob.digest), shim, signal),
+  );
+  return await layers.add(base, squashLayers(opened, signal), lease, signal);
 }
 
 /** What a path is after the layers so far. */

@@ -6,7 +6,7 @@ import { folderLayer } from "./copy-layer.ts";
 import { textItem } from "./text-source.ts";
 
 test("copyLayer: a file gets the target's name, or goes into it with a slash or when it is a directory", async () => {
-  const item = file("src/a", "A", { mode: 0o640, mtimeNs: 3_000_000_000n });
+  const item = file("src/a", "A", { mode: 0o640, mtimeNs: 3_999_999_999n });
   assert.deepEqual(await copied([item], "/x/b"), ["directory 755 0:0 9 x/", "file 640 0:0 3 x/b A"]);
   assert.deepEqual(await copied([item], "/x/b/"), [
     "directory 755 0:0 9 x/",
@@ -121,7 +121,7 @@ test("copyLayer: owner and mode go to what is copied; directories above are the 
   ]);
 });
 
-test("copyLayer: hard links, attributes that travel, times not after the given one", async () => {
+test("copyLayer: hard links, attributes that travel, times in whole seconds and not after the given one", async () => {
   const pax = new Map([
     ["SCHILY.xattr.user.note", "n"],
     ["SCHILY.xattr.security.capability", "c"],
@@ -132,12 +132,12 @@ test("copyLayer: hard links, attributes that travel, times not after the given o
   const item = folder(
     "s",
     { path: "a", data: "A", pax, mtimeNs: 8_500_000_000n },
-    { path: "b", type: "hardlink", linkPath: "a" },
+    { path: "b", type: "hardlink", linkPath: "a", mtimeNs: -1_500_000_000n },
   );
   assert.deepEqual(await copied([item], "/x", { latestNs: 4_000_000_000n, timeNs: 4_000_000_000n }), [
     "directory 755 0:0 4 x/",
     "file 644 0:0 4 x/a SCHILY.xattr.user.note=n SCHILY.xattr.security.capability=c A",
-    "hardlink 644 0:0 0 x/b -> x/a",
+    "hardlink 644 0:0 -2 x/b -> x/a",
   ]);
 });
 

@@ -9,7 +9,7 @@ import type { BaseFiles } from "./base-files.ts";
 import type { ModeChange } from "./chmod.ts";
 import { LayerWriter } from "./layer-writer.ts";
 import type { Owner } from "./owner.ts";
-import { findTarget, keptAttributes, madeFolder, notDirectory, type Target } from "./target.ts";
+import { findTarget, keptAttributes, madeFolder, notDirectory, type Target, wholeSeconds } from "./target.ts";
 
 /** One thing to copy. */
 export interface CopySource {
@@ -28,7 +28,7 @@ export interface CopyOrder {
   readonly chmod?: ModeChange;
   /** Of directories that no source has. */
   readonly timeNs: bigint;
-  /** Later times become this one. */
+  /** Later times become this one; all are of whole seconds. */
   readonly latestNs?: bigint;
 }
 
@@ -165,7 +165,7 @@ class Copy {
 
   #clamped(timeNs: bigint): bigint {
     const { latestNs } = this.#order;
-    return latestNs !== undefined && timeNs > latestNs ? latestNs : timeNs;
+    return wholeSeconds(latestNs !== undefined && timeNs > latestNs ? latestNs : timeNs);
   }
 }
 

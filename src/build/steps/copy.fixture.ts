@@ -82,7 +82,7 @@ export async function linesOf(tar: AsyncIterable<Uint8Array>): Promise<string[]>
     const pieces: Uint8Array[] = [];
     for await (const piece of data) pieces.push(Buffer.from(piece));
     const { type, mode, uid, gid, mtimeNs, path, linkPath, pax } = header;
-    const seconds = mtimeNs / 1_000_000_000n;
+    const seconds = Number(mtimeNs) / 1e9;
     const line = `${type} ${mode.toString(8)} ${uid}:${gid} ${seconds} ${path}`;
     const link = linkPath === "" ? "" : ` -> ${linkPath}`;
     const attributes = [...pax].map(([keyword, value]) => ` ${keyword}=${value}`).join("");

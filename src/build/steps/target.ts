@@ -68,14 +68,22 @@ export async function findTarget(base: BaseFiles, text: string): Promise<Target>
 
 /** A directory that no source describes. */
 export function madeFolder(path: string, owner: Owner | undefined, mtimeNs: bigint): TarHeader {
-  return tarHeader({ type: "directory", path: `${path}/`, mtimeNs, ...owner });
+  return tarHeader({ type: "directory", path: `${path}/`, mtimeNs: wholeSeconds(mtimeNs), ...owner });
 }
 
 /** A directory of the files below as an entry of the layer: it stays what it is. */
 export function asEntry(header: TarHeader): TarHeader {
   const path = `${header.path.replace(/^\.\//, "").replace(/\/$/, "")}/`;
-  return { ...header, path, userName: "", groupName: "", pax: keptAttributes(header.pax) };
+  const { mtimeNs, pax } = header;
+  return { ...header, path, mtimeNs: wholeSeconds(mtimeNs), userName: "", groupName: "", pax: keptAttributes(pax) };
 }
+
+/** A time as layers have it: BuildKit's too are of whole seconds, and so no entry needs an extended header for it. */
+export function wholeSeconds(timeNs: bigint): bigint {
+  return timeNs - (((timeNs % secondNs) + secondNs) % secondNs);
+}
+
+const secondNs = 1_000_000_000n;
 
 /** Extended attributes that mean something elsewhere: labels of security modules and overlayfs's own do not. */
 export function keptAttributes(pax: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
