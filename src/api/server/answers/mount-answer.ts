@@ -43,17 +43,20 @@ function bindOptions(bind: BindRequest): Pick<WireMount, "BindOptions"> {
     ...(bind.createSource && { CreateMountpoint: true }),
     ...(bind.readOnlyTopOnly === true && { ReadOnlyNonRecursive: true }),
     ...(bind.readOnlyForced === true && { ReadOnlyForceRecursive: true }),
+    ...ownerOptions(bind),
   };
   return Object.keys(options).length > 0 ? { BindOptions: options } : {};
 }
 
-function volumeOptions({
-  noCopy,
-  labels,
-  driver,
-  options,
-  subpath,
-}: VolumeMountRequest): Pick<WireMount, "VolumeOptions"> {
+function ownerOptions({
+  chown,
+  idmap,
+}: Pick<BindRequest, "chown" | "idmap">): Pick<NonNullable<WireMount["BindOptions"]>, "Chown" | "Idmap"> {
+  return { ...(chown === true && { Chown: true }), ...(idmap !== undefined && { Idmap: idmap }) };
+}
+
+function volumeOptions(volume: VolumeMountRequest): Pick<WireMount, "VolumeOptions"> {
+  const { noCopy, labels, driver, options, subpath } = volume;
   const hasOptions = Object.keys(options).length > 0;
   const asked = {
     ...(noCopy && { NoCopy: true }),
@@ -62,6 +65,7 @@ function volumeOptions({
       DriverConfig: { ...(driver !== "" && { Name: driver }), ...(hasOptions && { Options: options }) },
     }),
     ...(subpath !== undefined && { Subpath: subpath }),
+    ...ownerOptions(volume),
   };
   return Object.keys(asked).length > 0 ? { VolumeOptions: asked } : {};
 }
