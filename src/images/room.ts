@@ -180,6 +180,10 @@ export class ImageRoom implements Images {
     return await this.#parts.roots.create(image, containerId, sizeBytes);
   }
 
+  async rootsSettled(): Promise<void> {
+    await this.#parts.roots.settle();
+  }
+
   openRoot(containerId: string): RootFilesystem {
     return this.#parts.roots.open(containerId);
   }

@@ -49,11 +49,11 @@ export class LocalDriver implements VolumeDriver {
     await makeDiskImage(this.#shim, { image: join(home, diskName), seed, sizeBytes });
   }
 
-  async remove(name: string, forget: () => void): Promise<void> {
+  async remove(name: string, forget: () => Promise<void>): Promise<void> {
     const gone = join(this.#folder, `${gonePrefix}${name}`);
     await removeTree(this.#shim, gone); // of an earlier try
     if (existsSync(this.homeOf(name))) await renameDurably(this.homeOf(name), gone);
-    forget();
+    await forget();
     await removeTree(this.#shim, gone);
   }
 
