@@ -147,14 +147,17 @@ export class ImageRoom implements Images {
   }
 
   async remove(nameOrId: string, options: Parameters<Images["remove"]>[1]): Promise<Removal[]> {
+    this.#parts.roots.dropOwed();
     return await removeImage(this.#parts, nameOrId, { force: options.force, running: options.running ?? new Set() });
   }
 
   async prune(options: Parameters<Images["prune"]>[0]): ReturnType<Images["prune"]> {
+    this.#parts.roots.dropOwed();
     return await pruneImages({ ...this.#parts, find: (name) => this.find(name) }, options);
   }
 
   async holdings(): Promise<Holdings> {
+    this.#parts.roots.dropOwed();
     return await holdings(this.#parts);
   }
 

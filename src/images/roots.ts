@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:f
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "#core/digest";
-import { Fault } from "#core/fault";
+import { Fault, isFault } from "#core/fault";
 import { GroupSync, makeDiskImage, type MountOp, type Shim } from "#host";
 import type { Catalog, ImageRecord, LayerRecord } from "./catalog.ts";
 import type { RootFilesystem } from "./images.ts";
@@ -30,6 +30,8 @@ export class Roots {
   readonly sizes: RootSizes;
   readonly #parts: RootParts;
   readonly #sync: GroupSync;
+  /** Their folders are gone; a full disk kept their records, and with them their holds. */
+  readonly #owed = new Set<string>();
 
   constructor(parts: RootParts) {
     this.#parts = parts;
@@ -136,9 +138,23 @@ export class Roots {
     const wasQuick = this.#removeUntouched(container);
     const gone = join(this.#parts.folder, `${gonePrefix}${container}`);
     if (!wasQuick) moveAside(home, gone);
+    this.#owed.add(container);
     catalog.removeRoot(container);
+    this.#owed.delete(container);
     if (!wasQuick) await removeTree(shim, gone);
     return held !== undefined && catalog.image(held.image) === undefined;
+  }
+
+  /** Takes the records that a full disk kept out now, if there is room: before somebody asks what is held. */
+  dropOwed(): void {
+    try {
+      for (const container of this.#owed) {
+        this.#parts.catalog.removeRoot(container);
+        this.#owed.delete(container);
+      }
+    } catch (error) {
+      if (!isFault(error, "exhausted")) throw error;
+    }
   }
 
   /** Whether the writable layer is there, and not only its record. */

@@ -68,6 +68,7 @@ export async function pruneVolumes(
       removed.push(record.name);
       reclaimedBytes += Math.max(0, sizeBytes);
     } catch (error) {
+      if (isFault(error, "exhausted")) throw error;
       // Somebody took it meanwhile; the others go all the same.
       if (!isFault(error, "conflict") && !isFault(error, "notFound"))
         wiring.log?.warn("a volume stays", { volume: record.name, error: String(error) });
