@@ -6,6 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { systemClock } from "#core/clock";
+import { makeDisk } from "#fixtures/disks";
+import { mustRun } from "#fixtures/program";
 import { type OpenDatabase, openDatabase } from "../host/database.ts";
 import { openTestBed, type TestBed } from "../host/shim/test-bed.ts";
 import type { MountOp } from "#host";
@@ -33,11 +35,11 @@ beforeEach(async () => {
   volumes = await open();
 });
 
-async function open(): Promise<Volumes> {
+async function open(dataRoot = folder): Promise<Volumes> {
   return await openVolumes({
     database,
     shim: bed.shim,
-    paths: { dataRoot: folder, execRoot: join(folder, "exec"), instance: "test" },
+    paths: { dataRoot, execRoot: join(folder, "exec"), instance: "test" },
     clock: systemClock,
     events: { emit: () => undefined },
     pluginFolders: [join(folder, "plugins")],
@@ -88,6 +90,27 @@ test("create: a disk that cannot be made leaves nothing behind", async () => {
   await assert.rejects(volumes.create(asked("odd")), /EISDIR/);
   assert.deepEqual(await readdir(join(folder, "volumes")), []);
   await assert.rejects(volumes.find("odd"), { kind: "notFound" });
+});
+
+test("create: a size that the file system below has no files for, or no room to note down, is told and leaves nothing", async () => {
+  await using disk = await makeDisk("ext4", 600 * 2 ** 20); // large enough for blocks of 4 KiB
+  const create = async (dataRoot: string, size: string): Promise<unknown> =>
+    await (await open(dataRoot)).create({ ...asked("huge"), options: { size } });
+  await assert.rejects(create(disk.path, "16t"), {
+    kind: "invalid",
+    message: `create huge: invalid size: the file system of the data root has no files of ${16 * 2 ** 40} bytes`,
+    remedy: /on ext4 files end just below 16t/,
+  });
+  assert.deepEqual(await readdir(join(disk.path, "volumes")), []);
+  const memory = join(folder, "memory");
+  await mkdir(memory);
+  await mustRun("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", memory]);
+  try {
+    await assert.rejects(create(memory, "1t"), { kind: "exhausted", remedy: /or choose a smaller size/ });
+    assert.deepEqual(await readdir(join(memory, "volumes")), []);
+  } finally {
+    await mustRun("umount", [memory]);
+  }
 });
 
 test("fill: an image that has more than a bounded volume holds leaves it empty, says so, and what fits comes the next time", async () => {

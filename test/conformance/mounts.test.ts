@@ -217,7 +217,7 @@ test("inspect: HostConfig tells what was asked for, and ps finds containers by t
   assert.deepEqual(facts.Mounts, [
     { Type: "bind", Source: folder, Destination: "/f", Mode: "ro,rslave", RW: false, Propagation: "rslave" },
     { ...volume, Name: "named", Source: at("named"), Destination: "/n", Mode: "nocopy" },
-    { ...volume, Name: "other", Source: at("other"), Destination: "/o", Mode: "" },
+    { ...volume, Name: "other", Source: at("other"), Destination: "/o", Mode: "z" },
     { Type: "tmpfs", Source: "", Destination: "/t", Mode: "", RW: true, Propagation: "" },
   ]);
   assert.equal(await docker("volume", "inspect", "-f", "{{.Labels}}", "other"), "map[a:b]");

@@ -31,9 +31,10 @@ export function mountRequestAnswer(mount: MountRequest): WireMount {
   return { Type: kind, ...(mount.name !== "" && { Source: mount.name }), ...base, ...volumeOptions(mount) };
 }
 
-/** What was typed behind the target. */
-function modeOf({ text = "" }: ContainerMount): string {
-  return text.split(":")[2] ?? "";
+/** What was typed behind the target; Docker has `z` where nothing was, for local volumes with a name. */
+function modeOf(mount: ContainerMount): string {
+  const typed = mount.text?.split(":")[2] ?? "";
+  return typed === "" && mount.kind === "volume" && mount.named && mount.driver === "local" ? "z" : typed;
 }
 
 function bindOptions(bind: BindRequest): Pick<WireMount, "BindOptions"> {
