@@ -19,6 +19,7 @@ export type {
   MemoryCounters,
 } from "./counters/counters.ts";
 export { diskSizeOf, makeDiskImage } from "./disk-image.ts";
+export { GroupSync } from "./group-sync.ts";
 export { type ForwardObstacle, forwardObstacles } from "./forward-obstacles.ts";
 export type { CountersReader } from "./counters/group-reader.ts";
 export type { TrafficReader } from "./counters/interfaces.ts";

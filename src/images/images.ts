@@ -198,6 +198,8 @@ export interface Images {
   checkBlob(digest: Digest, bytesPerSecond: number, signal: AbortSignal): Promise<Finding | undefined>;
   /** Makes the container's writable layer, of at most so many bytes if they are given, and takes a hold on the image, durable until `dropRoot`. */
   createRoot(imageId: Digest, containerId: string, sizeBytes?: number): Promise<RootFilesystem>;
+  /** Resolves when the writable layers made until now are there after a power cut. */
+  rootsSettled(): Promise<void>;
   /** The root of a container that has one. */
   openRoot(containerId: string): RootFilesystem;
   /** Whether a container's writable layer is there, and not only known of. */
