@@ -20,8 +20,6 @@ export interface DescribedBuild {
   /** For the metadata, also where it is not kept with the image. */
   readonly provenance: Attestation;
   readonly attestations: readonly Attestation[];
-  /** The same for who takes the files alone. */
-  readonly documents: Readonly<Record<string, Uint8Array>>;
 }
 
 /** Says of each image how it was made (`--provenance`) and what is in it (`--sbom`). */
@@ -40,17 +38,9 @@ export async function describeBuild(
         ...(request.provenance === "off" ? [] : [madeBy]),
         ...(contents === undefined ? [] : [contents]),
       ];
-      const documents = {
-        ...(request.provenance !== "off" && { "provenance.json": bytesOf(madeBy) }),
-        ...(contents !== undefined && { "sbom.spdx.json": bytesOf(contents) }),
-      };
-      return { platform: solved.graph.platform, provenance: madeBy, attestations, documents };
+      return { platform: solved.graph.platform, provenance: madeBy, attestations };
     }),
   );
-}
-
-function bytesOf({ predicate }: Attestation): Uint8Array {
-  return Buffer.from(JSON.stringify(predicate, undefined, 2));
 }
 
 function provenanceOf(

@@ -12,7 +12,7 @@ import { imageArchive } from "./outputs/image-archive.ts";
 import { imageIndex } from "./outputs/image-index.ts";
 import { buildMetadata } from "./outputs/metadata.ts";
 import { rootTar } from "./outputs/root-tar.ts";
-import { squashLayers } from "./outputs/squash.ts";
+import { squash } from "./outputs/squash.ts";
 import type { ReadDockerfile } from "./read-dockerfile.ts";
 import type { ResolvedImages } from "./resolve-images.ts";
 import type { Room } from "./room.ts";
@@ -123,7 +123,7 @@ async function make(
 
 /** The base's layers, and one for all that came on top. */
 async function squashed(
-  { images }: Room,
+  { images, host }: Room,
   base: readonly StackLayer[],
   all: readonly StackLayer[],
   lease: Lease,
@@ -132,13 +132,8 @@ async function squashed(
   const above = all.slice(base.length);
   if (above.length < 2) return all;
   const below = chainIdsOf(base.map(({ diffId }) => diffId)).at(-1);
-  const readers = above.map(
-    ({ blob }) =>
-      () =>
-        images.layers.readBlob(blob.digest),
-  );
-  const { layer } = await images.layers.add(below, squashLayers(readers, signal), lease, signal);
-  return [...base, layer];
+  const joined = await squash({ layers: images.layers, shim: host.shim }, below, above, lease, signal);
+  return joined === undefined ? base : [...base, joined.layer];
 }
 
 type Stored = BuiltImage & {
@@ -212,7 +207,10 @@ async function deliver(
     }
     case "tar":
     case "local": {
-      const roots = made.map(({ built }, index) => ({ image: built, documents: described[index]?.documents ?? {} }));
+      const roots = made.map(({ built }, index) => ({
+        image: built,
+        attestations: described[index]?.attestations ?? [],
+      }));
       const latestNs = epochSeconds === undefined ? undefined : BigInt(epochSeconds) * 1_000_000_000n;
       await output.write(rootTar({ layers: store.layers, shim: host.shim, mountPoint }, roots, latestNs, signal));
     }

@@ -8,7 +8,7 @@ import type { Catalog, ImageRecord, LayerRecord } from "./catalog.ts";
 import type { RootFilesystem } from "./images.ts";
 import type { ListedTree } from "./list-tree.ts";
 import type { ChangedRoot } from "./root-changes.ts";
-import { syncFolder } from "./publish.ts";
+import { syncPath } from "./publish.ts";
 import { removeEmpty, removeTree } from "./remove-tree.ts";
 import { RootSizes } from "./root-sizes.ts";
 import type { SnapshotDriver, WritableLayer } from "./snapshots.ts";
@@ -35,7 +35,7 @@ export class Roots {
 
   constructor(parts: RootParts) {
     this.#parts = parts;
-    this.#sync = new GroupSync(async () => await syncFolder(parts.folder));
+    this.#sync = new GroupSync(async () => await syncPath(parts.folder));
     this.sizes = new RootSizes({
       ...parts,
       treeOf: (container) => this.upperOf(container),
