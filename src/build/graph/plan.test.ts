@@ -45,13 +45,13 @@ function graphOf(text: string, given: Partial<PlanRequest> = {}): Graph {
   }
 }
 
-const corpus = join(import.meta.dirname, "corpus");
+const golden = join(import.meta.dirname, "golden");
 
-for (const name of (await readdir(corpus)).filter((each) => each.endsWith(".Dockerfile")).sort()) {
+for (const name of (await readdir(golden)).filter((each) => each.endsWith(".Dockerfile")).sort()) {
   test(`plan: ${name} makes its golden graph`, async () => {
-    const text = await readFile(join(corpus, name), "utf8");
+    const text = await readFile(join(golden, name), "utf8");
     const described = `${JSON.stringify(describeGraph(graphOf(text)), undefined, 1)}\n`;
-    assert.equal(described, await readFile(join(corpus, name.replace(/Dockerfile$/, "json")), "utf8"));
+    assert.equal(described, await readFile(join(golden, name.replace(/Dockerfile$/, "json")), "utf8"));
   });
 }
 
