@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { BuildContexts, BuildOutput } from "#api/client";
+import type { BuildContextRequest, BuildContexts, BuildOutput } from "#api/client";
 import type { FlagValues } from "../flags/flag.ts";
 import { pairsOf } from "../request/env.ts";
 import { readUlimit } from "../request/ulimit.ts";
@@ -24,7 +24,9 @@ export function buildQuery(
     target: values.target || undefined,
     buildargs: json(readArgs(values["build-arg"], env)),
     labels: json(pairsOf(values.label)),
-    annotations: json(pairsOf(values.annotation.map((item) => item.replace(/^(?:manifest|index)(?:-descriptor)?:/, "")))),
+    annotations: json(
+      pairsOf(values.annotation.map((item) => item.replace(/^(?:manifest|index)(?:-descriptor)?:/, ""))),
+    ),
     platform: values.platform.join(",") || undefined,
     outputs: json(outputs.map(({ Type, Attrs }): BuildOutput => ({ Type, Attrs }))),
     contexts: json(contexts),
@@ -61,18 +63,21 @@ export function readBuildContexts(
   isShared: boolean,
 ): { readonly contexts: BuildContexts; readonly sent: ReadonlyMap<string, string> } {
   const sent = new Map<string, string>();
-  const entries = items.map((item) => {
+  const entries = items.map((item): readonly [string, BuildContextRequest] => {
     const equals = item.indexOf("=");
     const [name, value] = [item.slice(0, equals), item.slice(equals + 1)];
-    if (equals <= 0 || value === "") throw new Error(`invalid build context ${JSON.stringify(item)}, expected name=value`);
-    if (value.startsWith("docker-image://")) return [name, { Image: value.slice("docker-image://".length) }] as const;
+    if (equals <= 0 || value === "")
+      throw new Error(`invalid build context ${JSON.stringify(item)}, expected name=value`);
+    if (value.startsWith("docker-image://")) return [name, { Image: value.slice("docker-image://".length) }];
     if (/^(?:oci-layout|target):\/\//.test(value))
-      throw new Error(`build contexts of ${value.split(":")[0]} are not supported: load the image, and name it with docker-image://`);
-    if (isRemote(value)) return [name, { URL: value }] as const;
+      throw new Error(
+        `build contexts of ${value.split(":")[0]} are not supported: load the image, and name it with docker-image://`,
+      );
+    if (isRemote(value)) return [name, { URL: value }];
     const path = resolve(value);
-    if (isShared) return [name, { Folder: path, FolderID: folderId(path) }] as const;
+    if (isShared) return [name, { Folder: path, FolderID: folderId(path) }];
     sent.set(name, path);
-    return [name, { Sent: true }] as const;
+    return [name, { Sent: true }];
   });
   return { contexts: Object.fromEntries(entries), sent };
 }
@@ -117,7 +122,8 @@ function readAttestations(values: BuildValues): { readonly provenance: string; r
     const { type, mode, disabled } = csvPairs(item);
     const isOff = disabled === "true";
     if (type === "sbom") sbom = !isOff;
-    else if (type === "provenance") provenance = isOff ? "off" : provenanceOf(mode === undefined ? "true" : `mode=${mode}`);
+    else if (type === "provenance")
+      provenance = isOff ? "off" : provenanceOf(mode === undefined ? "true" : `mode=${mode}`);
     else throw new Error(`attestation type must be sbom or provenance: ${JSON.stringify(item)}`);
   }
   return { provenance, sbom };
@@ -127,6 +133,7 @@ function provenanceOf(text: string): string {
   if (text === "" || text === "false" || text === "0") return "off";
   if (text === "true" || text === "1") return "min";
   const mode = csvPairs(text)["mode"] ?? text;
-  if (mode !== "min" && mode !== "max") throw new Error(`invalid provenance ${JSON.stringify(text)}: use true, false, mode=min or mode=max`);
+  if (mode !== "min" && mode !== "max")
+    throw new Error(`invalid provenance ${JSON.stringify(text)}: use true, false, mode=min or mode=max`);
   return mode;
 }

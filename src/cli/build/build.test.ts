@@ -120,7 +120,7 @@ test("slipway build: plain progress in BuildKit's form, on stderr alone", async 
       "",
     ].join("\n"),
   );
-  const [asked] = engine.seen.filter(({ path }) => path === "/build");
+  const asked = engine.seen.find(({ path }) => path === "/build");
   const { dev, ino } = await stat(context, { bigint: true });
   assert.equal(asked?.query.get("context"), context);
   assert.equal(asked?.query.get("contextid"), `${dev}:${ino}`);
@@ -150,7 +150,7 @@ test("slipway build: a daemon that sees another folder is sent an archive, witho
   });
   const { code, stderr } = await slipway(engine, ["build", context]);
   assert.equal(code, 0, stderr);
-  const sent = engine.seen.filter(({ path }) => path === "/build").at(-1);
+  const sent = engine.seen.findLast(({ path }) => path === "/build");
   assert.equal(sent?.query.has("context"), false);
   assert.deepEqual(await namesIn(Buffer.from(sent?.body ?? "")), [
     "./",
@@ -165,7 +165,16 @@ test("slipway build: secrets and a Dockerfile of elsewhere travel in a session, 
   await using engine = await engineOf(succeeded);
   const { code, stderr } = await slipway(
     engine,
-    ["build", "-f", "-", "--secret", "id=token,env=TOKEN", "--secret", `id=file,src=${join(context, "main.c")}`, context],
+    [
+      "build",
+      "-f",
+      "-",
+      "--secret",
+      "id=token,env=TOKEN",
+      "--secret",
+      `id=file,src=${join(context, "main.c")}`,
+      context,
+    ],
     "FROM scratch\n",
   );
   assert.equal(code, 0, stderr);
@@ -197,10 +206,18 @@ test("slipway build -: a Dockerfile or an archive on stdin", async () => {
 test("slipway build: flags become parameters", async () => {
   await using engine = await engineOf(succeeded);
   const { code, stderr } = await slipway(engine, [
-    ..."build --build-arg A=1 --build-arg TOKEN --build-arg ABSENT --label l=v --platform linux/amd64,linux/arm64".split(" "),
-    ..."--no-cache-filter test --cache-from busybox --cache-to type=inline --allow network.host --network host".split(" "),
-    ..."--add-host a:1.2.3.4 --shm-size 64m --ulimit nofile=1:2 -m 100m --memory-swap -1 --target t --pull --push".split(" "),
-    ..."--provenance mode=max --sbom true --annotation x=y --build-context lib=docker-image://debian --squash".split(" "),
+    ..."build --build-arg A=1 --build-arg TOKEN --build-arg ABSENT --label l=v --platform linux/amd64,linux/arm64".split(
+      " ",
+    ),
+    ..."--no-cache-filter test --cache-from busybox --cache-to type=inline --allow network.host --network host".split(
+      " ",
+    ),
+    ..."--add-host a:1.2.3.4 --shm-size 64m --ulimit nofile=1:2 -m 100m --memory-swap -1 --target t --pull --push".split(
+      " ",
+    ),
+    ..."--provenance mode=max --sbom true --annotation x=y --build-context lib=docker-image://debian --squash".split(
+      " ",
+    ),
     "https://example.com/app.git#main",
   ]);
   assert.equal(code, 0, stderr);
@@ -233,13 +250,23 @@ test("slipway build: flags become parameters", async () => {
 
 test("slipway build: outputs are unpacked into a folder, or written to a file that is whole", async () => {
   const tar = await allOf(
-    writeTar(only({ header: tarHeader({ type: "file", path: "bin/tool", mode: 0o755, sizeBytes: 4 }), data: Buffer.from("tool") })),
+    writeTar(
+      only({
+        header: tarHeader({ type: "file", path: "bin/tool", mode: 0o755, sizeBytes: 4 }),
+        data: Buffer.from("tool"),
+      }),
+    ),
   );
   const file = (output: number): BuildMessage[] => [
     { Kind: "file", Output: output, Data: base64(tar.subarray(0, 700)) },
     { Kind: "file", Output: output, Data: base64(tar.subarray(700)) },
   ];
-  const whole: BuildMessage[] = [...file(0), ...file(1), { Kind: "fileEnd", Output: 0 }, { Kind: "fileEnd", Output: 1 }];
+  const whole: BuildMessage[] = [
+    ...file(0),
+    ...file(1),
+    { Kind: "fileEnd", Output: 0 },
+    { Kind: "fileEnd", Output: 1 },
+  ];
   const out = join(folder, "out");
   const archive = join(folder, "out.tar");
   const flags = ["build", "-o", out, "-o", `type=tar,dest=${archive}`, context];
@@ -390,7 +417,10 @@ test("slipway build explain-ignore: which line decides", async () => {
 
 test("LiveDisplay: keeps to the terminal's size, shows the last lines of what runs, and prints no control characters of a build", () => {
   const written: string[] = [];
-  const display = new LiveDisplay({ columns: 40, rows: 12, write: (text) => void written.push(text) }, () => 1_700_000_001_000);
+  const display = new LiveDisplay(
+    { columns: 40, rows: 12, write: (text) => void written.push(text) },
+    () => 1_700_000_001_000,
+  );
   for (const message of [plan, ...ran]) display.show(message);
   const noise = "\u001b[2J\u001b]0;title\u0007loud\n".repeat(20);
   display.show({ Kind: "output", Step: "run", Stream: "stdout", Data: base64(noise), Time: time(400) });
@@ -417,7 +447,13 @@ test("firstDifference: the same image, another file, another time", async () => 
 /** An OCI archive of one layer with one file. */
 async function archiveWith(name: string, text: string, seconds: bigint): Promise<string> {
   const { digestOf } = await import("#core/digest");
-  const header = tarHeader({ type: "file", path: "etc/file", mode: 0o644, sizeBytes: 4, mtimeNs: seconds * 1_000_000_000n });
+  const header = tarHeader({
+    type: "file",
+    path: "etc/file",
+    mode: 0o644,
+    sizeBytes: 4,
+    mtimeNs: seconds * 1_000_000_000n,
+  });
   const layer = await allOf(writeTar(only({ header, data: Buffer.from(text) })));
   const config = Buffer.from("{}");
   const manifest = Buffer.from(

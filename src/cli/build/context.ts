@@ -19,7 +19,8 @@ export interface BuildContext {
 
 /** Reads PATH, URL or `-`, and `--file`. Throws an Error in Docker's words. */
 export async function readContext(around: Surroundings, given: string, file: string): Promise<BuildContext> {
-  if (given === "-" && file === "-") throw new Error("invalid argument: can't use stdin for both build context and dockerfile");
+  if (given === "-" && file === "-")
+    throw new Error("invalid argument: can't use stdin for both build context and dockerfile");
   if (given === "-") return await stdinContext(around, file);
   if (isRemote(given)) {
     if (file === "-") return { place: { kind: "remote", url: given }, dockerfileText: await stdinText(around) };
@@ -61,15 +62,19 @@ async function dockerfileOf(
   try {
     return { dockerfileText: await readFile(file, "utf8") };
   } catch (error) {
-    throw new Error(`unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${resolve(file)}: no such file or directory`, {
-      cause: error,
-    });
+    throw new Error(
+      `unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat ${resolve(file)}: no such file or directory`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
 /** An archive, whatever it is packed with, or a Dockerfile alone. */
 async function stdinContext(around: Surroundings, file: string): Promise<BuildContext> {
-  if (around.stdin.isTTY) throw new Error("the build context is read from stdin, and that is a terminal: give a folder, or -");
+  if (around.stdin.isTTY)
+    throw new Error("the build context is read from stdin, and that is a terminal: give a folder, or -");
   const pieces = around.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
   let head = Buffer.alloc(0);
   while (head.length < 512) {

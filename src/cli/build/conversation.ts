@@ -15,7 +15,9 @@ export interface BuildOrder {
   readonly agents: ReadonlyMap<string, string>;
   readonly registries: Readonly<Record<string, RegistryAuthHeader>>;
   /** Parameters for the contexts of `--build-context`, which are named or sent. */
-  readonly queryFor: (contexts: BuildContexts) => Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+  readonly queryFor: (
+    contexts: BuildContexts,
+  ) => Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   readonly contextsFor: (isShared: boolean) => {
     readonly contexts: BuildContexts;
     readonly sent: ReadonlyMap<string, string>;
@@ -176,5 +178,10 @@ async function readMessages(
     const reason = new Error("the build ended before its output was whole");
     for (const receiver of receivers.values()) await receiver.fail(reason);
   }
-  return { warnings, messages: steps, ...(result !== undefined && { result }), ...(failed !== undefined && { failed }) };
+  return {
+    warnings,
+    messages: steps,
+    ...(result !== undefined && { result }),
+    ...(failed !== undefined && { failed }),
+  };
 }

@@ -57,7 +57,9 @@ export class LiveDisplay implements Display {
   }
 
   #draw(isLast: boolean): void {
-    const steps = this.#steps.all.filter(({ message, startedMs }) => startedMs !== undefined && message.Metadata !== true);
+    const steps = this.#steps.all.filter(
+      ({ message, startedMs }) => startedMs !== undefined && message.Metadata !== true,
+    );
     const planned = this.#steps.all.filter(({ message }) => message.Metadata !== true);
     const done = planned.filter(({ outcome }) => outcome === "done" || outcome === "cached").length;
     const head = `[+] Building ${seconds(this.#startedMs, this.#now())} (${done}/${planned.length})${isLast ? " FINISHED" : ""}`;
@@ -80,7 +82,11 @@ export class LiveDisplay implements Display {
     if (step.outcome !== undefined) return rows;
     const parts = [...(this.#progress.get(step)?.values() ?? [])].slice(-shownLines);
     const tail = (this.#tails.get(step) ?? []).filter((line) => line !== "").slice(-shownLines);
-    return [...rows, ...parts.map((part) => ` => => ${printable(part)}`), ...tail.map((line) => ` => => # ${printable(line)}`)];
+    return [
+      ...rows,
+      ...parts.map((part) => ` => => ${printable(part)}`),
+      ...tail.map((line) => ` => => # ${printable(line)}`),
+    ];
   }
 }
 

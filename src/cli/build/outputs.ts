@@ -32,7 +32,8 @@ export function readOutputFlags(
 
 function readOutput(item: string, isTerminal: boolean): AskedOutput {
   // A lone path: a folder, or a tar on stdout.
-  if (!item.includes("=")) return item === "-" ? toStdout("tar", {}, isTerminal) : { Type: "local", Attrs: {}, dest: item };
+  if (!item.includes("="))
+    return item === "-" ? toStdout("tar", {}, isTerminal) : { Type: "local", Attrs: {}, dest: item };
   const { type, dest, ...attributes } = csvPairs(item);
   if (type === undefined) throw new Error(`type is required for output ${JSON.stringify(item)}`);
   switch (type) {
@@ -71,7 +72,7 @@ export class OutputReceiver {
   #failure: unknown;
 
   constructor(around: Surroundings, output: AskedOutput) {
-    this.#placed = place(around, output, this.#pieces.readable as unknown as AsyncIterable<Uint8Array>);
+    this.#placed = place(around, output, this.#pieces.readable);
     // What cannot be written ends the taking too.
     this.#placed.catch(async (error: unknown) => {
       this.#failure = error;

@@ -36,7 +36,14 @@ function statusOf(message: BuildMessage, step: ShownStep | undefined): object | 
       const { Current, ID, Step, Time, Total } = message;
       return {
         statuses: [
-          { id: ID, vertex: Step, current: Current, ...(Total !== undefined && { total: Total }), timestamp: Time, started: Time },
+          {
+            id: ID,
+            vertex: Step,
+            current: Current,
+            ...(Total !== undefined && { total: Total }),
+            timestamp: Time,
+            started: Time,
+          },
         ],
       };
     }
@@ -51,7 +58,8 @@ function statusOf(message: BuildMessage, step: ShownStep | undefined): object | 
 }
 
 function vertexOf({ message, startedMs, endedMs, outcome, error }: ShownStep): object {
-  const time = (ms: number | undefined): string | undefined => (ms === undefined ? undefined : new Date(ms).toISOString());
+  const time = (ms: number | undefined): string | undefined =>
+    ms === undefined ? undefined : new Date(ms).toISOString();
   return {
     digest: message.ID,
     inputs: message.Inputs,

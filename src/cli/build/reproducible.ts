@@ -47,7 +47,10 @@ interface Manifest {
 }
 
 /** An index of several platforms is gone down by its first. */
-async function manifestOf(path: string, digest: string): Promise<{ readonly digest: string; readonly document: Manifest }> {
+async function manifestOf(
+  path: string,
+  digest: string,
+): Promise<{ readonly digest: string; readonly document: Manifest }> {
   const document = JSON.parse((await blob(path, blobName(digest))).toString()) as Manifest & Partial<Index>;
   const [inner] = document.manifests ?? [];
   return inner === undefined ? { digest, document } : await manifestOf(path, inner.digest);
@@ -81,7 +84,9 @@ async function firstPath(left: string, leftDigest: string, right: string, rightD
     if (fields.length > 0) return `/${entry.path} differs in its ${fields.join(", ")}`;
   }
   const more = await others.next();
-  return more.done === true ? "the entries are the same, packed differently" : `/${more.value.path} is in the second alone`;
+  return more.done === true
+    ? "the entries are the same, packed differently"
+    : `/${more.value.path} is in the second alone`;
 }
 
 async function* fingerprints(
@@ -94,7 +99,14 @@ async function* fingerprints(
       const hash = createHash("sha256");
       for await (const piece of entry.data) hash.update(piece);
       const { type, mode, uid, gid, mtimeNs, linkPath } = entry.header;
-      const facts = { type, mode: String(mode), owner: `${uid}:${gid}`, time: String(mtimeNs), link: linkPath, contents: hash.digest("hex") };
+      const facts = {
+        type,
+        mode: String(mode),
+        owner: `${uid}:${gid}`,
+        time: String(mtimeNs),
+        link: linkPath,
+        contents: hash.digest("hex"),
+      };
       yield { path: utf8Name(entry.header.path), facts };
     }
     return;

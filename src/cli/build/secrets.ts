@@ -24,10 +24,13 @@ async function readSecret(
   const { id, env: variable, source, src, type, ...unknown } = csvPairs(item);
   const [odd] = Object.keys(unknown);
   if (odd !== undefined) throw new Error(`unexpected key '${odd}' in '${item}'`);
-  if (type !== undefined && type !== "file" && type !== "env") throw new Error(`unsupported secret type ${JSON.stringify(type)}`);
+  if (type !== undefined && type !== "file" && type !== "env")
+    throw new Error(`unsupported secret type ${JSON.stringify(type)}`);
   if (id === undefined || id === "") throw new Error(`invalid secret ${item}: it needs an id`);
   const place = src ?? source;
-  const name = variable ?? (type === "env" ? (place ?? id) : place === undefined && env[id] !== undefined && type !== "file" ? id : undefined);
+  const name =
+    variable ??
+    (type === "env" ? (place ?? id) : place === undefined && env[id] !== undefined && type !== "file" ? id : undefined);
   if (name !== undefined) return { id, bytes: Buffer.from(env[name] ?? "") };
   try {
     return { id, bytes: await readFile(place ?? id) };

@@ -9,10 +9,14 @@ import { Fault } from "#core/fault";
  */
 export function folderContext(path: string, id: string | undefined, isLocal: boolean): ContextRequest {
   if (!isLocal) throw new Fault("forbidden", "folders of this machine can be named over a unix socket only");
-  if (!isAbsolute(path)) throw new Fault("invalid", `the path of a build context must be absolute: ${path.slice(0, 200)}`);
+  if (!isAbsolute(path))
+    throw new Fault("invalid", `the path of a build context must be absolute: ${path.slice(0, 200)}`);
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
   if (stat === undefined || !stat.isDirectory() || `${stat.dev}:${stat.ino}` !== id) {
-    throw new Fault("conflict", `the daemon sees another folder at ${path.slice(0, 200)}: send the context as an archive`);
+    throw new Fault(
+      "conflict",
+      `the daemon sees another folder at ${path.slice(0, 200)}: send the context as an archive`,
+    );
   }
   return { kind: "folder", path };
 }

@@ -2,9 +2,10 @@ import { Fault } from "#core/fault";
 
 /** Hands items from several who have them to one who takes them, one at a time: who gives waits until it is taken. */
 export class Handoff<Item> {
-  readonly #waiting: { readonly item: Item; readonly taken: () => void; readonly refused: (reason: Fault) => void }[] = [];
+  readonly #waiting: { readonly item: Item; readonly taken: () => void; readonly refused: (reason: Fault) => void }[] =
+    [];
   #arrived = Promise.withResolvers<void>();
-  #ended: { readonly failure?: unknown } | undefined;
+  #ended: { readonly failure?: Fault } | undefined;
   #isLeft = false;
 
   /** Resolves when the item is taken. Fault `cancelled` when nobody takes any more. */
@@ -17,7 +18,7 @@ export class Handoff<Item> {
   }
 
   /** Nothing more comes; what waits is still taken, then the failure is thrown. */
-  end(outcome: { readonly failure?: unknown } = {}): void {
+  end(outcome: { readonly failure?: Fault } = {}): void {
     this.#ended = outcome;
     this.#arrived.resolve();
   }
