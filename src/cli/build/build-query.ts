@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import type { BuildContexts, BuildOutput } from "#api/client";
+import type { BuildContextRequest, BuildContexts, BuildOutput } from "#api/client";
 import type { FlagValues } from "../flags/flag.ts";
 import { pairsOf } from "../request/env.ts";
 import { readUlimit } from "../request/ulimit.ts";
@@ -63,21 +63,21 @@ export function readBuildContexts(
   isShared: boolean,
 ): { readonly contexts: BuildContexts; readonly sent: ReadonlyMap<string, string> } {
   const sent = new Map<string, string>();
-  const entries = items.map((item) => {
+  const entries = items.map((item): readonly [string, BuildContextRequest] => {
     const equals = item.indexOf("=");
     const [name, value] = [item.slice(0, equals), item.slice(equals + 1)];
     if (equals <= 0 || value === "")
       throw new Error(`invalid build context ${JSON.stringify(item)}, expected name=value`);
-    if (value.startsWith("docker-image://")) return [name, { Image: value.slice("docker-image://".length) }] as const;
+    if (value.startsWith("docker-image://")) return [name, { Image: value.slice("docker-image://".length) }];
     if (/^(?:oci-layout|target):\/\//.test(value))
       throw new Error(
         `build contexts of ${value.split(":")[0]} are not supported: load the image, and name it with docker-image://`,
       );
-    if (isRemote(value)) return [name, { URL: value }] as const;
+    if (isRemote(value)) return [name, { URL: value }];
     const path = resolve(value);
-    if (isShared) return [name, { Folder: path, FolderID: folderId(path) }] as const;
+    if (isShared) return [name, { Folder: path, FolderID: folderId(path) }];
     sent.set(name, path);
-    return [name, { Sent: true }] as const;
+    return [name, { Sent: true }];
   });
   return { contexts: Object.fromEntries(entries), sent };
 }

@@ -120,7 +120,7 @@ test("slipway build: plain progress in BuildKit's form, on stderr alone", async 
       "",
     ].join("\n"),
   );
-  const [asked] = engine.seen.filter(({ path }) => path === "/build");
+  const asked = engine.seen.find(({ path }) => path === "/build");
   const { dev, ino } = await stat(context, { bigint: true });
   assert.equal(asked?.query.get("context"), context);
   assert.equal(asked?.query.get("contextid"), `${dev}:${ino}`);
@@ -150,7 +150,7 @@ test("slipway build: a daemon that sees another folder is sent an archive, witho
   });
   const { code, stderr } = await slipway(engine, ["build", context]);
   assert.equal(code, 0, stderr);
-  const sent = engine.seen.filter(({ path }) => path === "/build").at(-1);
+  const sent = engine.seen.findLast(({ path }) => path === "/build");
   assert.equal(sent?.query.has("context"), false);
   assert.deepEqual(await namesIn(Buffer.from(sent?.body ?? "")), [
     "./",

@@ -10,7 +10,10 @@ export async function* contextTar(
   dockerfile: string | undefined,
 ): AsyncGenerator<Uint8Array, void, void> {
   const found = await findIgnoreFile(async (path) => await readContextFile(folder, path), dockerfile);
-  if (found === undefined) return yield* pack(folder, ".");
+  if (found === undefined) {
+    yield* pack(folder, ".");
+    return;
+  }
   const matcher = compileIgnore(found.rules);
   const always = new Set([".dockerignore", found.path, ...(dockerfile === undefined ? [] : [dockerfile])]);
   const states = new Map<string, IgnoreState>();

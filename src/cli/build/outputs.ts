@@ -72,7 +72,7 @@ export class OutputReceiver {
   #failure: unknown;
 
   constructor(around: Surroundings, output: AskedOutput) {
-    this.#placed = place(around, output, this.#pieces.readable as unknown as AsyncIterable<Uint8Array>);
+    this.#placed = place(around, output, this.#pieces.readable);
     // What cannot be written ends the taking too.
     this.#placed.catch(async (error: unknown) => {
       this.#failure = error;

@@ -48,18 +48,18 @@ export function buildMessage(event: BuildEvent): BuildMessage {
         ...(event.warning.span !== undefined && { Span: spanAnswer(event.warning.span) }),
         ...(event.step !== undefined && { Step: event.step }),
       };
-    case "result": {
-      const { buildId, imageId, digest, tags, metadata } = event.result;
-      return {
-        Kind: "result",
-        BuildID: buildId,
-        ...(imageId !== undefined && { ImageID: imageId }),
-        ...(digest !== undefined && { Digest: digest }),
-        Tags: tags,
-        Metadata: metadata,
-      };
-    }
+    case "result":
+      break;
   }
+  const { buildId, imageId, digest, tags, metadata } = event.result;
+  return {
+    Kind: "result",
+    BuildID: buildId,
+    ...(imageId !== undefined && { ImageID: imageId }),
+    ...(digest !== undefined && { Digest: digest }),
+    Tags: tags,
+    Metadata: metadata,
+  };
 }
 
 /** The last line of a build that failed. */

@@ -1,6 +1,6 @@
 import { type BuildMessage, buildStreamType, errorLine, toJson } from "#api/wire";
 import type { BuildEvent } from "#build";
-import { type Fault, asFault } from "#core/fault";
+import { asFault } from "#core/fault";
 import type { StreamAnswer } from "../http/answer.ts";
 import { buildMessage, failedMessage } from "./build-message.ts";
 import { ClassicOutput } from "./classic-output.ts";
@@ -45,7 +45,7 @@ async function pump(events: AsyncIterable<BuildEvent>, messages: Handoff<BuildMe
     for await (const event of events) await messages.give(buildMessage(event));
     messages.end();
   } catch (error) {
-    messages.end({ failure: asFault(error) satisfies Fault });
+    messages.end({ failure: asFault(error) });
   }
 }
 

@@ -54,8 +54,9 @@ export class ClassicOutput {
         if (event.warning.rule === "UnusedBuildArg") this.#unusedArgs.push(event.warning.message);
         return [];
       case "result":
-        return this.#end(event.result);
+        break;
     }
+    return this.#end(event.result);
   }
 
   /** What is to be said of a build that failed, before its error: the step that failed, and those before it as far as they came. */

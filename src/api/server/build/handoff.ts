@@ -5,7 +5,7 @@ export class Handoff<Item> {
   readonly #waiting: { readonly item: Item; readonly taken: () => void; readonly refused: (reason: Fault) => void }[] =
     [];
   #arrived = Promise.withResolvers<void>();
-  #ended: { readonly failure?: unknown } | undefined;
+  #ended: { readonly failure?: Fault } | undefined;
   #isLeft = false;
 
   /** Resolves when the item is taken. Fault `cancelled` when nobody takes any more. */
@@ -18,7 +18,7 @@ export class Handoff<Item> {
   }
 
   /** Nothing more comes; what waits is still taken, then the failure is thrown. */
-  end(outcome: { readonly failure?: unknown } = {}): void {
+  end(outcome: { readonly failure?: Fault } = {}): void {
     this.#ended = outcome;
     this.#arrived.resolve();
   }
