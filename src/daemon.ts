@@ -142,6 +142,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     images,
     containers,
     volumes,
+    builder,
     events: host.journal,
     log,
     budget: options.diskBudget,

@@ -6,7 +6,7 @@ import { hexOf } from "#core/digest";
 import { Fault, isFault } from "#core/fault";
 import { newId } from "#core/ids";
 import { linkedAbort } from "#core/linked-abort";
-import { withDefaultTag } from "#core/reference";
+import { familiar, withDefaultTag } from "#core/reference";
 import { Turnstile } from "#core/turnstile";
 import { chainIdsOf } from "#images";
 import type { Builder, BuilderOptions, BuildEvent, BuildRequest, CachePrune, CacheRecord } from "./build.ts";
@@ -121,7 +121,7 @@ async function* build(room: Room, asked: BuildRequest, signal: AbortSignal): Asy
 function nameOf({ tags, context, target }: BuildRequest): string {
   const [tag] = tags;
   const place = context.kind === "folder" ? context.path : context.kind === "remote" ? context.url : context.kind;
-  const name = tag === undefined ? place.replace(/\/\/[^@/]*@/, "//") : `${tag.path}:${tag.tag ?? "latest"}`;
+  const name = tag === undefined ? place.replace(/\/\/[^@/]*@/, "//") : familiar(tag);
   return target === undefined ? name : `${name} (${target})`;
 }
 
