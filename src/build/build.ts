@@ -23,6 +23,8 @@ export interface BuildRequest {
   readonly args: Readonly<Record<string, string | undefined>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly platforms: readonly Platform[];
+  /** `--annotation`: of the manifest. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** `--build-context name=…`. */
   readonly contexts: Readonly<Record<string, ContextRequest | { readonly kind: "image"; readonly reference: string }>>;
   readonly noCache: boolean | { readonly stages: readonly string[] };
@@ -96,6 +98,10 @@ export interface Step {
   readonly name: string;
   /** In the Dockerfile's order, from 1; 0: not an instruction (loading the context, resolving a base). */
   readonly number: number;
+  /** As it is written, for those who number steps themselves. */
+  readonly instruction: string;
+  /** It changes no file, as ENV. */
+  readonly isMetadata?: true;
   readonly stage?: string;
   readonly inputs: readonly Digest[];
   readonly span?: Span;
@@ -103,7 +109,7 @@ export interface Step {
 
 /** What happens in a build, in order of happening; steps that run together are mixed. */
 export type BuildEvent =
-  /** All steps that the result needs, before any of them starts. */
+  /** Steps that have come to light, before any of them starts; those of the Dockerfile come all at once. */
   | { readonly kind: "plan"; readonly steps: readonly Step[] }
   | { readonly kind: "started"; readonly step: Digest; readonly timeNs: bigint }
   | {
@@ -220,3 +226,6 @@ export interface BuilderOptions {
   readonly events: EventSink;
   readonly log: Log;
 }
+
+export { openBuilder } from "./open.ts";
+export { StepFailure } from "./solve/step-failure.ts";

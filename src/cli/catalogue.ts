@@ -13,7 +13,7 @@ export interface Entry {
 
 /** Groups such as `slipway container`, with what they are for. */
 export const groups: Readonly<Record<string, string>> = {
-  builder: "Manage the build cache",
+  builder: "Build images, and manage the build cache",
   container: "Manage containers",
   image: "Manage images",
   network: "Manage networks",
@@ -23,10 +23,9 @@ export const groups: Readonly<Record<string, string>> = {
 
 /** Docker's commands that are still to come: said so, and not taken for a slip of the fingers. */
 export const coming: ReadonlySet<string> = new Set([
-  ..."build buildx compose config context manifest node plugin push search".split(" "),
+  ..."buildx compose config context manifest node plugin push search".split(" "),
   ..."secret service stack swarm trust".split(" "),
-  ...["build", "push"].map((name) => `image ${name}`),
-  "builder build",
+  "image push",
 ]);
 
 /** Every command by its full name without `slipway`. */
@@ -43,6 +42,15 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     "container exec",
     async () => (await import("./commands/exec.ts")).exec,
   ),
+  build: {
+    ...top(
+      "Common Commands",
+      "Build an image from a Dockerfile",
+      "image build",
+      async () => (await import("./commands/build.ts")).build,
+    ),
+    aliases: ["image build", "builder build"],
+  },
   ps: {
     ...top("Common Commands", "List containers", "container ls", async () => (await import("./commands/ps.ts")).ps),
     aliases: ["container ls", "container list", "container ps"],
@@ -250,6 +258,27 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     summary: "Run the engine",
     heading: "Commands",
     load: async () => (await import("./commands/daemon.ts")).daemon,
+  },
+  "build history": {
+    summary: "List builds that run and that were",
+    aliases: ["build history ls"],
+    load: async () => (await import("./commands/build-history.ts")).buildHistory,
+  },
+  "build history inspect": {
+    summary: "Show everything that is known of builds",
+    load: async () => (await import("./commands/build-history.ts")).inspectBuilds,
+  },
+  "build history rm": {
+    summary: "Forget builds",
+    load: async () => (await import("./commands/build-history.ts")).removeBuilds,
+  },
+  "build explain-ignore": {
+    summary: "Say which line of .dockerignore decides about paths",
+    load: async () => (await import("./commands/explain-ignore.ts")).explainIgnored,
+  },
+  "builder du": {
+    summary: "Show what the build cache consists of",
+    load: async () => (await import("./commands/builder-du.ts")).cacheUsage,
   },
   "builder prune": {
     summary: "Remove the build cache",

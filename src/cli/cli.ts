@@ -50,6 +50,11 @@ function splitName(words: readonly string[]): { name: string; rest: readonly str
     if (second === undefined || second.startsWith("-")) return { name: first, rest: words.slice(1) };
     return { name: `${first} ${second}`, rest: words.slice(2) };
   }
+  // `build history rm`: commands of a command, which are no arguments of it.
+  for (const length of [3, 2]) {
+    const name = words.slice(0, length).join(" ");
+    if (words.length >= length && findEntry(name) !== undefined) return { name, rest: words.slice(length) };
+  }
   return { name: first === "--help" ? "" : first, rest: words.slice(1) };
 }
 

@@ -10,7 +10,11 @@ const left: Readonly<Record<string, string>> = {
   "image inspect --platform": "comes with images of several platforms",
 };
 
-const own = new Set(["doctor", "daemon", "resolver", "completion", "__complete", "system check", "system gc"]);
+const own = new Set([
+  ..."doctor daemon resolver completion __complete".split(" "),
+  ...["system check", "system gc", "builder du", "build explain-ignore"],
+  ...["build history", "build history inspect", "build history rm"],
+]);
 
 const dockersCommands = Object.keys(catalogue).filter((name) => !coming.has(name) && !own.has(name));
 

@@ -2,6 +2,7 @@
 import type { DiskBudget } from "#core/disk-budget";
 import type { EventSink } from "#core/event";
 import type { Log } from "#core/log";
+import type { Builder } from "#build";
 import type { Containers } from "#containers";
 import type { Host } from "#host";
 import type { Images } from "#images";
@@ -60,6 +61,8 @@ export interface DiskOptions {
   readonly images: Images;
   readonly containers: Containers;
   readonly volumes: Pick<Volumes, "usage">;
+  /** Absent: there is no build cache. */
+  readonly builder?: Pick<Builder, "usage" | "prune">;
   readonly events: EventSink;
   readonly log: Log;
   readonly budget: DiskBudget;

@@ -11,7 +11,7 @@ export interface Candidate {
 }
 
 /** In the order in which they go. */
-export const candidateKinds = ["untagged image", "image", "old log"] as const;
+export const candidateKinds = ["untagged image", "build cache", "image", "old log"] as const;
 export type CandidateKind = (typeof candidateKinds)[number];
 
 /** All that decides what goes. */

@@ -15,7 +15,7 @@ export async function fileSystemUse(path: string): Promise<{ usedBytes: number; 
 
 /** What is used beside the budget. `holdings`: those that the caller has already. */
 export async function budgetState(
-  options: Pick<DiskOptions, "budget" | "host" | "images" | "containers" | "volumes">,
+  options: Pick<DiskOptions, "budget" | "host" | "images" | "containers" | "volumes" | "builder">,
   holdings?: Holdings,
 ): Promise<BudgetState> {
   const { budget, host } = options;
@@ -25,16 +25,19 @@ export async function budgetState(
   return { budget, usedBytes, limitBytes };
 }
 
-/** What Slipway itself has: layers, blobs, writable layers, logs, volumes. The build cache is to be added where there is one. */
+/** What Slipway itself has: layers, blobs, writable layers, logs, volumes, and what the build cache has beside layers. */
 async function ownBytes(
-  { images, containers, volumes }: Pick<DiskOptions, "images" | "containers" | "volumes">,
+  { images, containers, volumes, builder }: Pick<DiskOptions, "images" | "containers" | "volumes" | "builder">,
   holdings?: Holdings,
 ): Promise<number> {
   const { pieces } = holdings ?? (await images.holdings());
   const ids = containers.list({ all: true, filters: {} }).map(({ id }) => id);
   const [sizes, logs, kept] = await Promise.all([containers.sizes(ids), containers.logUsage(), volumes.usage()]);
+  // Layers of steps are layers of the store, and counted there.
+  const cache = ((await builder?.usage()) ?? []).filter(({ type }) => type !== "regular");
+  const cacheBytes = cache.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const imageBytes = [...pieces.values()].reduce((sum, bytes) => sum + bytes, 0);
   const writableBytes = [...sizes.values()].reduce((sum, size) => sum + size.writableBytes, 0);
   const volumeBytes = kept.reduce((sum, { sizeBytes }) => sum + Math.max(0, sizeBytes), 0);
-  return imageBytes + writableBytes + logs.totalBytes + volumeBytes;
+  return imageBytes + writableBytes + logs.totalBytes + volumeBytes + cacheBytes;
 }

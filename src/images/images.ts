@@ -198,6 +198,8 @@ export interface Images {
   checkBlob(digest: Digest, bytesPerSecond: number, signal: AbortSignal): Promise<Finding | undefined>;
   /** Makes the container's writable layer, of at most so many bytes if they are given, and takes a hold on the image, durable until `dropRoot`. */
   createRoot(imageId: Digest, containerId: string, sizeBytes?: number): Promise<RootFilesystem>;
+  /** Resolves when the writable layers made until now are there after a power cut. */
+  rootsSettled(): Promise<void>;
   /** The root of a container that has one. */
   openRoot(containerId: string): RootFilesystem;
   /** Whether a container's writable layer is there, and not only known of. */
@@ -240,10 +242,11 @@ export interface ImagesOptions {
 }
 
 export { openImages } from "./open.ts";
+export { chainIdsOf } from "./chain-id.ts";
 export { decompress } from "./decompress.ts";
 export { openWeb } from "./registry/web.ts";
 export type { Answer as WebAnswer, Transport as WebTransport } from "./registry/transport.ts";
 export { matchesReference } from "./match-reference.ts";
-export type { ContainerDefaults };
 export type { Layers, LookedUp, StackLayer } from "./layers.ts";
 export type { Lease } from "./leases.ts";
+export type { ContainerDefaults };

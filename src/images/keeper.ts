@@ -56,11 +56,11 @@ export class Keeper implements Leases {
     for (const blob of this.#catalog.hold(owner, held)) this.#letGoBlobs.add(blob);
   }
 
-  /** Keeps nothing for those owners any more, and removes what nothing else keeps. */
-  async letGo(owners: readonly string[]): Promise<void> {
+  /** Keeps nothing for those owners any more, and removes what nothing else keeps; answers its bytes. */
+  async letGo(owners: readonly string[]): Promise<number> {
     const blobs = this.#catalog.letGo(owners);
-    await this.collectLayers();
-    await this.collectBlobs([...blobs, ...this.#takeLetGo()]);
+    const { reclaimedBytes } = await this.collectLayers();
+    return reclaimedBytes + (await this.collectBlobs([...blobs, ...this.#takeLetGo()]));
   }
 
   protects(digest: Digest): boolean {

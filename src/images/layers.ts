@@ -16,7 +16,8 @@ export interface Layers {
   lease(): Lease;
   /** Keeps stacks and blobs for an owner (`build:…`), also across restarts, until it lets go. What it named before is let go. */
   hold(owner: string, held: { readonly stacks: readonly Digest[]; readonly blobs: readonly Digest[] }): void;
-  letGo(owners: readonly string[]): Promise<void>;
+  /** Answers the bytes of what nothing else keeps, which is gone. */
+  letGo(owners: readonly string[]): Promise<number>;
   /** The layers of an image, base first, as its manifest has them. Fault `notFound`. */
   ofImage(id: Digest): Promise<readonly StackLayer[]>;
   /** Whether all of a stack is unpacked. */

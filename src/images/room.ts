@@ -149,14 +149,17 @@ export class ImageRoom implements Images {
   }
 
   async remove(nameOrId: string, options: Parameters<Images["remove"]>[1]): Promise<Removal[]> {
+    this.#parts.roots.dropOwed();
     return await removeImage(this.#parts, nameOrId, { force: options.force, running: options.running ?? new Set() });
   }
 
   async prune(options: Parameters<Images["prune"]>[0]): ReturnType<Images["prune"]> {
+    this.#parts.roots.dropOwed();
     return await pruneImages({ ...this.#parts, find: (name) => this.find(name) }, options);
   }
 
   async holdings(): Promise<Holdings> {
+    this.#parts.roots.dropOwed();
     return await holdings(this.#parts);
   }
 
@@ -180,6 +183,10 @@ export class ImageRoom implements Images {
     const image = this.#catalog.image(imageId);
     if (image === undefined) throw new Fault("notFound", `No such image: ${imageId}`);
     return await this.#parts.roots.create(image, containerId, sizeBytes);
+  }
+
+  async rootsSettled(): Promise<void> {
+    await this.#parts.roots.settle();
   }
 
   openRoot(containerId: string): RootFilesystem {

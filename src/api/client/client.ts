@@ -1,6 +1,7 @@
 /** The door of `api/client/`, and the package's SDK: a typed client of the Engine API of Slipway and of any other engine that speaks it. */
 import type { SecureContextOptions } from "node:tls";
 import { defaultHost, parseAddress } from "./address.ts";
+import { BuildsClient } from "./builds.ts";
 import { ContainersClient } from "./containers.ts";
 import { ExecsClient } from "./execs.ts";
 import { ImagesClient } from "./images.ts";
@@ -11,6 +12,7 @@ import { Transport } from "./transport.ts";
 
 /** One engine. Connections are opened as calls need them; `close` (or `using`) ends the idle ones. */
 export interface Client extends Disposable {
+  readonly builds: BuildsClient;
   readonly containers: ContainersClient;
   readonly execs: ExecsClient;
   readonly images: ImagesClient;
@@ -39,6 +41,7 @@ export function openClient(options: ClientOptions = {}): Client {
   const transport = new Transport({ ...options, host, address: parseAddress(host, options.tls !== undefined) });
   const close = (): void => transport.close();
   return {
+    builds: new BuildsClient(transport),
     containers: new ContainersClient(transport),
     execs: new ExecsClient(transport),
     images: new ImagesClient(transport),
@@ -54,10 +57,11 @@ export function openClient(options: ClientOptions = {}): Client {
 }
 
 export { defaultHost } from "./address.ts";
+export type { BuildCall } from "./builds.ts";
 export type { Connection, OutputPiece } from "./connection.ts";
 export type { ContainerPath, PutArchiveOptions } from "./files.ts";
 export type { AttachOptions, LogOptions, StopOptions } from "./containers.ts";
 export { ConnectionFault, EngineFault } from "./engine-fault.ts";
 export type { CommitOptions, ImportOptions, PullOptions } from "./images.ts";
-export type { Ping } from "./system.ts";
+export type { Ping, PruneBuildCacheOptions } from "./system.ts";
 export type * from "#api/wire";

@@ -14,6 +14,15 @@ import { filterQuery } from "./containers.ts";
 import { jsonStream } from "./json-stream.ts";
 import type { Transport } from "./transport.ts";
 
+/** Bounds in bytes: what may stay in any case, what may be used at most, what is to be free. */
+export interface PruneBuildCacheOptions {
+  readonly all?: boolean;
+  readonly filters?: Filters;
+  readonly reservedBytes?: number;
+  readonly maxUsedBytes?: number;
+  readonly minFreeBytes?: number;
+}
+
 /** What an engine says of itself before any version is settled. */
 export interface Ping {
   readonly apiVersion: string;
@@ -48,12 +57,17 @@ export class SystemClient {
   }
 
   /** Removes what nothing needs of the build cache. */
-  pruneBuildCache(
-    options: { readonly all?: boolean; readonly filters?: Filters; readonly keepBytes?: number } = {},
-    signal?: AbortSignal,
-  ): Promise<BuildPruneAnswer> {
-    const { all, filters, keepBytes } = options;
-    const query = { all, ...(keepBytes !== undefined && { "keep-storage": keepBytes }), ...filterQuery(filters) };
+  pruneBuildCache(options: PruneBuildCacheOptions = {}, signal?: AbortSignal): Promise<BuildPruneAnswer> {
+    const { all, filters, reservedBytes, maxUsedBytes, minFreeBytes } = options;
+    const query = {
+      all,
+      // Both names of it: engines before API 1.48 know the first.
+      "keep-storage": reservedBytes,
+      "reserved-space": reservedBytes,
+      "max-used-space": maxUsedBytes,
+      "min-free-space": minFreeBytes,
+      ...filterQuery(filters),
+    };
     return this.#transport.json("POST", "/build/prune", { query, signal });
   }
 

@@ -1,4 +1,5 @@
 /** The door of `api/server/`: the Engine API over the rooms' doors. It translates and does nothing else. */
+import type { Builder } from "#build";
 import type { Containers, LogDriver } from "#containers";
 import type { Log } from "#core/log";
 import type { Disk } from "#disk";
@@ -19,6 +20,8 @@ export interface ServerOptions {
   readonly volumes: Volumes;
   readonly containers: Containers;
   readonly disk: Disk;
+  /** Absent: nothing can be built. */
+  readonly builder?: Builder;
   readonly log: Log;
   /** `key=value`, shown by `/info`. */
   readonly labels: readonly string[];

@@ -14,7 +14,7 @@ export interface CollectionAnswer {
 }
 
 export interface CollectedAnswer {
-  /** `untagged image`, `image`, `old log`. */
+  /** `untagged image`, `build cache`, `image`, `old log`. */
   readonly Kind: string;
   readonly ID: string;
   readonly Names: readonly string[];

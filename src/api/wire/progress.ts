@@ -19,7 +19,7 @@ export function progressLine(message: ProgressMessage): string {
   return `${toJson(message)}\r\n`;
 }
 
-/** The last line of a stream that failed after its first byte. */
-export function errorLine(message: string): string {
-  return progressLine({ errorDetail: { message }, error: message });
+/** The last line of a stream that failed after its first byte; `code` is the exit code of a command that failed. */
+export function errorLine(message: string, code?: number): string {
+  return progressLine({ errorDetail: { ...(code !== undefined && { code }), message }, error: message });
 }

@@ -144,6 +144,9 @@ export interface DiskUsageAnswer {
 /** A piece of the build cache. */
 export interface BuildCacheEntry {
   readonly ID: string;
+  /** Before API 1.42. */
+  readonly Parent?: string;
+  readonly Parents?: readonly string[];
   readonly Type: string;
   readonly Description: string;
   readonly InUse: boolean;

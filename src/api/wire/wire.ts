@@ -1,4 +1,5 @@
 /** The door of `api/wire/`: the Engine API's documents, their checks and their encodings; shared by client and server. */
+export type * from "./build-types.ts";
 export type * from "./container-config.ts";
 export type * from "./container-types.ts";
 export type * from "./disk-types.ts";
@@ -31,3 +32,15 @@ export {
   checkExecStart,
   checkRegistryAuth,
 } from "./request-checks.ts";
+export {
+  buildStreamType,
+  checkBuildArgs,
+  checkBuildContexts,
+  checkBuildOutputs,
+  checkBuildSession,
+  checkBuildUlimits,
+  checkCacheFrom,
+  checkRegistryConfig,
+  checkTextMap,
+  checkTexts,
+} from "./build-checks.ts";

@@ -14,7 +14,7 @@ export interface FileFacts {
   readonly mtimeNs: bigint;
   /** Of the last change of any of these facts. */
   readonly ctimeNs: bigint;
-  /** Device and inode number. */
+  /** Device (but of what is mounted for the look) and inode number. */
   readonly inode: string;
   /** Size and both times: whoever has the same inode and version is very likely unchanged. */
   readonly version: string;
@@ -26,8 +26,11 @@ export interface FileFacts {
   readonly attributes: ReadonlyMap<string, string>;
 }
 
-/** Reads the facts of shim/files.c. */
-export function readFacts(body: Buffer): FileFacts {
+/**
+ * Reads the facts of shim/files.c. `isMounted`: the tree is mounted for each look, and has another device number each time; its
+ * inode numbers are those of the layers' files, all on one file system.
+ */
+export function readFacts(body: Buffer, isMounted: boolean): FileFacts {
   const mode = body.readUInt32BE(0);
   const type = types[(mode >> 12) & 0o17] ?? "socket";
   const nameEnd = headBytes + body.readUInt16BE(72);
@@ -42,7 +45,7 @@ export function readFacts(body: Buffer): FileFacts {
     sizeBytes: type === "file" ? Number(body.readBigUInt64BE(40)) : 0,
     mtimeNs: timeAt(body, 48),
     ctimeNs: timeAt(body, 60),
-    inode: body.toString("latin1", 24, 40),
+    inode: body.toString("latin1", isMounted ? 32 : 24, 40),
     version: body.toString("latin1", 40, 72),
     target: body.toString("latin1", nameEnd, targetEnd),
     major: type === "char" || type === "block" ? body.readUInt32BE(16) : 0,

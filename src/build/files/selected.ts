@@ -119,7 +119,9 @@ function wordsOf({ path, facts, content = "" }: WalkedFile, owners: "root" | "ke
   if (path === "" && facts.type === "directory") return "directory\0";
   const owner = owners === "root" ? "0 0" : `${facts.uid} ${facts.gid}`;
   const device = facts.type === "char" || facts.type === "block" ? ` ${facts.major} ${facts.minor}` : "";
-  const attributes = attributesOf(facts, owners).map(([name, value]) => `${name}\0${value.length}\0${value}`).join("");
+  const attributes = attributesOf(facts, owners)
+    .map(([name, value]) => `${name}\0${value.length}\0${value}`)
+    .join("");
   // A symlink's mode is the file system's business.
   const mode = facts.type === "symlink" ? "" : facts.mode.toString(8);
   return `${path}\0${facts.type} ${mode} ${owner}${device} ${content}\0${facts.target}\0${attributes}\0`;

@@ -30,6 +30,7 @@ const absent: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENAM
  */
 export class TreeProgram implements AsyncDisposable {
   readonly #program: RunningProgram;
+  readonly #isMounted: boolean;
   readonly #pieces: AsyncIterator<Uint8Array>;
   readonly #signal: AbortSignal;
   #waiting: Buffer = Buffer.alloc(0);
@@ -38,15 +39,20 @@ export class TreeProgram implements AsyncDisposable {
   #sending: Promise<void> = Promise.resolve();
   #turnBegan = performance.now();
 
-  private constructor(program: RunningProgram, signal: AbortSignal) {
+  private constructor(program: RunningProgram, isMounted: boolean, signal: AbortSignal) {
     this.#program = program;
+    this.#isMounted = isMounted;
     this.#pieces = program.stdout[Symbol.asyncIterator]();
     this.#signal = signal;
   }
 
   static async start(shim: Shim, place: TreePlace, signal: AbortSignal): Promise<TreeProgram> {
     const { tree, mounts = [] } = place;
-    return new TreeProgram(await shim.run({ tree, mounts, argv: ["/"], builtin: "files" }, signal), signal);
+    return new TreeProgram(
+      await shim.run({ tree, mounts, argv: ["/"], builtin: "files" }, signal),
+      mounts.length > 0,
+      signal,
+    );
   }
 
   /** What a path is; undefined: nothing is there. */
@@ -83,7 +89,7 @@ export class TreeProgram implements AsyncDisposable {
     const kind = this.#waiting[this.#at];
     const body = this.#waiting.subarray(this.#at + 5, this.#at + 5 + length);
     this.#at += 5 + length;
-    return recordOf(kind, body);
+    return recordOf(kind, body, this.#isMounted);
   }
 
   /** The next record; sends the questions that wait. */
@@ -138,10 +144,10 @@ export function unreadable(path: string, code: string): Fault {
   return new Fault("internal", `cannot read /${shown}: ${code}`);
 }
 
-function recordOf(kind: number | undefined, body: Buffer): TreeRecord {
+function recordOf(kind: number | undefined, body: Buffer, isMounted: boolean): TreeRecord {
   switch (String.fromCharCode(kind ?? 0)) {
     case "f":
-      return { kind: "facts", facts: readFacts(body) };
+      return { kind: "facts", facts: readFacts(body, isMounted) };
     case "d":
       return { kind: "data", bytes: body };
     case ".":

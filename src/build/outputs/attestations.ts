@@ -1,7 +1,7 @@
 import { hexOf } from "#core/digest";
 import { type Descriptor, mediaType, type Platform } from "#core/oci";
 import { familiarName, type Reference } from "#core/reference";
-import { platformName } from "./built.ts";
+import { platformName } from "#core/platform";
 import { documentOf, type StoredDocument } from "./documents.ts";
 
 /** What is said of an image: a predicate and its type. */

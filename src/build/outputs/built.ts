@@ -10,8 +10,3 @@ export interface BuiltImage {
   /** Its layers unpacked; undefined: it has none. */
   readonly stack: Digest | undefined;
 }
-
-/** A platform as it is named in texts and folders: `linux/arm/v7`. */
-export function platformName({ os, architecture, variant }: Platform): string {
-  return [os, architecture, ...(variant === undefined || variant === "" ? [] : [variant])].join("/");
-}

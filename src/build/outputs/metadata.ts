@@ -1,7 +1,7 @@
 import type { Descriptor, Platform } from "#core/oci";
 import type { Digest } from "#core/digest";
 import { canonical, type Reference } from "#core/reference";
-import { platformName } from "./built.ts";
+import { platformName } from "#core/platform";
 
 /** What `--metadata-file` is made of. */
 export interface MetadataSource {

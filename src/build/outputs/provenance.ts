@@ -1,5 +1,5 @@
 import type { Platform } from "#core/oci";
-import { platformName } from "./built.ts";
+import { platformName } from "#core/platform";
 import { type Attestation, provenancePredicateType } from "./attestations.ts";
 
 /** What a build was made of and how; nothing secret is in it but, in `args` and `labels`, what people wrongly put there. */

@@ -6,8 +6,9 @@ import { readTar, type TarEntry } from "#core/tar-read";
 import { writeTar } from "#core/tar-write";
 import type { Shim } from "#host";
 import type { Layers } from "#images";
+import { platformName } from "#core/platform";
 import { type Attestation, attestationFile, statement, type Subject } from "./attestations.ts";
-import { type BuiltImage, platformName } from "./built.ts";
+import type { BuiltImage } from "./built.ts";
 import { keptAttributes } from "../steps/target.ts";
 
 /** What root filesystems are read with. */

@@ -1,8 +1,8 @@
-import type { ImageDeleteEntry } from "#api/client";
+import type { ImageDeleteEntry, PruneBuildCacheOptions } from "#api/client";
 import { defineCommand } from "../command.ts";
 import { confirm } from "../confirm.ts";
 import { filterFlag, filtersOf } from "../filter-flag.ts";
-import { bytes, toggle } from "../flags/flag.ts";
+import { bytes, text, toggle } from "../flags/flag.ts";
 import { humanSize } from "../output/size.ts";
 import { print, type Surroundings } from "../surroundings.ts";
 
@@ -61,16 +61,27 @@ export const pruneBuilder = defineCommand({
   summary: "Remove the build cache",
   flags: {
     all: toggle("Remove also what images are made of", { short: "a" }),
-    filter: filterFlag("Only what fits: until=24h", { short: false }),
+    builder: text("Accepted and without effect", { hidden: true }),
+    filter: filterFlag("Only what fits: until=24h, unused-for=24h, id=…, type=…, description=…", { short: false }),
     force,
-    "keep-storage": bytes("Room that the cache may keep"),
+    "keep-storage": bytes("The same as --reserved-space", { hidden: true }),
+    "max-used-space": bytes("Room that the cache may take at most"),
+    "min-free-space": bytes("Room that is to be free on the disk"),
+    "reserved-space": bytes("Room that the cache may keep in any case"),
   },
   args: [0, 0],
   run: async ({ around, values }) => {
     const what = values.all ? "all build cache" : "all dangling build cache";
     if (!values.force) await confirm(around, `WARNING! This will remove ${what}.`);
-    const { all, filter, "keep-storage": keepBytes } = values;
-    await report(around, await prunedBuildCache(around, { all, filter, keepBytes }));
+    const bounds = {
+      reservedBytes: values["reserved-space"] || values["keep-storage"],
+      maxUsedBytes: values["max-used-space"],
+      minFreeBytes: values["min-free-space"],
+    };
+    await report(
+      around,
+      await prunedBuildCache(around, { all: values.all, filters: filtersOf(values.filter), ...bounds }),
+    );
     return 0;
   },
 });
@@ -92,7 +103,10 @@ export const pruneSystem = defineCommand({
     if (!force) await confirm(around, systemWarning(all, volumes, filter));
     const parts = [await prunedContainers(around, filter), await prunedNetworks(around, filter)];
     if (volumes) parts.push(await prunedVolumes(around, filter));
-    parts.push(await prunedImages(around, all, filter), await prunedBuildCache(around, { all, filter, keepBytes: 0 }));
+    // Filters are for all kinds of things; the cache knows times alone.
+    const { until } = filtersOf(filter);
+    const filters = until === undefined ? {} : { until };
+    parts.push(await prunedImages(around, all, filter), await prunedBuildCache(around, { all, filters }));
     await report(around, {
       text: parts.flatMap(({ text }) => (text === "" ? [] : [text])).join("\n"),
       bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -143,14 +157,8 @@ async function prunedVolumes(around: Surroundings, filter: readonly string[]): P
   };
 }
 
-async function prunedBuildCache(
-  around: Surroundings,
-  { all, filter, keepBytes }: { readonly all: boolean; readonly filter: readonly string[]; readonly keepBytes: number },
-): Promise<Pruned> {
-  // Filters are for all kinds of things; the cache knows times alone.
-  const { until } = filtersOf(filter);
-  const filters = until === undefined ? {} : { until };
-  const answer = await (await around.client()).system.pruneBuildCache({ all, filters, keepBytes });
+async function prunedBuildCache(around: Surroundings, options: PruneBuildCacheOptions): Promise<Pruned> {
+  const answer = await (await around.client()).system.pruneBuildCache(options);
   const ids = answer.CachesDeleted ?? [];
   return {
     text: ids.length === 0 ? "" : `Deleted build cache objects:\n${ids.join("\n")}\n`,

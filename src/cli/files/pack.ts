@@ -3,9 +3,22 @@ import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promise
 import { nameBytes, tarHeader, type TarHeader, type TarType } from "#core/tar";
 import { writeTar } from "#core/tar-write";
 
-/** A tar of a file or folder of this machine, its topmost entry called `name`; symlinks stay symlinks, sockets are left out. Sorted. */
-export function pack(path: string, name: string): AsyncGenerator<Uint8Array, void, void> {
-  return writeTar(entriesOf(path, name, new Map()));
+/** Whether a path below the packed folder comes, and (of a folder) whether anything below it may. */
+export type PackChoice = (
+  path: string,
+  isFolder: boolean,
+) => { readonly isTaken: boolean; readonly isEntered: boolean };
+
+/** A tar of a file or folder of this machine, its topmost entry called `name`; symlinks stay symlinks, sockets are left out. Sorted; folders come before what is in them. `choose`: what of a folder comes. */
+export function pack(path: string, name: string, choose?: PackChoice): AsyncGenerator<Uint8Array, void, void> {
+  return writeTar(entriesOf({ path, name, below: "" }, new Map(), choose));
+}
+
+/** Where something is, how the archive calls it, and its path below the packed folder. */
+interface Packed {
+  readonly path: string;
+  readonly name: string;
+  readonly below: string;
 }
 
 interface Entry {
@@ -14,15 +27,30 @@ interface Entry {
 }
 
 /** `seen`: the first name of each file that has several. */
-async function* entriesOf(path: string, name: string, seen: Map<string, string>): AsyncGenerator<Entry, void, void> {
+async function* entriesOf(
+  packed: Packed,
+  seen: Map<string, string>,
+  choose: PackChoice | undefined,
+): AsyncGenerator<Entry, void, void> {
+  const { path, name, below } = packed;
   const facts = await lstat(path, { bigint: true });
   const type = typeOf(facts);
   if (type === undefined) return;
+  const choice = below === "" ? undefined : choose?.(below, type === "directory");
   if (type === "directory") {
-    yield { header: headerOf(facts, type, `${name}/`) };
-    for (const child of (await readdir(path)).sort()) yield* entriesOf(`${path}/${child}`, `${name}/${child}`, seen);
+    if (choice?.isTaken !== false) yield { header: headerOf(facts, type, `${name}/`) };
+    if (choice?.isEntered === false) return;
+    for (const child of (await readdir(path)).sort()) {
+      const inside = {
+        path: `${path}/${child}`,
+        name: `${name}/${child}`,
+        below: below === "" ? child : `${below}/${child}`,
+      };
+      yield* entriesOf(inside, seen, choose);
+    }
     return;
   }
+  if (choice?.isTaken === false) return;
   const known = facts.nlink > 1n ? seen.get(`${facts.dev}:${facts.ino}`) : undefined;
   if (known !== undefined) {
     yield { header: { ...headerOf(facts, "hardlink", name), linkPath: nameBytes(known) } };

@@ -193,6 +193,7 @@ function fakeImages(host: Host, rootfs: string, defaults: () => ContainerDefault
       await mkdir(join(rootOf(id), "work"), { recursive: true });
       return openRoot(id);
     },
+    rootsSettled: async () => {},
     openRoot,
     dropRoot: async (id) => await rm(rootOf(id), { recursive: true, force: true }),
     rootSizes: async (asked) => new Map(asked.map(({ container }) => [container, 42])),

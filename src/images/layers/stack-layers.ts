@@ -33,8 +33,8 @@ export class StackLayers implements Layers {
     this.#parts.keeper.hold(owner, held);
   }
 
-  async letGo(owners: readonly string[]): Promise<void> {
-    await this.#parts.keeper.letGo(owners);
+  async letGo(owners: readonly string[]): Promise<number> {
+    return await this.#parts.keeper.letGo(owners);
   }
 
   async ofImage(id: Digest): Promise<readonly StackLayer[]> {

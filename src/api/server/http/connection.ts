@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import { asFault, Fault } from "#core/fault";
 import type { Answer } from "./answer.ts";
 import {
@@ -24,6 +25,8 @@ export interface HttpRequest {
   readonly upgrade: boolean;
   /** Aborted when the client closes its side or is gone. */
   readonly signal: AbortSignal;
+  /** Whether the client is on this machine: it came by a unix socket. */
+  readonly isLocal: boolean;
 }
 
 /** What answers requests. Neither function throws. */
@@ -109,7 +112,13 @@ async function serveNext(connection: Connection): Promise<boolean> {
   const stopListening = input.onEnd(() => (body.done ? abort() : undefined));
   connection.gone.addEventListener("abort", abort);
   try {
-    const request: HttpRequest = { head, body, upgrade: wantsUpgrade(head), signal: aborter.signal };
+    const request: HttpRequest = {
+      head,
+      body,
+      upgrade: wantsUpgrade(head),
+      signal: aborter.signal,
+      isLocal: isOfThisMachine(socket),
+    };
     const answer = await service.answer(request);
     if (answer.kind === "hijack") {
       stopListening();
@@ -159,6 +168,11 @@ function trimEmptyLines(bytes: Buffer): Buffer {
   let start = 0;
   while (bytes[start] === 0x0d || bytes[start] === 0x0a) start++;
   return bytes.subarray(start);
+}
+
+/** TCP is never spoken without TLS. */
+function isOfThisMachine(socket: Socket): boolean {
+  return !(socket instanceof TLSSocket);
 }
 
 function continuation(socket: Socket, head: RequestHead): (() => void) | undefined {

@@ -1,6 +1,7 @@
 import { apiVersion, type ApiVersion, type DiskUsageAnswer, type VolumeAnswer } from "#api/wire";
 import { Fault } from "#core/fault";
 import type { VolumeUsage } from "#volumes";
+import { buildCacheEntry } from "../answers/build-answer.ts";
 import { containerSummary } from "../answers/container-summary.ts";
 import { imageSummary } from "../answers/image-answer.ts";
 import { volumeAnswer } from "../answers/volume-answer.ts";
@@ -21,13 +22,17 @@ type UsageType = (typeof types)[number];
 /** What was not asked for is null. */
 async function diskUsage(options: ServerOptions, { query, version }: ApiRequest): Promise<Answer> {
   const wanted = wantedTypes(query.texts("type"), version);
+  const records = wanted.has("build-cache") ? ((await options.builder?.usage()) ?? []) : undefined;
+  const cache = records?.map((record) => buildCacheEntry(record, version)) ?? null;
+  // What images have too is counted with them.
+  const cacheBytes = (records ?? []).reduce((sum, { sizeBytes, shared }) => sum + (shared ? 0 : sizeBytes), 0);
   const value: DiskUsageAnswer = {
     LayersSize: wanted.has("image") ? options.images.layerUse().layersBytes : 0,
     Images: wanted.has("image") ? imagesUsage(options, version) : null,
     Containers: wanted.has("container") ? await containersUsage(options, version) : null,
     Volumes: wanted.has("volume") ? await volumesUsage(options) : null,
-    BuildCache: wanted.has("build-cache") ? [] : null, // of the builder, once there is one
-    ...(version < apiVersion("1.42") && { BuilderSize: 0 }),
+    BuildCache: cache,
+    ...(version < apiVersion("1.42") && { BuilderSize: cacheBytes }),
   };
   return { kind: "json", status: 200, value };
 }

@@ -22,7 +22,7 @@ export function allRoutes(options: ServerOptions): Route[] {
     ...systemRoutes(options),
     ...diskUsageRoutes(options),
     ...diskRoutes(options),
-    ...builderRoutes(),
+    ...builderRoutes(options),
     ...containerRoutes(options),
     ...containerStreamRoutes(options),
     ...containerUpdateRoutes(options),

@@ -3,8 +3,6 @@ import { type Handler, route, type Route } from "../router.ts";
 
 /** What the Engine API has and Slipway does not yet: each says so in clear words. */
 const notYet: Readonly<Record<string, string>> = {
-  "POST /build": "building images",
-  "POST /build/cancel": "building images",
   "POST /session": "sessions (BuildKit)",
   "POST /grpc": "sessions (BuildKit)",
   "GET /containers/{name}/checkpoints": "checkpoints",
