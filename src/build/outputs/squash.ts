@@ -102,12 +102,18 @@ class JoinedLayers {
     return source === undefined ? [] : (this.#names.get(source) ?? []);
   }
 
-  /** What is removed from the base: whiteouts, and marks of directories that begin anew. */
+  /** What is removed from the base: whiteouts, and marks of directories that begin anew. Below such a one nothing else is to be removed, and nothing of the base's looks is left. */
   *removals(): Generator<TarHeader, void, void> {
-    for (const [path, node] of walk(this.#root, "")) {
+    const anew = new Set<string>();
+    for (const [path, { children, source, isOpaque, removed }] of walk(this.#root, "")) {
+      if (children === undefined) continue;
+      const isBelow = anew.has(path.slice(0, Math.max(0, path.lastIndexOf("/")))) && path !== "";
+      if (isBelow || isOpaque) anew.add(path);
       const inside = path === "" ? "" : `${path}/`;
-      if (node.isOpaque) yield mark(`${inside}${opaqueMark}`);
-      else for (const name of [...node.removed].sort()) yield mark(`${inside}${whiteoutPrefix}${name}`);
+      if (isBelow) {
+        if (source === undefined) yield tarHeader({ type: "directory", path: inside });
+      } else if (isOpaque) yield mark(`${inside}${opaqueMark}`);
+      else for (const name of [...removed].toSorted()) yield mark(`${inside}${whiteoutPrefix}${name}`);
     }
   }
 
