@@ -1,7 +1,7 @@
 import { tarHeader, type TarHeader } from "#core/tar";
 import type { Shim } from "#host";
 import type { FileFacts } from "../files/file-facts.ts";
-import { type TreePlace, TreeProgram } from "../files/tree-program.ts";
+import { type TreePlace, TreeProgram, unreadable } from "../files/tree-program.ts";
 
 /** What is at a path itself. */
 export interface BaseFile {
@@ -56,7 +56,8 @@ export class TreeFiles implements BaseFiles, AsyncDisposable {
     for (;;) {
       const record = program.ready() ?? (await program.next());
       if (record.kind === "facts") files.set(record.facts.name, fileOf(record.facts));
-      else if (record.kind !== "data") break; // at its end, or no directory
+      else if (record.kind === "error" && !noDirectory.has(record.code)) throw unreadable(folder, record.code);
+      else if (record.kind !== "data") break;
     }
     this.#listed.set(folder, files);
     return files;
@@ -91,6 +92,8 @@ export class TreeFiles implements BaseFiles, AsyncDisposable {
     return await this.#program;
   }
 }
+
+const noDirectory: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR", "ELOOP"]);
 
 function fileOf({ type, target }: FileFacts): BaseFile {
   const isPlain = type === "file" || type === "directory" || type === "symlink";

@@ -73,15 +73,17 @@ export class LayerWriter {
       if (siblings === undefined) children.set(parent, [path]);
       else siblings.push(path);
     }
-    for (let folders = [folder]; folders.length > 0;) {
-      const paths = folders.flatMap((path) => children.get(path) ?? []);
-      const found = paths.length === 0 ? new Map<string, never>() : await base.look(paths);
-      folders = [];
-      for (const [path, { kind }] of found) {
+    const open = [folder];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      const mine = children.get(at) ?? [];
+      const there = mine.length === 0 ? undefined : await base.list(at);
+      for (const path of mine) {
+        const kind = there?.get(path.slice(path.lastIndexOf("/") + 1))?.kind;
+        if (kind === undefined) continue;
         const own = this.#kinds?.get(path);
         if (own === "directory" && kind !== "directory") throw notDirectory(path);
         if (own === "other" && kind === "directory") throw isDirectory(path);
-        if (own === "directory") folders.push(path);
+        if (own === "directory") open.push(path);
       }
     }
   }
