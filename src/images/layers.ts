@@ -3,6 +3,7 @@ import type { Descriptor, ImageConfig } from "#core/oci";
 import type { Reference } from "#core/reference";
 import type { MountOp } from "#host";
 import type { Lease } from "./leases.ts";
+import type { PlainTar } from "./snapshots.ts";
 
 /** One layer of a stack: the digest of its plain tar, and the blob that holds it, as it is or packed. */
 export interface StackLayer {
@@ -24,12 +25,13 @@ export interface Layers {
   has(stack: Digest): boolean;
   /** Bytes of a stack's topmost layer, unpacked. */
   sizeBytesOf(stack: Digest): number;
-  /** Makes a layer of a tar in OCI form (image-spec layer.md) on a stack; answers it and the stack with it. The lease keeps both. */
+  /** Makes a layer of a tar in OCI form (image-spec layer.md) on a stack; answers it and the stack with it. The lease keeps both. `plain`: see there. */
   add(
     below: Digest | undefined,
     tar: AsyncIterable<Uint8Array>,
     lease: Lease,
     signal: AbortSignal,
+    plain?: PlainTar,
   ): Promise<{ readonly layer: StackLayer; readonly stack: Digest }>;
   /** Puts a layer whose blob is here on a stack. */
   put(below: Digest | undefined, layer: StackLayer, lease: Lease, signal: AbortSignal): Promise<Digest>;

@@ -12,7 +12,7 @@ import { LayerTranslation } from "./layer-translation.ts";
 import { syncPath } from "./publish.ts";
 import { removeTree } from "./remove-tree.ts";
 import { extractArgs, feedTar, readFromTar } from "./run-tar.ts";
-import type { Draft, SnapshotDriver, WritableLayer } from "./snapshots.ts";
+import type { Draft, PlainTar, SnapshotDriver, WritableLayer } from "./snapshots.ts";
 
 /** overlayfs takes 500 lower directories; one is left for showing a writable layer read-only, or for the mount points below it. */
 const maxLayers = 500;
@@ -65,6 +65,7 @@ class OverlayDriver implements SnapshotDriver {
     tar: AsyncIterable<Uint8Array>,
     below: () => Promise<readonly string[]>,
     signal: AbortSignal,
+    plain?: PlainTar,
   ): Promise<Draft> {
     await using undo = new AsyncDisposableStack();
     const name = newName();
@@ -79,15 +80,42 @@ class OverlayDriver implements SnapshotDriver {
     });
     await mkdir(tree, { recursive: true, mode: 0o755 });
     await needSpace(this.#folder, 1);
-    const translation = new LayerTranslation();
-    await feedTar(this.#shim, { tree, args: extractArgs }, batch(translation.translate(tar)), signal);
-    await this.#completeFromBelow(home, translation, below, signal);
+    const sizeBytes =
+      plain === undefined
+        ? await this.#unpackTranslated(home, tar, below, signal)
+        : await this.#unpackPlain(tree, tar, plain, below, signal);
     const held = undo.move();
     return {
-      sizeBytes: translation.sizeBytes,
+      sizeBytes,
       publish: async (lasting) => await this.#publish(tree, name, lasting),
       [Symbol.asyncDispose]: async () => await held.disposeAsync(),
     };
+  }
+
+  async #unpackTranslated(
+    home: string,
+    tar: AsyncIterable<Uint8Array>,
+    below: () => Promise<readonly string[]>,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const translation = new LayerTranslation();
+    const entries = batch(translation.translate(tar));
+    await feedTar(this.#shim, { tree: join(home, "fs"), args: extractArgs }, entries, signal);
+    await this.#completeFromBelow(home, translation, below, signal);
+    return translation.sizeBytes;
+  }
+
+  async #unpackPlain(
+    tree: string,
+    tar: AsyncIterable<Uint8Array>,
+    plain: PlainTar,
+    below: () => Promise<readonly string[]>,
+    signal: AbortSignal,
+  ): Promise<number> {
+    await feedTar(this.#shim, { tree, args: extractArgs }, tar, signal);
+    const [top] = await below();
+    if (top !== undefined) await copyLooks(this.pathOf(top), tree);
+    return plain.sizeBytes;
   }
 
   takeOver(tree: string, sizeBytes: number): Draft {

@@ -8,6 +8,15 @@ export interface Draft extends AsyncDisposable {
   publish(lasting: "synced" | "unsynced"): Promise<string>;
 }
 
+/**
+ * A layer's tar of our own making, in which nothing has to be looked for: names are clean and pass through no symlink, every directory
+ * that it goes into is described, the root is not, nothing is removed, hard links lead to entries before them.
+ */
+export interface PlainTar {
+  /** Bytes of the files' data, once it is read. */
+  readonly sizeBytes: number;
+}
+
 /** Writable parts of a root filesystem: on the host, or where mounts have come before. */
 export interface WritableLayer {
   readonly upper: string;
@@ -24,8 +33,16 @@ export interface WritableLayer {
 export interface SnapshotDriver {
   /** The name that `docker info` and `inspect` show. */
   readonly name: string;
-  /** Unpacks a layer's uncompressed tar, read to its end; `below` answers the folders under it, topmost first, once they are there. */
-  unpack(tar: AsyncIterable<Uint8Array>, below: () => Promise<readonly string[]>, signal: AbortSignal): Promise<Draft>;
+  /**
+   * Unpacks a layer's uncompressed tar, read to its end; `below` answers the folders under it, topmost first, once they are there. A
+   * `plain` one is believed to be what it says, and goes to tar as it is.
+   */
+  unpack(
+    tar: AsyncIterable<Uint8Array>,
+    below: () => Promise<readonly string[]>,
+    signal: AbortSignal,
+    plain?: PlainTar,
+  ): Promise<Draft>;
   /** Makes a draft of a folder that is in the form of layers already, by a rename; one on another file system cannot be (EXDEV). */
   takeOver(tree: string, sizeBytes: number): Draft;
   /** Puts all that was published on the disk. */

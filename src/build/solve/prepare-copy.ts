@@ -44,7 +44,8 @@ export async function prepareCopy(
           target: node.target,
           link: node.link,
           below,
-          timeNs: latestNs ?? parts.clock.now(),
+          // Not the clock's: what is copied twice is the same twice.
+          timeNs: latestNs ?? 0n,
           ...(latestNs !== undefined && { latestNs }),
           ...(node.chown !== undefined && { chown: node.chown }),
           ...(node.chmod !== undefined && { chmod: node.chmod }),

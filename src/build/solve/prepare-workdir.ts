@@ -24,7 +24,7 @@ export function prepareWorkdir(parts: StepParts, node: WorkdirNode, below: Diges
           below,
           path: node.path,
           user: node.user,
-          timeNs: epochSeconds === undefined ? parts.clock.now() : BigInt(epochSeconds) * 1_000_000_000n,
+          timeNs: BigInt(epochSeconds ?? 0) * 1_000_000_000n,
         },
         lease,
         signal,

@@ -36,6 +36,8 @@ export interface CopyOrder {
 export interface CopyGround {
   readonly base: BaseFiles;
   readonly shim: Shim;
+  /** Told the bytes of the files' data, at the end. */
+  readonly tally?: { sizeBytes: number };
 }
 
 /**
@@ -57,19 +59,15 @@ export async function* copyLayer(
   const intoFolder = goesIntoFolder(order, target, archives);
   if (intoFolder && target.kind === "other") throw notDirectory(target.path);
   const mayCollide = target.kind === "directory" || order.sources.length > 1;
-  const copy = new Copy(
-    order,
-    target,
-    intoFolder,
-    base,
-    new LayerWriter({ remembers: mayCollide && archives.size === 0 }),
-  );
+  const writer = new LayerWriter({ remembers: mayCollide && archives.size === 0 });
+  const copy = new Copy(order, target, intoFolder, base, writer);
   for (const source of order.sources) {
     signal.throwIfAborted();
     if (archives.has(source)) yield* copy.unpack(source.item, ground.shim, signal);
     else yield* copy.item(source.item, signal);
   }
   yield await copy.end();
+  if (ground.tally !== undefined) ground.tally.sizeBytes = writer.dataBytes;
 }
 
 function goesIntoFolder(order: CopyOrder, target: Target, archives: ReadonlySet<CopySource>): boolean {

@@ -49,7 +49,11 @@ export async function copyStep(
     ...(chmod !== undefined && { chmod: parseChmod(chmod) }),
   };
   await using base = filesOf(parts, link ? undefined : below, signal);
-  return await layers.add(link ? undefined : below, copyLayer(order, { base, shim }, signal), lease, signal);
+  const tally = { sizeBytes: 0 };
+  const tar = copyLayer(order, { base, shim, tally }, signal);
+  // An archive's entries go where they lead; all else is where we say.
+  const plain = rest.sources.some(({ unpack }) => unpack) ? undefined : tally;
+  return await layers.add(link ? undefined : below, tar, lease, signal, plain);
 }
 
 /** WORKDIR: makes the directory, and those above it that are not there, for that owner; undefined when it is there. */

@@ -9,6 +9,8 @@ const batchBytes = 1 << 17;
 
 /** Writes a layer's tar in large pieces: small files are many, and a turn of the loop for each of their blocks is what would cost most. */
 export class LayerWriter {
+  /** Bytes of the files' data so far. */
+  dataBytes = 0;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   /** By path, what has been written; kept only where something could be in the way of it. */
@@ -20,7 +22,7 @@ export class LayerWriter {
 
   /** An entry without data. */
   header(header: TarHeader): void {
-    refuseWhiteout(header.path);
+    refuseWhiteout(header);
     this.#remember(header);
     this.#push(encodeTarHeader(header));
   }
@@ -41,6 +43,7 @@ export class LayerWriter {
         if (this.isFull) yield this.take();
       }
       if (sizeBytes !== header.sizeBytes) throw changed(header.path);
+      this.dataBytes += sizeBytes;
       this.#push(tarPadding(sizeBytes));
     }
     if (this.isFull) yield this.take();
@@ -114,9 +117,12 @@ function changed(path: string): Fault {
   return new Fault("conflict", `the file changed while it was copied: /${utf8Name(path)}`, { remedy: "Build again." });
 }
 
-/** In a layer such a name means a removed file (OCI image-spec layer.md, "Whiteouts"). */
-function refuseWhiteout(path: string): void {
-  if (!path.includes(".wh.") || !/(?:^|\/)\.wh\./.test(path)) return;
+/** In a layer such a name means a removed file (OCI image-spec layer.md, "Whiteouts"), and to overlayfs such a device does. */
+function refuseWhiteout({ path, type, major, minor }: TarHeader): void {
+  const isDevice = type === "char" && major === 0 && minor === 0;
+  if (!isDevice && (!path.includes(".wh.") || !/(?:^|\/)\.wh\./.test(path))) return;
+  if (isDevice)
+    throw new Fault("invalid", `cannot copy the device /${utf8Name(path)} (0, 0): in an image it means a removed file`);
   throw new Fault(
     "invalid",
     `cannot copy the file ${JSON.stringify(utf8Name(path).slice(0, 200))}: in an image its name means a removed file`,

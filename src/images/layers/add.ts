@@ -7,6 +7,7 @@ import { guardSpace } from "../disk-space.ts";
 import type { StackLayer } from "../layers.ts";
 import type { Lease } from "../leases.ts";
 import { recordLayer } from "../record-layer.ts";
+import type { PlainTar } from "../snapshots.ts";
 import type { LayerParts } from "./parts.ts";
 
 /** Reads a layer's tar once, into its blob and into its folder. Of a failure nothing stays. */
@@ -16,13 +17,14 @@ export async function addLayer(
   tar: AsyncIterable<Uint8Array>,
   lease: Lease,
   signal: AbortSignal,
+  plain?: PlainTar,
 ): Promise<{ readonly layer: StackLayer; readonly stack: Digest }> {
   const { catalog, content, snapshots, folder } = parts;
   if (below !== undefined) lease.protectLayer(below);
   const foldersBelow = async (): Promise<string[]> => catalog.stack(below).map((layer) => layer.folder);
   try {
     await using blob = await content.draft();
-    await using draft = await snapshots.unpack(copied(guardSpace(tar, folder), blob, signal), foldersBelow, signal);
+    await using draft = await snapshots.unpack(copied(guardSpace(tar, folder), blob, signal), foldersBelow, signal, plain);
     const { digest, sizeBytes } = await blob.keep((digest) => lease.protect(digest));
     const stack = chainIdOf(below, digest);
     lease.protectLayer(stack);
