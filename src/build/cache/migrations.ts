@@ -2,9 +2,9 @@
 export const migrations: readonly string[] = [
   `CREATE TABLE build_cache (
      key TEXT PRIMARY KEY, below TEXT, stack TEXT, layer TEXT, description TEXT NOT NULL, size_bytes INTEGER NOT NULL,
-     created_ns INTEGER NOT NULL, used_ns INTEGER NOT NULL, uses INTEGER NOT NULL
+     created_ns INTEGER NOT NULL, used_ns INTEGER NOT NULL, uses INTEGER NOT NULL, outline TEXT
    ) STRICT, WITHOUT ROWID;
-   CREATE INDEX build_cache_by_stack ON build_cache (stack);
+   CREATE INDEX build_cache_by_outline ON build_cache (outline) WHERE outline IS NOT NULL;
    CREATE TABLE build_slot (slot TEXT PRIMARY KEY, ingredients TEXT NOT NULL, used_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE build_cache_mount (
      folder TEXT PRIMARY KEY, id TEXT NOT NULL, created_ns INTEGER NOT NULL, used_ns INTEGER NOT NULL, uses INTEGER NOT NULL

@@ -44,27 +44,40 @@ export class StepResults {
     return result;
   }
 
+  /** Whether there is a result whose ingredients, but for what is in the files, are these. */
+  hasOutline(outline: Digest): boolean {
+    return this.#database.get("SELECT 1 FROM build_cache WHERE outline = ? LIMIT 1", outline) !== undefined;
+  }
+
   /** Keeps a result. The caller's lease protects its layers until then. */
-  add(made: Pick<StepResult, "key" | "below" | "stack" | "layer" | "description">): StepResult {
+  add(
+    made: Pick<StepResult, "key" | "below" | "stack" | "layer" | "description"> & {
+      readonly outline?: Digest;
+      /** Absent: now. */
+      readonly createdNs?: bigint;
+    },
+  ): StepResult {
     const now = this.#clock.now();
+    const createdNs = made.createdNs ?? now;
     const { key, below, stack, layer, description } = made;
     const sizeBytes = layer === undefined || stack === undefined ? 0 : this.#layers.sizeBytesOf(stack);
     this.#database.transaction(() => {
       this.#database.run(
-        "INSERT OR REPLACE INTO build_cache VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)",
+        "INSERT OR REPLACE INTO build_cache VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
         key,
         below ?? null,
         stack ?? null,
         layer === undefined ? null : JSON.stringify(layer),
         description.slice(0, longestDescription),
         sizeBytes,
+        createdNs,
         now,
-        now,
+        made.outline ?? null,
       );
       if (stack !== undefined)
         this.#layers.hold(ownerOf(key), { stacks: [stack], blobs: layer === undefined ? [] : [layer.blob.digest] });
     });
-    return { ...made, sizeBytes, createdNs: now, usedNs: now, uses: 1 };
+    return { ...made, sizeBytes, createdNs, usedNs: now, uses: 1 };
   }
 
   all(): StepResult[] {

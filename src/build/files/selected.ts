@@ -139,6 +139,8 @@ async function* entriesOf(
     .map((file) => ({ path: joined(item.path, file.path), facts: file.facts }));
   await using program = withBytes.length === 0 ? undefined : await from.start(signal);
   const reader = program === undefined ? undefined : new ContentReader(program, withBytes);
+  const readNs = BigInt(Date.now()) * 1_000_000n;
+  const learnt: WalkedFile[] = [];
   for (const file of item.files) {
     const link = links.get(file);
     const header = headerOf(file, from.owners, link);
@@ -150,8 +152,12 @@ async function* entriesOf(
     if (bytes === undefined) throw new Error("a file without bytes");
     yield { header, data: bytes };
     const content = await bytes.finish();
-    if (file.content !== undefined && file.content !== content) throw changed(joined(item.path, file.path));
+    if (file.content === undefined) learnt.push(file);
+    else if (file.content !== content) throw changed(joined(item.path, file.path));
+    file.content = content;
   }
+  // For the next build; nobody waits for it, and it can be had again.
+  from.digests.remember(learnt, readNs).catch(() => undefined);
 }
 
 /** The first name of each file that has several here, by its further ones. */

@@ -20,7 +20,6 @@ export async function prepareCopy(
   const chosen = await Promise.all(
     node.sources.map(async (source) => await choose(parts, node, source, files, signal)),
   );
-  const named = new Map(chosen.flatMap(({ parts }) => [...parts]));
   const list: Ingredient[] = [
     ["instruction", "copy"],
     // What is laid on nothing still takes its owners' names from below.
@@ -30,10 +29,14 @@ export async function prepareCopy(
     ["--chmod", node.chmod ?? ""],
     ["SOURCE_DATE_EPOCH", String(epochSeconds ?? "")],
     ["the names of its sources", JSON.stringify(chosen.flatMap(({ names }) => names))],
-    [sourcesLabel, digestOf(chosen.map(({ digest }) => digest).join(" "))],
   ];
   return {
-    ingredients: new Ingredients(list, named),
+    outline: new Ingredients(list).key,
+    ingredients: async (signal) => {
+      const read = await Promise.all(chosen.map(async ({ read }) => await read(signal)));
+      const digest = digestOf(read.map(({ digest }) => digest).join(" "));
+      return new Ingredients([...list, [sourcesLabel, digest]], new Map(read.flatMap(({ files }) => [...files])));
+    },
     detached: node.link,
     run: async (_watcher, lease, signal) => {
       const latestNs = epochSeconds === undefined ? undefined : BigInt(epochSeconds) * 1_000_000_000n;
@@ -61,8 +64,10 @@ export async function prepareCopy(
 interface Chosen {
   readonly sources: readonly CopySource[];
   readonly names: readonly string[];
-  readonly digest: Digest;
-  readonly parts: ReadonlyMap<string, string>;
+  /** Of all that is in it, and which file is which. */
+  readonly read: (
+    signal: AbortSignal,
+  ) => Promise<{ readonly digest: Digest; readonly files: ReadonlyMap<string, string> }>;
 }
 
 async function choose(
@@ -75,37 +80,39 @@ async function choose(
   switch (source.kind) {
     case "text": {
       const item = textItem(source.name, source.text, 0n);
+      const read = { digest: digestOf(source.text), files: new Map<string, string>() };
       return {
         sources: [{ item, unpack: false }],
         names: [item.name],
-        digest: digestOf(source.text),
-        parts: new Map(),
+        read: async () => await Promise.resolve(read),
       };
     }
     case "paths": {
       const tree = await parts.tree(source.from, files);
       const { patterns } = source;
       const selected = await tree.select({ patterns, excludes: node.excludes, parents: node.parents }, signal);
-      return await chosenOf(selected, node.unpack !== "no", signal);
+      return chosenOf(selected, node.unpack !== "no");
     }
     case "url": {
       const tree = await parts.remote(source);
       const selected = await tree.select({ patterns: ["*"], excludes: [], parents: false }, signal);
-      return await chosenOf(selected, node.unpack === "all", signal);
+      return chosenOf(selected, node.unpack === "all");
     }
     case "git": {
       const tree = await parts.remote(source);
       const selected = await tree.select({ patterns: ["."], excludes: node.excludes, parents: false }, signal);
-      return await chosenOf(selected, false, signal);
+      return chosenOf(selected, false);
     }
   }
 }
 
-async function chosenOf(selected: Selected, unpack: boolean, signal: AbortSignal): Promise<Chosen> {
+function chosenOf(selected: Selected, unpack: boolean): Chosen {
   return {
     sources: selected.items.map((item) => ({ item, unpack })),
     names: selected.items.map(({ name }) => name),
-    digest: await selected.digest(signal),
-    parts: (await selected.parts(signal)) ?? new Map(),
+    read: async (signal) => ({
+      digest: await selected.digest(signal),
+      files: (await selected.parts(signal)) ?? new Map(),
+    }),
   };
 }

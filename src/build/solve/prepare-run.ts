@@ -33,8 +33,9 @@ export async function prepareRun(
     ["SOURCE_DATE_EPOCH", String(settings.epochSeconds ?? "")],
     ...mounts.ingredients,
   ];
+  const ingredients = new Ingredients(list, mounts.files);
   return {
-    ingredients: new Ingredients(list, mounts.files),
+    ingredients: async () => await Promise.resolve(ingredients),
     detached: false,
     run: async (watcher, lease, signal) => {
       signal.throwIfAborted();

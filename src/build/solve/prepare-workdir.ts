@@ -8,14 +8,15 @@ import type { Work } from "./work.ts";
 /** WORKDIR: a folder, unless it is there. */
 export function prepareWorkdir(parts: StepParts, node: WorkdirNode, below: Digest | undefined): Work {
   const { epochSeconds } = parts.settings;
+  const ingredients = new Ingredients([
+    ["instruction", "workdir"],
+    ["what it stands on", below ?? ""],
+    ["its path", node.path],
+    ["USER", node.user],
+    ["SOURCE_DATE_EPOCH", String(epochSeconds ?? "")],
+  ]);
   return {
-    ingredients: new Ingredients([
-      ["instruction", "workdir"],
-      ["what it stands on", below ?? ""],
-      ["its path", node.path],
-      ["USER", node.user],
-      ["SOURCE_DATE_EPOCH", String(epochSeconds ?? "")],
-    ]),
+    ingredients: async () => await Promise.resolve(ingredients),
     detached: false,
     run: async (_watcher, lease, signal) =>
       await workdirStep(

@@ -101,12 +101,13 @@ export function solve(
         ? node.sources.flatMap((each) => (each.kind === "paths" && each.from.kind === "node" ? [each.from.node] : []))
         : [];
     const inputs = await Promise.all(others.map(async (other) => (await files(other)).stack ?? ""));
+    const ingredients = new Ingredients([
+      ["what it stands on", node.kind === "copy" && node.link ? "" : (below ?? "")],
+      ["its command", command],
+      ["its sources", inputs.join(" ")],
+    ]);
     return {
-      ingredients: new Ingredients([
-        ["what it stands on", node.kind === "copy" && node.link ? "" : (below ?? "")],
-        ["its command", command],
-        ["its sources", inputs.join(" ")],
-      ]),
+      ingredients: async () => await Promise.resolve(ingredients),
       detached: node.kind === "copy" && node.link,
       run: async (watcher: StepWatcher, _lease: Lease, signal: AbortSignal): Promise<Layered | undefined> => {
         if (node.kind === "run") await runs(command, watcher, signal);

@@ -9,7 +9,7 @@ import type { EventQueue } from "../events.ts";
 import { type BaseNode, type Graph, inputsOf, type Node, type PlannedStep } from "../graph/graph.ts";
 import type { Turnstile } from "#core/turnstile";
 import { Progress } from "./progress.ts";
-import type { SharedSteps } from "./shared-steps.ts";
+import type { SharedSteps, StepWatcher } from "./shared-steps.ts";
 import type { Files, Layered, Work } from "./work.ts";
 
 /** What all builds of a daemon share. */
@@ -127,15 +127,18 @@ export class Solve {
   }
 
   async #result(node: WorkNode, step: PlannedStep, below: Files, work: Work): Promise<Files> {
-    const { results, images } = this.#parts;
-    const { ingredients } = work;
+    const { images } = this.#parts;
     const under = work.detached ? undefined : below.stack;
     const before = this.request.explain ? this.#parts.slots.get(step.slot) : undefined;
     const isFresh = "noCache" in node && node.noCache;
-    const hit = isFresh ? undefined : (results.take(ingredients.key) ?? this.request.imported.get(ingredients.key));
+    const mayBeKnown = work.outline === undefined || (!isFresh && this.#isOutlined(work.outline));
+    const early = mayBeKnown ? await work.ingredients(this.#signal) : undefined;
+    const hit = isFresh || early === undefined ? undefined : this.#hit(early.key);
+    this.#progress.started(step);
+    const made = hit === undefined ? await this.#run(step, under, work, isFresh ? undefined : early) : takenFrom(hit);
+    const ingredients = early ?? (await work.ingredients(this.#signal));
+    if (hit === undefined && (isFresh || early === undefined)) this.#keep(step, under, work, ingredients, made);
     const reason = hit === undefined ? missReason(ingredients, before, isFresh) : undefined;
-    if (hit !== undefined) this.#progress.started(step);
-    const made = hit === undefined ? await this.#run(node, step, under, work) : takenFrom(hit);
     this.#keys.set(node, { key: ingredients.key, createdNs: made.createdNs });
     this.#parts.slots.put(step.slot, ingredients);
     const { lease } = this.request;
@@ -159,41 +162,68 @@ export class Solve {
     return files;
   }
 
-  /** Does the work, unless another build is at it. */
-  async #run(node: WorkNode, step: PlannedStep, below: Digest | undefined, work: Work): Promise<Made> {
-    const { images, results, shared } = this.#parts;
-    const { key } = work.ingredients;
-    const isFresh = "noCache" in node && node.noCache;
-    this.#progress.started(step);
-    return await shared.run(
-      isFresh ? `${this.request.buildId} ${key}` : key,
+  #isOutlined(outline: Digest): boolean {
+    return this.request.imported.size > 0 || this.#parts.results.hasOutline(outline);
+  }
+
+  #hit(key: Digest): StepResult | ImportedResult | undefined {
+    return this.#parts.results.take(key) ?? this.request.imported.get(key);
+  }
+
+  /** Does the work; where its key is known and may be used, unless another build is at it. */
+  async #run(
+    step: PlannedStep,
+    below: Digest | undefined,
+    work: Work,
+    ingredients: Ingredients | undefined,
+  ): Promise<Made> {
+    const watcher = this.#watcher(step);
+    if (ingredients === undefined) return await this.#done(work, this.request.lease, watcher, this.#signal);
+    return await this.#parts.shared.run(
+      ingredients.key,
       async (watcher, signal) => {
         // Its own: the build that began it may be gone while another still waits for it.
-        await using lease = images.layers.lease();
-        const layered = await this.#parts.atOnce.pass(async () => await work.run(watcher, lease, signal));
-        const { createdNs } = results.add({
-          key,
-          below,
-          stack: layered?.stack ?? below,
-          ...(layered !== undefined && { layer: layered.layer }),
-          description: step.instruction,
-        });
-        return { layered, createdNs };
+        await using lease = this.#parts.images.layers.lease();
+        const made = await this.#done(work, lease, watcher, signal);
+        this.#keep(step, below, work, ingredients, made);
+        return made;
       },
-      {
-        output: async (stream, bytes) => {
-          this.request.events.tell({
-            kind: "output",
-            step: step.id,
-            stream,
-            bytes,
-            timeNs: this.#parts.clock.now(),
-          });
-          await this.request.events.room(this.#signal);
-        },
-      },
+      watcher,
       this.#signal,
     );
+  }
+
+  async #done(work: Work, lease: Lease, watcher: StepWatcher, signal: AbortSignal): Promise<Made> {
+    const layered = await this.#parts.atOnce.pass(async () => await work.run(watcher, lease, signal));
+    return { layered, createdNs: this.#parts.clock.now() };
+  }
+
+  /** Remembers the result, with a hold on its layers. */
+  #keep(
+    step: PlannedStep,
+    below: Digest | undefined,
+    work: Work,
+    { key }: Ingredients,
+    { layered, createdNs }: Made,
+  ): void {
+    this.#parts.results.add({
+      key,
+      below,
+      stack: layered?.stack ?? below,
+      description: step.instruction,
+      createdNs,
+      ...(layered !== undefined && { layer: layered.layer }),
+      ...(work.outline !== undefined && { outline: work.outline }),
+    });
+  }
+
+  #watcher({ id }: PlannedStep): StepWatcher {
+    return {
+      output: async (stream, bytes) => {
+        this.request.events.tell({ kind: "output", step: id, stream, bytes, timeNs: this.#parts.clock.now() });
+        await this.request.events.room(this.#signal);
+      },
+    };
   }
 
   #stepOf(node: Node): PlannedStep {

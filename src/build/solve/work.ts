@@ -18,7 +18,10 @@ export interface Layered {
 
 /** What is to be done for a node whose inputs are there, unless its result is. */
 export interface Work {
-  readonly ingredients: Ingredients;
+  /** Of the ingredients, but for what is in the files that it takes: where no result has the same, nothing is to be looked up, and the files need be read once only. Absent: nothing is cheaper than all. */
+  readonly outline?: Digest;
+  /** Reads what has not been read yet. */
+  ingredients(signal: AbortSignal): Promise<Ingredients>;
   /** It makes its layer on nothing, which is then put on what is below (`--link`). */
   readonly detached: boolean;
   /** Undefined: it changed no file. The lease protects the result. */
