@@ -1,4 +1,5 @@
 import { batch } from "#core/batch";
+import { ByteReader } from "#core/byte-reader";
 import { type Digest, Digester, hexOf } from "#core/digest";
 import { Fault } from "#core/fault";
 import { tarHeader, type TarHeader, utf8Name } from "#core/tar";
@@ -85,12 +86,15 @@ export async function* readStack(
   const chosen = `find . -xdev ${expression} -print0 | sort -z | exec tar ${[...tarArgs, ...fromList].map((word) => `'${word}'`).join(" ")}`;
   const argv = expression === undefined ? ["tar", ...tarArgs, "."] : ["sh", "-c", chosen];
   await using program = await shim.run({ argv, tree, mounts, env: { LC_ALL: "C", TZ: "UTC" } }, signal);
-  for await (const { header, data } of readTar(program.stdout)) {
+  const reader = new ByteReader(program.stdout);
+  for await (const { header, data } of readTar(reader)) {
     const path = header.path.replace(/^\.\//, "");
     if (path === "") continue;
     const linkPath = header.type === "hardlink" ? header.linkPath.replace(/^\.\//, "") : header.linkPath;
     yield { header: { ...header, path, linkPath }, data };
   }
+  // Zeros follow the end of the archive; the program ends when somebody has taken them.
+  while ((await reader.some(Number.MAX_SAFE_INTEGER)) !== undefined);
   const end = await program.ended;
   signal.throwIfAborted();
   if (end.code !== 0 && end.code !== 1)
