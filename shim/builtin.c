@@ -14,7 +14,11 @@ builtin_program builtin_find(const char *name) {
   static const struct {
     const char *name;
     builtin_program program;
-  } all[] = {{"look", builtin_look}, {"read", builtin_read}, {"apply", builtin_apply}, {"copy", builtin_copy}};
+  } all[] = {{"look", builtin_look},
+             {"read", builtin_read},
+             {"apply", builtin_apply},
+             {"copy", builtin_copy},
+             {"files", builtin_files}};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (strcmp(all[i].name, name) == 0) return all[i].program;
   return NULL;

@@ -20,5 +20,7 @@ int builtin_look(char **argv);
 int builtin_read(char **argv);
 /* apply KEEP FOLDER: carries out what standard input says (apply.c has the format); FOLDER is for messages. */
 int builtin_apply(char **argv);
-/* copy FROM TO: makes a folder what another one is (copy.c). Status 3: FROM is none. */
+/* copy FROM TO: makes a folder what another one is (copy.c), on the disk. Status 3: FROM is none; 1: it failed, and nothing is left of it; 4: something is. */
 int builtin_copy(char **argv);
+/* files: answers what is in the tree, for as long as it is asked (files.c has the format). */
+int builtin_files(char **argv);

@@ -2,6 +2,7 @@
  * copy FROM TO: makes TO, a folder, what FROM is: files, folders, symlinks, devices, with owners, modes, times, extended
  * attributes, hard links and holes. What is in its place already is replaced, but for folders. Nothing is followed on either
  * side: FROM is read-only, and whoever changes TO meanwhile harms himself alone. One pass, nine system calls for a small file.
+ * All of it is on the disk when it ends well; when it fails, what it made is taken away again.
  */
 #include "builtin.h"
 
@@ -22,6 +23,7 @@
 
 #define STATUS_FAILED 1
 #define STATUS_NO_FOLDER 3
+#define STATUS_HALF 4
 #define BUFFER_SIZE (256u * 1024)
 #define LINK_ROWS 4096u
 
@@ -38,6 +40,7 @@ struct copy {
   struct link *links[LINK_ROWS];
   char path[16384];   /* of what is worked on, for messages and links */
   size_t length;
+  size_t entries;     /* so many were copied */
   char buffer[BUFFER_SIZE];
   char names[65536];
   char value[65536];
@@ -231,6 +234,7 @@ static int copy_entries(struct copy *copy, int from, int to) {
     copy->length += (size_t)added;
     result = copy_entry(copy, from, to, entry);
     if (result < 0) break; /* the path stays as it is, for the message */
+    copy->entries++;
     copy->length = before;
     copy->path[before] = '\0';
   }
@@ -243,6 +247,34 @@ static int copy_folder(struct copy *copy, int from, int to) {
   if (fstat(from, &facts) != 0) return -errno;
   int result = copy_entries(copy, from, to);
   return result < 0 ? result : copy_facts(copy, from, to, &facts, false);
+}
+
+/* ---- the end ---- */
+
+/* Takes away what has a name of FROM's; a folder stays that somebody else has put something into. */
+static int take_back(int from, int to) {
+  int again = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *folder = again < 0 ? NULL : fdopendir(again);
+  if (folder == NULL) return -errno;
+  int result = 0;
+  for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+    const char *name = entry->d_name;
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) continue;
+    fd_scoped int source = openat(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd_scoped int target = source < 0 ? -1 : openat(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int taken = target < 0 ? 0 : take_back(source, target);
+    if (taken == 0 && unlinkat(to, name, target < 0 ? 0 : AT_REMOVEDIR) != 0) taken = -errno;
+    if (taken < 0 && taken != -ENOENT && taken != -ENOTEMPTY) result = taken;
+  }
+  closedir(folder);
+  return result;
+}
+
+/* Puts it on the disk: what is one folder and nothing else by itself, more of it with all that its file system has to write. */
+static int settle(const struct copy *copy) {
+  int result = copy->entries == 0 ? fsync(copy->target) : syncfs(copy->target);
+  /* What has no disk (FUSE, say) may not know the call. */
+  return result == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
 }
 
 int builtin_copy(char **argv) {
@@ -259,7 +291,8 @@ int builtin_copy(char **argv) {
   if (from < 0 && errno == ENOTDIR) return STATUS_NO_FOLDER;
   copy.target = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int result = from < 0 || copy.target < 0 ? -errno : copy_folder(&copy, from, copy.target);
+  if (result == 0) result = settle(&copy);
   if (result == 0) return 0;
   dprintf(STDERR_FILENO, "%s: %s\n", copy.path, strerror(-result));
-  return STATUS_FAILED;
+  return from >= 0 && copy.target >= 0 && take_back(from, copy.target) < 0 ? STATUS_HALF : STATUS_FAILED;
 }

@@ -75,17 +75,18 @@ int builtin_look(char **argv) {
   struct stat root;
   struct statvfs mount;
   char target[PATH_LENGTH] = "";
+  char led[PATH_LENGTH];
   if (argv[0] == NULL || stat("/", &root) != 0) return 2;
   if (lstat(argv[0], &facts) != 0) return say_error(errno);
   bool is_there = stat(argv[0], &behind) == 0;
   bool is_read_only = is_there && statvfs(argv[0], &mount) == 0 && (mount.f_flag & ST_RDONLY) != 0;
-  if (S_ISLNK(facts.st_mode)) {
-    int result = resolve(argv[0], target);
-    if (result < 0) return say_error(-result);
-  }
-  printf("0%c%u%c%lld%c%lld%c%ld%c%u%c%d%c%d%c%s%c", 0, facts.st_mode, 0, (long long)facts.st_size, 0,
+  int result = resolve(argv[0], led);
+  if (result < 0) return say_error(-result);
+  if (S_ISLNK(facts.st_mode)) strcpy(target, led);
+  printf("0%c%u%c%lld%c%lld%c%ld%c%u%c%d%c%d%c%s%c%u%c%u%c%s%c", 0, facts.st_mode, 0, (long long)facts.st_size, 0,
          (long long)facts.st_mtim.tv_sec, 0, facts.st_mtim.tv_nsec, 0, is_there ? behind.st_mode : 0, 0, is_read_only, 0,
-         is_there && behind.st_dev == root.st_dev, 0, target, 0);
+         is_there && behind.st_dev == root.st_dev, 0, target, 0, is_there ? behind.st_uid : 0, 0,
+         is_there ? behind.st_gid : 0, 0, led, 0);
   return fflush(stdout) == 0 ? 0 : 1;
 }
 

@@ -1,7 +1,7 @@
 /*
  * The relay of DNS messages between a container and the host's resolver. The container asks 127.0.0.11, port 53; the
  * monitor, which is in the container's network namespace, listens there at other ports (the container may want 53 for
- * itself), to which a firewall rule leads (natrule.h), and passes messages on over one unix stream. It parses no DNS.
+ * itself), to which firewall rules lead (natrule.h), and passes messages on over one unix stream. It parses no DNS.
  *
  * The stream: the monitor says `SLN1`, {u8 length, the container's id}; from then on both sides send records
  *   {u16 big-endian length of the message, u8 transport, u8 zero, u32 big-endian token, message}

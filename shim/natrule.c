@@ -3,12 +3,18 @@
  *
  *   table ip slipway_names {
  *     chain output {
- *       type nat hook output priority dstnat;
- *       ip daddr ADDRESS meta l4proto udp @th,16,16 53 dnat to ADDRESS:PORT    and the same for tcp
+ *       type filter hook output priority raw;
+ *       ip daddr ADDRESS udp dport 53 udp dport set PORT          and the same for tcp
+ *     }
+ *     chain prerouting {
+ *       type filter hook prerouting priority raw;
+ *       ip saddr ADDRESS iif lo udp sport PORT udp sport set 53   and the same for tcp
  *     }
  *   }
  *
- * Redirect would not do: in this hook it leads to 127.0.0.1.
+ * Ports are written over, not translated: a nat chain would have the kernel track every connection of the container, and
+ * look up each of its packets. Both are done before connections are tracked, so that a firewall of the container's own
+ * sees one connection to PORT.
  */
 #include "natrule.h"
 
@@ -30,14 +36,24 @@ enum { NESTED = 0x8000, LIST_ELEMENT = 1, TABLE_NAME = 1 };
 enum { CHAIN_TABLE = 1, CHAIN_NAME = 3, CHAIN_HOOK = 4, CHAIN_TYPE = 7, HOOK_NUMBER = 1, HOOK_PRIORITY = 2 };
 enum { RULE_TABLE = 1, RULE_CHAIN = 2, RULE_EXPRESSIONS = 4, EXPRESSION_NAME = 1, EXPRESSION_DATA = 2, DATA_VALUE = 1 };
 enum { PAYLOAD_REGISTER = 1, PAYLOAD_BASE = 2, PAYLOAD_OFFSET = 3, PAYLOAD_LENGTH = 4, NETWORK_HEADER = 1, TRANSPORT_HEADER = 2 };
-enum { META_REGISTER = 1, META_KEY = 2, META_L4PROTO = 16 };
+enum { PAYLOAD_SOURCE_REGISTER = 5, PAYLOAD_CHECKSUM_TYPE = 6, PAYLOAD_CHECKSUM_OFFSET = 7, CHECKSUM_INTERNET = 1 };
+enum { META_REGISTER = 1, META_KEY = 2, META_IN_LINK = 4, META_L4PROTO = 16, LOOPBACK_LINK = 1 };
 enum { COMPARE_REGISTER = 1, COMPARE_OPERATION = 2, COMPARE_DATA = 3, EQUAL = 0 };
 enum { IMMEDIATE_REGISTER = 1, IMMEDIATE_DATA = 2 };
-enum { NAT_TYPE = 1, NAT_FAMILY = 2, NAT_ADDRESS_REGISTER = 3, NAT_PORT_REGISTER = 5, DESTINATION_NAT = 1 };
-enum { HOOK_OUTPUT = 3, PRIORITY_DSTNAT = -100, FAMILY_IP = 2, REGISTER_1 = 1, REGISTER_2 = 2 };
+enum { HOOK_PREROUTING = 0, HOOK_OUTPUT = 3, PRIORITY_RAW = -300, FAMILY_IP = 2, REGISTER_1 = 1 };
+enum { SOURCE_ADDRESS = 12, TARGET_ADDRESS = 16, SOURCE_PORT = 0, TARGET_PORT = 2, UDP_CHECKSUM = 6, TCP_CHECKSUM = 16, NAMES_PORT = 53 };
 
 static const char table_name[] = "slipway_names";
-static const char chain_name[] = "output";
+
+/* A chain, and what its rules look at: queries on their way out, or answers on their way in. */
+struct side {
+  const char *chain;
+  int hook, address, port;
+  bool from_loopback;
+};
+
+static const struct side queries = {"output", HOOK_OUTPUT, TARGET_ADDRESS, TARGET_PORT, false};
+static const struct side answers = {"prerouting", HOOK_PREROUTING, SOURCE_ADDRESS, SOURCE_PORT, true};
 
 struct message_head {
   uint32_t length;
@@ -55,7 +71,7 @@ struct attribute_head {
 struct batch {
   size_t length, message;
   uint32_t sequence;
-  unsigned char bytes[2048];
+  unsigned char bytes[4096];
 };
 
 /* ---- writing ---- */
@@ -149,27 +165,26 @@ static void compare_payload(struct batch *batch, int base, int offset, const voi
   compare(batch, bytes, n);
 }
 
-static void compare_protocol(struct batch *batch, uint8_t protocol) {
+static void compare_meta(struct batch *batch, int key, const void *bytes, size_t n) {
   struct expression expression = begin_expression(batch, "meta");
   put_number(batch, META_REGISTER, REGISTER_1);
-  put_number(batch, META_KEY, META_L4PROTO);
+  put_number(batch, META_KEY, key);
   end_expression(batch, expression);
-  compare(batch, &protocol, sizeof protocol);
+  compare(batch, bytes, n);
 }
 
-static void load(struct batch *batch, int number, const void *bytes, size_t n) {
-  struct expression expression = begin_expression(batch, "immediate");
-  put_number(batch, IMMEDIATE_REGISTER, number);
-  put_value(batch, IMMEDIATE_DATA, bytes, n);
-  end_expression(batch, expression);
-}
-
-static void translate(struct batch *batch) {
-  struct expression expression = begin_expression(batch, "nat");
-  put_number(batch, NAT_TYPE, DESTINATION_NAT);
-  put_number(batch, NAT_FAMILY, FAMILY_IP);
-  put_number(batch, NAT_ADDRESS_REGISTER, REGISTER_1);
-  put_number(batch, NAT_PORT_REGISTER, REGISTER_2);
+static void write_port(struct batch *batch, int offset, uint16_t port, int checksum) {
+  struct expression value = begin_expression(batch, "immediate");
+  put_number(batch, IMMEDIATE_REGISTER, REGISTER_1);
+  put_value(batch, IMMEDIATE_DATA, &port, sizeof port);
+  end_expression(batch, value);
+  struct expression expression = begin_expression(batch, "payload");
+  put_number(batch, PAYLOAD_SOURCE_REGISTER, REGISTER_1);
+  put_number(batch, PAYLOAD_BASE, TRANSPORT_HEADER);
+  put_number(batch, PAYLOAD_OFFSET, offset);
+  put_number(batch, PAYLOAD_LENGTH, sizeof port);
+  put_number(batch, PAYLOAD_CHECKSUM_TYPE, CHECKSUM_INTERNET);
+  put_number(batch, PAYLOAD_CHECKSUM_OFFSET, checksum);
   end_expression(batch, expression);
 }
 
@@ -181,33 +196,38 @@ static void put_table(struct batch *batch, uint8_t type, uint16_t flags) {
   end_message(batch);
 }
 
-static void put_chain(struct batch *batch) {
+static void put_chain(struct batch *batch, const struct side *side) {
   put_message(batch, SUBSYSTEM_NFTABLES, NEW_CHAIN, FLAG_CREATE);
   put_attribute(batch, CHAIN_TABLE, table_name, sizeof table_name);
-  put_attribute(batch, CHAIN_NAME, chain_name, sizeof chain_name);
+  put_attribute(batch, CHAIN_NAME, side->chain, strlen(side->chain) + 1);
   size_t hook = begin_nested(batch, CHAIN_HOOK);
-  put_number(batch, HOOK_NUMBER, HOOK_OUTPUT);
-  put_number(batch, HOOK_PRIORITY, PRIORITY_DSTNAT);
+  put_number(batch, HOOK_NUMBER, side->hook);
+  put_number(batch, HOOK_PRIORITY, PRIORITY_RAW);
   end_nested(batch, hook);
-  put_attribute(batch, CHAIN_TYPE, "nat", sizeof "nat");
+  put_attribute(batch, CHAIN_TYPE, "filter", sizeof "filter");
   end_message(batch);
 }
 
-static void put_rule(struct batch *batch, uint32_t address, uint8_t protocol, uint16_t port, uint16_t flags) {
-  uint16_t asked = htons(53);
-  uint16_t given = htons(port);
+/* Packets with that address, protocol and port get the other port; ports are in network byte order. */
+static void put_rule(struct batch *batch, const struct side *side, uint32_t address, uint8_t protocol, uint16_t port, uint16_t other, uint16_t flags) {
+  static const uint32_t loopback = LOOPBACK_LINK;
   put_message(batch, SUBSYSTEM_NFTABLES, NEW_RULE, FLAG_CREATE | FLAG_APPEND | flags);
   put_attribute(batch, RULE_TABLE, table_name, sizeof table_name);
-  put_attribute(batch, RULE_CHAIN, chain_name, sizeof chain_name);
+  put_attribute(batch, RULE_CHAIN, side->chain, strlen(side->chain) + 1);
   size_t expressions = begin_nested(batch, RULE_EXPRESSIONS);
-  compare_payload(batch, NETWORK_HEADER, 16, &address, sizeof address);
-  compare_protocol(batch, protocol);
-  compare_payload(batch, TRANSPORT_HEADER, 2, &asked, sizeof asked);
-  load(batch, REGISTER_1, &address, sizeof address);
-  load(batch, REGISTER_2, &given, sizeof given);
-  translate(batch);
+  /* First, as every packet of the container comes by here, and this is what the kernel does quickest. */
+  compare_payload(batch, NETWORK_HEADER, side->address, &address, sizeof address);
+  if (side->from_loopback) compare_meta(batch, META_IN_LINK, &loopback, sizeof loopback);
+  compare_meta(batch, META_L4PROTO, &protocol, sizeof protocol);
+  compare_payload(batch, TRANSPORT_HEADER, side->port, &port, sizeof port);
+  write_port(batch, side->port, other, protocol == IPPROTO_UDP ? UDP_CHECKSUM : TCP_CHECKSUM);
   end_nested(batch, expressions);
   end_message(batch);
+}
+
+static void put_rules(struct batch *batch, uint32_t address, uint8_t protocol, uint16_t port, uint16_t last_flags) {
+  put_rule(batch, &queries, address, protocol, htons(NAMES_PORT), htons(port), 0);
+  put_rule(batch, &answers, address, protocol, htons(port), htons(NAMES_PORT), last_flags);
 }
 
 /* ---- the exchange ---- */
@@ -241,9 +261,10 @@ static int make(uint32_t address, uint16_t udp_port, uint16_t tcp_port, bool rep
   end_message(&batch);
   if (replace) put_table(&batch, DELETE_TABLE, 0);
   put_table(&batch, NEW_TABLE, FLAG_CREATE | FLAG_EXCLUSIVE);
-  put_chain(&batch);
-  put_rule(&batch, address, IPPROTO_UDP, udp_port, 0);
-  put_rule(&batch, address, IPPROTO_TCP, tcp_port, FLAG_ACK);
+  put_chain(&batch, &queries);
+  put_chain(&batch, &answers);
+  put_rules(&batch, address, IPPROTO_UDP, udp_port, 0);
+  put_rules(&batch, address, IPPROTO_TCP, tcp_port, FLAG_ACK);
   uint32_t last = batch.sequence;
   put_message(&batch, 0, BATCH_END, 0);
   end_message(&batch);

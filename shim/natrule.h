@@ -1,4 +1,4 @@
-/* The firewall rule of a container's own network namespace that leads its DNS queries to the relay, see names.h. */
+/* The firewall rules of a container's own network namespace that lead its DNS queries to the relay, see names.h. */
 #pragma once
 
 #include <stdint.h>

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#define PROTOCOL_VERSION 4
+#define PROTOCOL_VERSION 5
 
 #define FRAME_HEAD 5u
 #define FRAME_TIMED_HEAD 13u

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { Fault } from "#core/fault";
 import { isAlive } from "#core/is-alive";
 import { type Log, type LogLevel, openLog } from "#core/log";
+import { openBuilder } from "#build";
 import { checkLogging, type LogDriver, openContainers, type Ulimit } from "#containers";
 import type { DiskBudget } from "#core/disk-budget";
 import { openDisk } from "#disk";
@@ -100,6 +101,7 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
   };
   const images = await openImages({
     ...shared,
+    bootId: host.machine.bootId,
     insecureRegistries: options.insecureRegistries,
     registryMirrors: options.registryMirrors,
     maxConcurrentDownloads: options.maxConcurrentDownloads,
@@ -134,21 +136,24 @@ async function openRooms(options: DaemonOptions, host: Host, log: Log) {
     ...(options.cgroupParent !== undefined && { cgroupParent: options.cgroupParent }),
     ...(options.usernsRemap !== undefined && { usernsRemap: options.usernsRemap }),
   });
+  const builder = await openBuilder({ ...shared, host, images, containers, log });
   const disk = openDisk({
     host,
     images,
     containers,
     volumes,
+    builder,
     events: host.journal,
     log,
     budget: options.diskBudget,
     keep: options.diskBudgetKeep,
     scrubDays: options.scrubDays,
   });
-  const server = openServer({ ...options, host, images, networks, volumes, containers, disk, log });
+  const server = openServer({ ...options, host, images, networks, volumes, containers, builder, disk, log });
   const close = async (): Promise<void> => {
     await server.close();
     await disk.close();
+    await builder.close();
     await containers.close({ stopContainers: options.stopContainersOnExit });
     await networks.close();
   };

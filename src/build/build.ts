@@ -226,3 +226,6 @@ export interface BuilderOptions {
   readonly events: EventSink;
   readonly log: Log;
 }
+
+export { openBuilder } from "./open.ts";
+export { StepFailure } from "./solve/step-failure.ts";

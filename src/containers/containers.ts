@@ -15,9 +15,10 @@ import type {
   StreamName,
   TerminalSize,
 } from "#host";
-import type { Images, RootChange } from "#images";
+import type { Images, Lease, RootChange } from "#images";
 import type { Attached, EndpointRequest, Networks, PortRequest } from "#networks";
 import type { Volumes } from "#volumes";
+import type { StepEnd, StepRequest } from "./steps/step-types.ts";
 
 /** What a person asked for; checked at the API's edge. Absent values are the image's or Docker's defaults. */
 export interface ContainerSpec {
@@ -601,6 +602,11 @@ export interface Containers {
   dropOldLog(log: OldLog): Promise<number>;
   /** Whether a root of the images room is a container's. */
   ownsRoot(name: string): boolean;
+  /**
+   * Runs one process of a build, sealing what it wrote when that is asked for. A program that cannot be started is told on
+   * stderr in Docker's words and is an end with 126 or 127, an unknown user one with 125. The signal kills all of it; Fault `cancelled` then.
+   */
+  runStep(request: StepRequest, lease: Lease, signal: AbortSignal): Promise<StepEnd>;
   /** Compares folders with records; `repair` removes folders of no container. */
   checkFolders(options: { readonly repair: boolean }): Promise<readonly FolderFinding[]>;
   /** Ends the room. `stopContainers` is the daemon's `--stop-containers-on-exit`; otherwise they run on. */
@@ -631,6 +637,7 @@ export interface ContainersOptions {
 }
 
 export type { RootChange } from "#images";
+export type { StepEnd, StepMount, StepRequest } from "./steps/step-types.ts";
 export { openContainers } from "./open.ts";
 export { logAttributes } from "./logs/attributes.ts";
 export { checkLogging } from "./logs/check-logging.ts";

@@ -1,4 +1,4 @@
-import { hasLabel } from "#core/label";
+import { fitsLabels, hasLabel } from "#core/label";
 import { Fault } from "#core/fault";
 import type { Digest } from "#core/digest";
 import type { ContainerFilters, ContainerMount, Health } from "./containers.ts";
@@ -53,8 +53,7 @@ export function selectPrunable(
     (record) =>
       ["created", "exited", "dead"].includes(record.state.status) &&
       until.every((limitNs) => record.createdNs < limitNs) &&
-      (filters["label"] ?? []).every((label) => hasLabel(record.process.labels, label)) &&
-      !(filters["label!"] ?? []).some((label) => hasLabel(record.process.labels, label)),
+      fitsLabels(record.process.labels, filters),
   );
 }
 

@@ -28,12 +28,13 @@ import { prune, remove } from "./life/remove.ts";
 import { rename } from "./life/rename.ts";
 import type { Room } from "./room.ts";
 import { SeccompPrograms } from "./config/seccomp-programs.ts";
+import { runStep } from "./steps/run-step.ts";
 import { start } from "./life/start.ts";
 import { startAgain } from "./life/start-again.ts";
 import { Restarts } from "./life/restarts.ts";
 import { isRunning } from "./state.ts";
 import { endHealth, shownHealth } from "./life/health.ts";
-import { Turnstile } from "./turnstile.ts";
+import { Turnstile } from "#core/turnstile";
 import { ignoresStopSignal, restart, stop } from "./life/stop.ts";
 import { type ContainerRecord, Store } from "./store.ts";
 import { update } from "./life/update.ts";
@@ -82,6 +83,7 @@ function openRoom(options: ContainersOptions, ids: Pick<Room, "remapped" | "idPo
     seccompPrograms: new SeccompPrograms(),
     sampler: new Sampler(new UsageReader({ ...options, store, onUnexpected })),
     background: new Background(16, onUnexpected),
+    steps: new Map(),
     live: new Map(),
     departing: new Map(),
     restarting: new Set(),
@@ -135,6 +137,7 @@ function containersOf(room: Room): Containers {
     logUsage: async () => await logUsage(room),
     dropOldLog: async (log) => await dropOldLog(room, log),
     ownsRoot: (name) => ownsRoot(room, name),
+    runStep: async (request, lease, signal) => await runStep(room, request, lease, signal),
     checkFolders: async (options) => await checkFolders(room, options),
     close: async (options) => await close(room, options),
   };
@@ -178,6 +181,8 @@ async function close(room: Room, { stopContainers }: { readonly stopContainers: 
     const stops = await Promise.allSettled(running.map(async (id) => await stop(room, id, {})));
     for (const end of stops) if (end.status === "rejected") room.onUnexpected(end.reason);
   }
+  for (const { abort } of room.steps.values()) abort();
+  for (const { gone } of room.steps.values()) await within(gone, closeTimeMs);
   room.closing = true;
   room.hostResolver.dispose();
   await Promise.all([...room.healthWatches.keys()].map(async (id) => await endHealth(room, id)));
@@ -190,8 +195,9 @@ async function close(room: Room, { stopContainers }: { readonly stopContainers: 
 const closeTimeMs = 10_000;
 
 /** Image mounts have roots of their own, named after their container. */
-function ownsRoot({ store }: Room, name: string): boolean {
+function ownsRoot({ steps, store }: Room, name: string): boolean {
   const [id = ""] = name.split(".");
+  if (steps.has(id)) return true;
   const record = store.get(id);
   return record !== undefined && (name === id || imageRoots(record).includes(name));
 }

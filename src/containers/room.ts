@@ -11,7 +11,7 @@ import type { ContainerSession } from "./streams/session.ts";
 import type { Store } from "./store.ts";
 import type { HealthWatch } from "./life/health.ts";
 import type { Restarts } from "./life/restarts.ts";
-import type { Turnstile } from "./turnstile.ts";
+import type { Turnstile } from "#core/turnstile";
 import type { Sampler } from "./usage/sampler.ts";
 import type { Waiters } from "./life/waiters.ts";
 
@@ -33,6 +33,8 @@ export interface Room extends ContainersOptions {
   readonly idPool: IdPool;
   /** Cleaning that nobody has to wait for. */
   readonly background: Background;
+  /** The steps that run, by their containers' ids: containers that nobody is told of. */
+  readonly steps: Map<string, RunningStep>;
   /** The monitors of containers that run, by container. */
   readonly live: Map<string, Live>;
   /** Containers that ended and whose runtime is still tidying up; a new start waits for it. */
@@ -57,6 +59,13 @@ export interface Room extends ContainersOptions {
   readonly onUnexpected: (error: unknown) => void;
   /** Attached clients of containers that have yet to start. */
   readonly waitingSessions: Map<string, Set<ContainerSession>>;
+}
+
+/** A step, from before anything is made for it until nothing of it is left. */
+export interface RunningStep {
+  readonly abort: () => void;
+  /** Never rejects. */
+  readonly gone: Promise<void>;
 }
 
 /** A running container as this daemon sees it. */

@@ -65,6 +65,8 @@ export interface ImageConfig {
   readonly rootfs: { readonly type: "layers"; readonly diff_ids: readonly Digest[] };
   readonly history?: readonly HistoryEntry[];
   readonly "os.version"?: string;
+  /** Which steps made the layers (build/cache/inline-cache.ts). */
+  readonly "io.slipway.cache.v1"?: readonly unknown[];
 }
 
 /** What an image says of the containers made from it (config.md#properties, Docker's names). */

@@ -62,11 +62,15 @@ export function writeHeaderBlock(header: TarHeader, flag: string): Buffer {
   octal(block, 329, 8, header.major);
   octal(block, 337, 8, header.minor);
   block.fill(" ", 148, 156, "latin1");
+  // By index, and only as far as anything is written: this is done for every entry of every layer.
   let sum = 0;
-  for (const byte of block) sum += byte;
+  for (let at = 0; at < writtenBytes; at++) sum += block[at] ?? 0;
   block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, 8, "latin1");
   return block;
 }
+
+/** The last field that we write ends here. */
+const writtenBytes = 345;
 
 /** The flag of each type. */
 export const flagOfType: Readonly<Record<TarType, string>> = {
@@ -89,12 +93,19 @@ const zeroBlock = Buffer.alloc(tarBlockBytes);
 /** Sums of unsigned bytes are the rule; signed ones come from old Sun tars. */
 function checkSum(block: Buffer): void {
   const stored = number(block, 148, 8, "checksum");
-  let [unsigned, signed] = [0, 0];
-  for (let at = 0; at < tarBlockBytes; at++) {
-    const byte = at >= 148 && at < 156 ? 0x20 : (block[at] ?? 0);
+  // The field itself counts as blanks. By index: this is done for every entry of every layer.
+  let [unsigned, high] = [8 * 0x20, 0];
+  for (let at = 0; at < 148; at++) {
+    const byte = block[at] ?? 0;
     unsigned += byte;
-    signed += byte > 127 ? byte - 256 : byte;
+    high += byte >> 7;
   }
+  for (let at = 156; at < tarBlockBytes; at++) {
+    const byte = block[at] ?? 0;
+    unsigned += byte;
+    high += byte >> 7;
+  }
+  const signed = unsigned - 256 * high;
   if (stored !== unsigned && stored !== signed) {
     throw new Fault("invalid", "archive/tar: invalid tar header", {
       remedy: "The file is damaged, or no tar archive.",

@@ -1,37 +1,13 @@
 import { open } from "node:fs/promises";
+import { GroupSync } from "./group-sync.ts";
 
 /**
  * Puts a database's write-ahead log on the disk, off the event loop. SQLite itself (`synchronous=NORMAL`) does so at
  * checkpoints only: the start of a container need not wait for the disk, and who must not lose a commit asks for it here.
- * Calls that come while one is under way share the next one.
  */
-export class LogSync {
-  readonly #path: string;
-  #running: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
-
-  constructor(databasePath: string) {
-    this.#path = `${databasePath}-wal`;
-  }
-
-  async sync(): Promise<void> {
-    if (this.#running === undefined) return await this.#start();
-    this.#next ??= this.#running
-      .catch(() => undefined)
-      .then(async () => {
-        this.#next = undefined;
-        await this.#start();
-      });
-    await this.#next;
-  }
-
-  async #start(): Promise<void> {
-    const running = syncFile(this.#path).finally(() => {
-      if (this.#running === running) this.#running = undefined;
-    });
-    this.#running = running;
-    await running;
-  }
+export function logSync(databasePath: string): GroupSync {
+  const path = `${databasePath}-wal`;
+  return new GroupSync(async () => await syncFile(path));
 }
 
 /** SQLite's locks lie on the database itself, so that this file may be opened and closed beside it. */

@@ -2,7 +2,8 @@ import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { Fault } from "#core/fault";
 import { reserveRoom } from "./database-reserve.ts";
-import { LogSync } from "./database-sync.ts";
+import { logSync } from "./database-sync.ts";
+import type { GroupSync } from "./group-sync.ts";
 import type { Database, SqlValue } from "./host.ts";
 
 /** A database that can be closed; only its opener does. */
@@ -29,7 +30,7 @@ export function openDatabase(path: string): OpenDatabase {
     sqlite.close();
     throw openFault(path, error);
   }
-  return new SqliteDatabase(sqlite, path === ":memory:" ? undefined : new LogSync(path));
+  return new SqliteDatabase(sqlite, path === ":memory:" ? undefined : logSync(path));
 }
 
 /** Only the owner may read it (environments are secrets) or lock it; SQLite would leave that to the umask, and gives its journal the same mode. */
@@ -44,11 +45,11 @@ export function makePrivate(path: string): void {
 
 class SqliteDatabase implements OpenDatabase {
   readonly #sqlite: DatabaseSync;
-  readonly #log: LogSync | undefined;
+  readonly #log: GroupSync | undefined;
   /** Bounded by the program's own text: statements are literals. */
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(sqlite: DatabaseSync, log: LogSync | undefined) {
+  constructor(sqlite: DatabaseSync, log: GroupSync | undefined) {
     this.#sqlite = sqlite;
     this.#log = log;
   }

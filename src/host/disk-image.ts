@@ -27,12 +27,31 @@ export async function makeDiskImage(
   { image, seed, sizeBytes }: { readonly image: string; readonly seed: string; readonly sizeBytes: number },
 ): Promise<void> {
   await writeFile(image, "", { mode: 0o600 });
-  await truncate(image, sizeBytes);
+  await makeSparse(image, sizeBytes);
   const made = await makeFileSystem(shim, seed, image);
+  if (/No space left on device/i.test(made.stderr)) {
+    throw new Fault("exhausted", "no space left on device for a file system of that size", {
+      remedy:
+        "Free disk space (`slipway system df`), or choose a smaller size: what a file system notes down about itself grows with it.",
+    });
+  }
   if (made.code !== 0) throw new Fault("internal", `mkfs.ext4 failed: ${made.stderr.trim().slice(0, 500)}`);
   await using file = await open(image, "r+");
   await file.sync();
   await rm(seed, { recursive: true });
+}
+
+/** Each file system has its own largest file: ext4's ends just below 16 TiB. */
+async function makeSparse(image: string, sizeBytes: number): Promise<void> {
+  try {
+    await truncate(image, sizeBytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EFBIG") throw error;
+    throw new Fault("invalid", `invalid size: the file system of the data root has no files of ${sizeBytes} bytes`, {
+      cause: error,
+      remedy: "Choose a smaller size (on ext4 files end just below 16t), or lay the data root on xfs.",
+    });
+  }
 }
 
 /** Nothing is kept for root, as quotas keep nothing; what can wait is written when it is needed. */

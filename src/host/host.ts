@@ -19,6 +19,7 @@ export type {
   MemoryCounters,
 } from "./counters/counters.ts";
 export { diskSizeOf, makeDiskImage } from "./disk-image.ts";
+export { GroupSync } from "./group-sync.ts";
 export { type ForwardObstacle, forwardObstacles } from "./forward-obstacles.ts";
 export type { CountersReader } from "./counters/group-reader.ts";
 export type { TrafficReader } from "./counters/interfaces.ts";
@@ -127,6 +128,8 @@ export interface CgroupLimits {
 
 /** Facts of the machine for `/info`, `/version` and `doctor`. */
 export interface Machine {
+  /** Of this boot, a UUID. */
+  readonly bootId: string;
   readonly kernelVersion: string;
   readonly operatingSystem: string;
   readonly osVersion: string;
@@ -176,6 +179,8 @@ export interface Machine {
 
 export { openHost, type HostOptions } from "./open.ts";
 export { capabilityNames } from "./machine.ts";
+export { canEmulate } from "./emulators.ts";
+export { writeSeenBy } from "./write-seen-by.ts";
 export { type DetachedProgram, startDetached } from "./start-detached.ts";
 export { listSegments as listLogSegments } from "./shim/log-segment.ts";
 export { endOfLog, findTime, type LogRecord, readLastLines, readLog } from "./shim/log.ts";

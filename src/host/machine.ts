@@ -18,6 +18,7 @@ export function readMachine(shim: Pick<Shim, "runToEnd">): Machine {
   const capabilities = effectiveCapabilities(readFileSync("/proc/self/status", "utf8"));
   const hardLimits = parseHardLimits(readFileSync("/proc/self/limits", "utf8"));
   return {
+    bootId: readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim(),
     kernelVersion: release(),
     operatingSystem: osRelease["PRETTY_NAME"] ?? "Linux",
     osVersion: osRelease["VERSION_ID"] ?? "",

@@ -7,6 +7,7 @@ import { checkConfigShape } from "./config-shape.ts";
 import type { ContentStore } from "./content.ts";
 import type { Lease } from "./leases.ts";
 import { parseConfig, parseDocument } from "./registry/document.ts";
+import type { SnapshotDriver } from "./snapshots.ts";
 import type { VerifyLayer } from "./verify-layer.ts";
 
 /** An image whose blobs are all in the content store and whose layers are all unpacked, about to get its record. */
@@ -27,7 +28,12 @@ export interface Adoption {
 export type AdoptImage = (adoption: Adoption, lease: Lease) => Promise<Digest>;
 
 /** Makes the function that records images. */
-export function imageAdopter(catalog: Catalog, content: ContentStore, verify: VerifyLayer): AdoptImage {
+export function imageAdopter(
+  catalog: Catalog,
+  content: ContentStore,
+  snapshots: Pick<SnapshotDriver, "sync">,
+  verify: VerifyLayer,
+): AdoptImage {
   return async (adoption, lease) => {
     const document = parseDocument(await content.read(adoption.manifest), "");
     if (document.kind !== "manifest") throw new Fault("invalid", `${adoption.manifest} is no image but an index`);
@@ -52,6 +58,12 @@ export function imageAdopter(catalog: Catalog, content: ContentStore, verify: Ve
     for (const [index, diffId] of diffIds.entries()) {
       const blob = manifest.layers[index]?.digest;
       if (blob !== undefined) await verify(blob, diffId);
+    }
+    await content.settle(blobs);
+    const unsynced = chainIdsOf(diffIds).filter((chainId) => catalog.layer(chainId)?.unsyncedIn !== undefined);
+    if (unsynced.length > 0) {
+      await snapshots.sync();
+      catalog.markSynced(unsynced);
     }
     catalog.record({
       id: manifest.config.digest,

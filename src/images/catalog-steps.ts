@@ -30,5 +30,18 @@ const lastUse = `
   UPDATE images SET used_ns = unixepoch() * 1000000000;
 `;
 
+/** Roots over layers without an image, layers that no image needs yet and that a power cut may take, and holds of others by their owners. */
+const stacks = `
+  CREATE TABLE roots_anew (container TEXT PRIMARY KEY, image TEXT, top_chain TEXT, size_bytes INTEGER) STRICT, WITHOUT ROWID;
+  INSERT INTO roots_anew SELECT container, image, top_chain, size_bytes FROM roots;
+  DROP TABLE roots;
+  ALTER TABLE roots_anew RENAME TO roots;
+  CREATE INDEX roots_by_image ON roots (image);
+  ALTER TABLE layers ADD COLUMN unsynced_in TEXT;
+  CREATE TABLE stack_holds (owner TEXT NOT NULL, chain_id TEXT NOT NULL, PRIMARY KEY (owner, chain_id)) STRICT, WITHOUT ROWID;
+  CREATE TABLE blob_holds (owner TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (owner, digest)) STRICT, WITHOUT ROWID;
+  CREATE INDEX blob_holds_by_digest ON blob_holds (digest);
+`;
+
 /** What brings a database of any age up to date. */
-export const catalogSteps: readonly string[] = [schema, verifiedBlobs, rootSizes, lastUse];
+export const catalogSteps: readonly string[] = [schema, verifiedBlobs, rootSizes, lastUse, stacks];

@@ -34,12 +34,15 @@ export interface LayerRecord {
   readonly diffId: Digest;
   readonly folder: string;
   readonly sizeBytes: number;
+  /** The boot of the machine in which alone it is known to be whole: its files may not be on the disk yet. Absent: they are. */
+  readonly unsyncedIn?: string;
 }
 
 /** A container's writable layer, and with it a hold on the image and on its layers. */
 export interface RootRecord {
   readonly container: string;
-  readonly image: Digest;
+  /** Undefined: it stands on layers of no image. */
+  readonly image: Digest | undefined;
   readonly topChain: Digest | undefined;
 }
 
@@ -216,11 +219,11 @@ export class Catalog {
     });
   }
 
-  /** Whether an image needs the blob, or an unfinished pull of the last day does. */
+  /** Whether an image needs the blob, an unfinished pull of the last day does, or somebody holds it. */
   keepsBlob(digest: Digest): boolean {
     return (
       this.#database.get(
-        "SELECT 1 FROM image_blobs WHERE digest = ?1 UNION ALL SELECT 1 FROM awaited_blobs WHERE digest = ?1 AND until_ns > ?2 LIMIT 1",
+        "SELECT 1 FROM image_blobs WHERE digest = ?1 UNION ALL SELECT 1 FROM blob_holds WHERE digest = ?1 UNION ALL SELECT 1 FROM awaited_blobs WHERE digest = ?1 AND until_ns > ?2 LIMIT 1",
         digest,
         this.#clock.now(),
       ) !== undefined
@@ -236,10 +239,42 @@ export class Catalog {
     );
   }
 
-  /** Forgets what unfinished pulls kept past their time, and what was known of blobs that no image has. */
+  /** Keeps stacks and blobs for an owner, in place of what was kept for it before; answers the blobs that it lets go. */
+  hold(owner: string, held: { readonly stacks: readonly Digest[]; readonly blobs: readonly Digest[] }): Digest[] {
+    return this.transaction(() => {
+      const before = this.letGo([owner]);
+      for (const stack of held.stacks)
+        this.#database.run("INSERT OR IGNORE INTO stack_holds VALUES (?, ?)", owner, stack);
+      for (const blob of held.blobs) this.#database.run("INSERT OR IGNORE INTO blob_holds VALUES (?, ?)", owner, blob);
+      const now = new Set(held.blobs);
+      return before.filter((blob) => !now.has(blob));
+    });
+  }
+
+  /** Keeps nothing for those owners any more; answers the blobs that were. */
+  letGo(owners: readonly string[]): Digest[] {
+    const listed = JSON.stringify(owners);
+    const of = "WHERE owner IN (SELECT value FROM json_each(?))";
+    return this.transaction(() => {
+      const blobs = this.#database.all<{ digest: Digest }>(`SELECT DISTINCT digest FROM blob_holds ${of}`, listed);
+      this.#forgotten++;
+      for (const table of ["stack_holds", "blob_holds"]) this.#database.run(`DELETE FROM ${table} ${of}`, listed);
+      return blobs.map((row) => row.digest);
+    });
+  }
+
+  /** All that owners hold. */
+  held(): { readonly stacks: readonly Digest[]; readonly blobs: readonly Digest[] } {
+    const stacks = this.#database.all<{ chain_id: Digest }>("SELECT DISTINCT chain_id FROM stack_holds");
+    const blobs = this.#database.all<{ digest: Digest }>("SELECT DISTINCT digest FROM blob_holds");
+    return { stacks: stacks.map((row) => row.chain_id), blobs: blobs.map((row) => row.digest) };
+  }
+
+  /** Forgets what unfinished pulls kept past their time, and what was known of blobs that no image has and nobody holds. */
   expire(): void {
     this.#database.run("DELETE FROM awaited_blobs WHERE until_ns <= ?", this.#clock.now());
-    this.#database.run("DELETE FROM verified_blobs WHERE digest NOT IN (SELECT digest FROM image_blobs)");
+    const kept = "SELECT digest FROM image_blobs UNION ALL SELECT digest FROM blob_holds";
+    this.#database.run(`DELETE FROM verified_blobs WHERE digest NOT IN (${kept})`);
   }
 
   /** Remembers that a blob was seen to unpack to that DiffID. */
@@ -280,13 +315,25 @@ export class Catalog {
 
   addLayer(layer: LayerRecord): void {
     this.#database.run(
-      "INSERT INTO layers VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO layers (chain_id, parent, diff_id, folder, size_bytes, unsynced_in) VALUES (?, ?, ?, ?, ?, ?)",
       layer.chainId,
       layer.parent ?? null,
       layer.diffId,
       layer.folder,
       layer.sizeBytes,
+      layer.unsyncedIn ?? null,
     );
+  }
+
+  /** The files of those layers are on the disk. */
+  markSynced(chainIds: readonly Digest[]): void {
+    const sql = "UPDATE layers SET unsynced_in = NULL WHERE chain_id IN (SELECT value FROM json_each(?))";
+    this.#database.run(sql, JSON.stringify(chainIds));
+  }
+
+  /** Takes the layers out of the records that another boot left unsynced, and those that stand on them: a power cut may have taken their files. */
+  forgetUnsynced(boot: string): void {
+    if (this.#database.run(unsyncedLayers, boot) > 0) this.#forgotten++;
   }
 
   removeLayer(chainId: Digest): void {
@@ -303,7 +350,7 @@ export class Catalog {
     return true;
   }
 
-  /** Takes out of the records every layer that no image, no root and none of `alsoKeep` stands on; answers them, topmost first. */
+  /** Takes out of the records every layer that no image, no root, no hold and none of `alsoKeep` stands on; answers them, topmost first. */
   takeUnusedLayers(alsoKeep: Iterable<Digest>): LayerRecord[] {
     return this.transaction(() => {
       const rows = this.#database.all<LayerRow>(unusedLayers, JSON.stringify([...alsoKeep]));
@@ -319,10 +366,11 @@ export class Catalog {
       this.#database.run(
         "INSERT INTO roots (container, image, top_chain) VALUES (?, ?, ?)",
         root.container,
-        root.image,
+        root.image ?? null,
         root.topChain ?? null,
       );
-      this.#database.run("UPDATE images SET used_ns = ? WHERE id = ?", this.#clock.now(), root.image);
+      if (root.image !== undefined)
+        this.#database.run("UPDATE images SET used_ns = ? WHERE id = ?", this.#clock.now(), root.image);
     });
   }
 
@@ -330,7 +378,7 @@ export class Catalog {
     const row = this.#database.get<RootRow>("SELECT * FROM roots WHERE container = ?", container);
     return row === undefined
       ? undefined
-      : { container: row.container, image: row.image, topChain: row.top_chain ?? undefined };
+      : { container: row.container, image: row.image ?? undefined, topChain: row.top_chain ?? undefined };
   }
 
   removeRoot(container: string): void {
@@ -445,9 +493,16 @@ const unusedLayers = `
   WITH RECURSIVE used (chain_id) AS (
     SELECT top_chain FROM images WHERE top_chain IS NOT NULL
     UNION SELECT top_chain FROM roots WHERE top_chain IS NOT NULL
+    UNION SELECT chain_id FROM stack_holds
     UNION SELECT value FROM json_each(?1)
     UNION SELECT layers.parent FROM layers JOIN used USING (chain_id) WHERE layers.parent IS NOT NULL)
   SELECT * FROM layers WHERE chain_id NOT IN (SELECT chain_id FROM used)`;
+
+const unsyncedLayers = `
+  WITH RECURSIVE lost (chain_id) AS (
+    SELECT chain_id FROM layers WHERE unsynced_in IS NOT NULL AND unsynced_in <> ?1
+    UNION SELECT layers.chain_id FROM layers JOIN lost ON layers.parent = lost.chain_id)
+  DELETE FROM layers WHERE chain_id IN (SELECT chain_id FROM lost)`;
 
 interface ImageRow {
   id: Digest;
@@ -467,11 +522,12 @@ interface LayerRow {
   diff_id: Digest;
   folder: string;
   size_bytes: number;
+  unsynced_in: string | null;
 }
 
 interface RootRow {
   container: string;
-  image: Digest;
+  image: Digest | null;
   top_chain: Digest | null;
 }
 
@@ -496,6 +552,7 @@ function layerOf(row: LayerRow): LayerRecord {
     diffId: row.diff_id,
     folder: row.folder,
     sizeBytes: row.size_bytes,
+    ...(row.unsynced_in !== null && { unsyncedIn: row.unsynced_in }),
   };
 }
 

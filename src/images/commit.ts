@@ -11,13 +11,12 @@ import { guardSpace } from "./disk-space.ts";
 import { imageEvent } from "./image-event.ts";
 import type { Images } from "./images.ts";
 import { LayerDiff } from "./layer-diff.ts";
+import { layerBlobs } from "./layer-blobs.ts";
 import type { Lease } from "./leases.ts";
 import type { LoadParts } from "./load.ts";
-import { inOciWords } from "./oci-words.ts";
 import { putDocument } from "./put-document.ts";
-import { parseDocument } from "./registry/document.ts";
 import type { Roots } from "./roots.ts";
-import { readFromTar } from "./run-tar.ts";
+import { readFromTar, upperArgs } from "./run-tar.ts";
 
 type CommitParts = LoadParts & { readonly clock: Clock; readonly roots: Roots };
 type Options = Parameters<Images["commitRoot"]>[1];
@@ -80,10 +79,9 @@ function parentOf({ catalog, roots }: CommitParts, container: string): ImageReco
 
 async function layersOf({ content }: CommitParts, { manifest }: ImageRecord, lease: Lease): Promise<Descriptor[]> {
   lease.protect(manifest);
-  const document = parseDocument(await content.read(manifest), mediaType.ociManifest);
-  if (document.kind !== "manifest") throw new Error(`${manifest} is no manifest`);
-  for (const { digest } of document.manifest.layers) lease.protect(digest);
-  return document.manifest.layers.map(inOciWords);
+  const layers = await layerBlobs(content, manifest);
+  for (const { digest } of layers) lease.protect(digest);
+  return layers;
 }
 
 /** Stores the writable layer as a blob and unpacks it, so that its DiffID is proven; undefined when nothing was written. The blob is plain, as it is the DiffID's bytes then. */
@@ -97,7 +95,7 @@ async function storeDiff(
   const { content, roots, shim, unpacker } = parts;
   const upper = roots.upperOf(container);
   const diff = new LayerDiff();
-  const tar = readFromTar(shim, { ...upper, args: diffArgs }, new Uint8Array(), signal);
+  const tar = readFromTar(shim, { ...upper, args: upperArgs }, new Uint8Array(), signal);
   const layer = batch(guardSpace(diff.translate(tar), roots.folder));
   const { digest, sizeBytes } = await content.put(layer, (digest) => lease.protect(digest));
   if (diff.isEmpty) return undefined;
@@ -109,17 +107,3 @@ async function storeDiff(
   );
   return blob;
 }
-
-/** Everything that the layer is, in stable order. Sockets live with their programs and are left out. */
-const diffArgs: readonly string[] = [
-  "--create",
-  "--file=-",
-  "--format=pax",
-  "--numeric-owner",
-  "--sort=name",
-  "--xattrs",
-  "--xattrs-include=*",
-  "--warning=no-file-changed",
-  "--warning=no-file-ignored",
-  ".",
-];

@@ -1,52 +1,73 @@
 import { randomBytes } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { open, readdir, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, Digester, hexOf, isDigest } from "#core/digest";
 import { asFault, Fault } from "#core/fault";
-import type { ContentStore, Ingest } from "./content.ts";
+import { FileDraft } from "./content-draft.ts";
+import type { ContentDraft, ContentStore, Ingest } from "./content.ts";
 import { guardSpace } from "./disk-space.ts";
 import { FileIngest, WholeIngest } from "./file-ingest.ts";
-import { publish } from "./publish.ts";
+import { publish, syncPath } from "./publish.ts";
 
 const keptPartialMs = 24 * 3600 * 1000;
 const smallBytes = 4 << 20;
 
-/** Opens (or makes) the content store in that folder; 0700, as blobs are nobody else's business. */
-export function openContentStore(folder: string): ContentStore {
+const unsyncedPrefix = "unsynced-";
+
+/** Opens (or makes) the content store in that folder; 0700, as blobs are nobody else's business. What another boot than this one left unsynced goes. */
+export function openContentStore(folder: string, boot = ""): ContentStore {
   const blobs = join(folder, "blobs", "sha256");
   const ingest = join(folder, "ingest");
-  for (const path of [folder, blobs, ingest]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  const unsynced = join(folder, `${unsyncedPrefix}${boot}`);
+  for (const path of [folder, blobs, ingest, unsynced]) mkdirSync(path, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (name.startsWith(unsyncedPrefix) && path !== unsynced) rmSync(path, { recursive: true });
+  }
   const layout = join(folder, "oci-layout");
   if (!existsSync(layout)) writeFileSync(layout, '{"imageLayoutVersion":"1.0.0"}', { mode: 0o600 });
-  return new FileContentStore({ blobs, ingest, damaged: join(folder, "damaged") });
+  return new FileContentStore({ blobs, unsynced, ingest, damaged: join(folder, "damaged") });
 }
 
 class FileContentStore implements ContentStore {
   readonly #blobs: string;
+  readonly #unsynced: string;
   readonly #ingest: string;
   readonly #damaged: string;
   /** The end of the line of writers of each digest. */
   readonly #writers = new Map<Digest, Promise<void>>();
   readonly #unnamed = new Set<string>();
 
-  constructor(folders: { readonly blobs: string; readonly ingest: string; readonly damaged: string }) {
+  constructor(folders: Readonly<Record<"blobs" | "unsynced" | "ingest" | "damaged", string>>) {
     this.#blobs = folders.blobs;
+    this.#unsynced = folders.unsynced;
     this.#ingest = folders.ingest;
     this.#damaged = folders.damaged;
   }
 
   has(digest: Digest): boolean {
-    return existsSync(this.#pathOf(digest));
+    return existsSync(this.#pathOf(digest)) || existsSync(this.#unsyncedPathOf(digest));
   }
 
   sizeBytesOf(digest: Digest): number | undefined {
-    return statSync(this.#pathOf(digest), { throwIfNoEntry: false })?.size;
+    const quiet = { throwIfNoEntry: false } as const;
+    return (statSync(this.#pathOf(digest), quiet) ?? statSync(this.#unsyncedPathOf(digest), quiet))?.size;
   }
 
   pathOf(digest: Digest): string {
-    if (!this.has(digest)) throw missing(digest);
-    return this.#pathOf(digest);
+    for (const path of [this.#pathOf(digest), this.#unsyncedPathOf(digest)]) if (existsSync(path)) return path;
+    throw missing(digest);
   }
 
   async read(digest: Digest, limitBytes = smallBytes): Promise<Uint8Array> {
@@ -54,7 +75,7 @@ class FileContentStore implements ContentStore {
     if (sizeBytes === undefined) throw missing(digest);
     if (sizeBytes > limitBytes)
       throw new Fault("tooLarge", `${digest} has ${sizeBytes} bytes where at most ${limitBytes} are expected`);
-    return await readFile(this.#pathOf(digest));
+    return await readFile(this.pathOf(digest));
   }
 
   stream(
@@ -119,21 +140,51 @@ class FileContentStore implements ContentStore {
     }
   }
 
+  async draft(): Promise<ContentDraft> {
+    const name = `put-${randomBytes(12).toString("hex")}`;
+    this.#unnamed.add(name);
+    return await FileDraft.open({
+      path: join(this.#ingest, name),
+      targetOf: (digest) => (this.has(digest) ? undefined : this.#unsyncedPathOf(digest)),
+      release: () => this.#unnamed.delete(name),
+    });
+  }
+
+  async settle(digests: readonly Digest[]): Promise<void> {
+    let moved = false;
+    for (const digest of new Set(digests)) {
+      const unsynced = this.#unsyncedPathOf(digest);
+      if (!existsSync(unsynced)) continue;
+      if (await this.#sync(unsynced)) moved = moveBlob(unsynced, this.#pathOf(digest)) || moved;
+    }
+    if (moved) await syncPath(this.#blobs);
+  }
+
+  /** Whether it is there still: two who settle the same blob meet here. */
+  async #sync(path: string): Promise<boolean> {
+    try {
+      await syncPath(path);
+      return true;
+    } catch (error) {
+      return ignoreMissing(error) ?? false;
+    }
+  }
+
   async delete(digest: Digest): Promise<number> {
     const sizeBytes = this.sizeBytesOf(digest);
     if (sizeBytes === undefined) return 0;
-    unlinkSync(this.#pathOf(digest));
+    for (const path of [this.#pathOf(digest), this.#unsyncedPathOf(digest)]) if (existsSync(path)) unlinkSync(path);
     return sizeBytes;
   }
 
   setAside(digest: Digest): void {
     mkdirSync(this.#damaged, { recursive: true, mode: 0o700 });
-    renameSync(this.#pathOf(digest), join(this.#damaged, hexOf(digest)));
+    renameSync(this.pathOf(digest), join(this.#damaged, hexOf(digest)));
   }
 
   async list(): Promise<Digest[]> {
-    const names = await readdir(this.#blobs);
-    return names.map((name) => `sha256:${name}`).filter(isDigest);
+    const names = new Set([...(await readdir(this.#blobs)), ...(await readdir(this.#unsynced))]);
+    return [...names].map((name) => `sha256:${name}`).filter(isDigest);
   }
 
   async clean(): Promise<number> {
@@ -152,9 +203,19 @@ class FileContentStore implements ContentStore {
     return freedBytes;
   }
 
+  #unsyncedPathOf(digest: Digest): string {
+    return join(this.#unsynced, hexOf(digest));
+  }
+
   #pathOf(digest: Digest): string {
     return join(this.#blobs, hexOf(digest));
   }
+}
+
+function moveBlob(from: string, to: string): boolean {
+  if (!existsSync(from)) return false;
+  renameSync(from, to);
+  return true;
 }
 
 /** Opened by its reader: a file that is opened for nobody stays open, and nobody hears that it failed. */

@@ -2,7 +2,8 @@ import type { Digest } from "#core/digest";
 
 /**
  * The content store: blobs by digest in `content/blobs/sha256/`, an OCI layout that other tools can read. A blob is
- * absent or whole: bytes go to `content/ingest/`, are verified as they stream, synced and renamed.
+ * absent or whole: bytes go to `content/ingest/`, are verified as they stream, synced and renamed. Blobs of a draft are
+ * not synced: they are in `content/unsynced-<boot>/` until they are settled, and no other boot believes them.
  */
 export interface ContentStore {
   has(digest: Digest): boolean;
@@ -20,6 +21,10 @@ export interface ContentStore {
     bytes: AsyncIterable<Uint8Array> | Uint8Array,
     prepare?: (digest: Digest) => void,
   ): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
+  /** Opens a blob whose digest comes out at its end, and which is to be settled before anything durable names it. */
+  draft(): Promise<ContentDraft>;
+  /** Puts those of the blobs on the disk that may not be there yet. */
+  settle(digests: readonly Digest[]): Promise<void>;
   /** Removes a blob, at once and before this returns its promise; answers its size, 0 when there was none. */
   delete(digest: Digest): Promise<number>;
   /** Moves a damaged blob to `content/damaged/`: it is here no more, and not lost. */
@@ -27,6 +32,14 @@ export interface ContentStore {
   list(): Promise<Digest[]>;
   /** Removes what killed daemons left half written: unnamed ingests, and named ones older than a day. */
   clean(): Promise<number>;
+}
+
+/** A blob that is being made. Disposing it without `keep` removes it. */
+export interface ContentDraft extends AsyncDisposable {
+  /** Resolves when the kernel has the bytes. Fault `exhausted` for a full disk. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Gives it its name; `prepare` is told the digest before, so that a lease can protect it. */
+  keep(prepare: (digest: Digest) => void): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
 }
 
 /** A blob on its way in. Disposing it without `commit` keeps the partial bytes for a later try. */

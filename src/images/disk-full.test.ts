@@ -10,6 +10,7 @@ import { mediaType } from "#core/oci";
 import { parseReference } from "#core/reference";
 import { digestOf } from "#core/digest";
 import { type FaultyRegistry, startFaultyRegistry } from "#fixtures/faulty-registry";
+import { databaseFaults } from "#fixtures/full-database";
 import { mustRun } from "#fixtures/program";
 import { configOf, dockerArchive, loadBytes, openTestRoom, piecesOf, tarOf, type TestRoom } from "./images.fixture.ts";
 
@@ -54,6 +55,21 @@ async function works(room: TestRoom, registry: FaultyRegistry): Promise<Record<s
       const options = { reference, config: {}, changes: [], author: "", comment: "", createdBy: "" };
       await images.commitRoot("c", options, signal);
     },
+    build: async () => {
+      await using lease = images.layers.lease();
+      try {
+        const base = await images.layers.add(undefined, piecesOf(layer), lease, signal);
+        await images.layers.createRoot(base.stack, "step");
+        const root = images.openRoot("step").driver.data["UpperDir"] ?? "";
+        fs.writeFileSync(join(root, "written"), "written".repeat(1000));
+        const made = await images.layers.seal("step", { without: [] }, lease, signal);
+        const layers = [base.layer, ...(made === undefined ? [] : [made.layer])];
+        const config = { architecture: "amd64", os: "linux", created: "2024-01-01T00:00:00Z" };
+        await images.layers.assemble({ config, layers, tags: [reference] }, lease);
+      } finally {
+        await images.dropRoot("step");
+      }
+    },
     pull: async () => {
       for await (const _ of images.pull({ reference: pulled }, signal));
     },
@@ -87,7 +103,7 @@ async function madeIn({ images }: TestRoom): Promise<number> {
   return images.list({ all: true, filters: {} }).length;
 }
 
-test("a disk without room for one more file, at each file of load, import, commit and pull: said so, nothing half left, then it works", async () => {
+test("a disk without room for one more file, at each file of load, import, commit, build and pull: said so, nothing half left, then it works", async () => {
   await using registry = await startFaultyRegistry();
   await using room = await roomOnTmpfs();
   const disk = dirname(room.folder);
@@ -114,7 +130,7 @@ test("a disk without room for one more file, at each file of load, import, commi
   }
 });
 
-test("a disk that is full at each write, rename and folder of load, import, commit and pull: the same", async () => {
+test("a disk that is full at each write, rename and folder of load, import, commit, build and pull: the same", async () => {
   await using registry = await startFaultyRegistry();
   await using room = await roomOnTmpfs();
   using faults = await faultPoints();
@@ -175,6 +191,58 @@ test("a disk that fails at each write of rmi and gc: the image is whole or gone,
     assert.equal(await madeIn(room), 1, name);
     assert.ok(failures > 1, `${name} failed ${failures} times`);
   }
+});
+
+test("a database that finds no room at each of its own writes, during rmi, prune and gc: said so, nothing is told that was not done, and the next one goes on", async () => {
+  await using room = await roomOnTmpfs();
+  using faults = databaseFaults();
+  const { images } = room;
+  const archive = await dockerArchive([{ tags: ["made:1"], layers: [await layerOf("load")] }]);
+  const removals = {
+    rmi: async () => await images.remove("made:1", { force: false, prune: true }),
+    prune: async () => await images.prune({ danglingOnly: false, filters: {} }),
+    gc: async () => {
+      const { id, usedNs } = (await images.holdings()).images.find(({ repoTags }) => repoTags.includes("made:1")) ?? {};
+      if (id !== undefined && usedNs !== undefined) await images.collectImages([{ id, usedNs }], "disk budget");
+    },
+  };
+  for (const [name, removal] of Object.entries(removals)) {
+    let failures = 0;
+    for (let nth = 1; ; nth++) {
+      await loadBytes(images, archive);
+      room.events.length = 0;
+      faults.failAt(nth);
+      const failure: unknown = await removal().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      const hasFailed = faults.disarm();
+      assert.equal(failure !== undefined, hasFailed, `${name} failing at ${nth}`);
+      if (failure !== undefined) assertFull(failure, `${name} failing at ${nth}`);
+      const isTold = room.events.some(({ action }) => action === "delete");
+      assert.equal(await madeIn(room), isTold ? 1 : 2, `${name} failing at ${nth}`);
+      if (!isTold) await removal();
+      await images.collect(new Set(["c"]));
+      assert.equal(await madeIn(room), 1, `after ${name} failing at ${nth}`);
+      await assertSound(room, `${name} failing at ${nth}`);
+      if (!hasFailed) break;
+      failures++;
+    }
+    assert.ok(failures > 3, `${name} failed ${failures} times`);
+  }
+});
+
+test("dropRoot: a root whose record a full disk kept holds its image no longer than until there is room", async () => {
+  await using room = await roomOnTmpfs();
+  using faults = databaseFaults();
+  faults.failAll();
+  await assert.rejects(room.images.dropRoot("c"), { kind: "exhausted" });
+  await room.images.prune({ danglingOnly: true, filters: {} }).catch((error: unknown) => assertFull(error, "prune"));
+  assert.ok(faults.disarm());
+  await room.images.remove("base:1", { force: false, prune: true });
+  assert.equal(await madeIn(room), 0);
+  await room.images.collect(new Set());
+  await assertSound(room, "after");
 });
 
 type Call = (...given: unknown[]) => unknown;

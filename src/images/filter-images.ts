@@ -1,9 +1,9 @@
-import { hasLabel } from "#core/label";
+import { fitsLabels } from "#core/label";
 import type { Clock } from "#core/clock";
 import { Fault } from "#core/fault";
 import type { Image, ImageFilters } from "./images.ts";
 import { matchesReference } from "./match-reference.ts";
-import { parseTime } from "./parse-time.ts";
+import { parseTime } from "#core/parse-time";
 
 const knownKeys = new Set(["dangling", "label", "label!", "before", "since", "reference", "until"]);
 
@@ -27,8 +27,7 @@ export function filterImages(
     .filter((image) => dangling.every((wanted) => wanted === (image.repoTags.length === 0)))
     .filter((image) => [...before, ...until].every((timeNs) => image.createdNs < timeNs))
     .filter((image) => since.every((timeNs) => image.createdNs > timeNs))
-    .filter((image) => values("label").every((wanted) => hasLabel(labelsOf(image), wanted)))
-    .filter((image) => !values("label!").some((unwanted) => hasLabel(labelsOf(image), unwanted)))
+    .filter((image) => fitsLabels(labelsOf(image), filters))
     .map((image) => (references.length === 0 ? image : withMatching(image, references)))
     .filter((image) => references.length === 0 || image.repoTags.length + image.repoDigests.length > 0);
 }

@@ -24,8 +24,10 @@ export async function holdings({ catalog, content, leases }: HoldingsParts): Pro
     return stack;
   };
   const held = new Set<string>();
-  for (const top of [...catalog.rootTops(), ...leases.protectedLayers()])
+  const owned = catalog.held();
+  for (const top of [...catalog.rootTops(), ...owned.stacks, ...leases.protectedLayers()])
     for (const piece of stackOf(top)) held.add(piece);
+  for (const digest of owned.blobs) if (blobs.has(digest)) held.add(`blob:${digest}`);
   for (const digest of blobs.keys()) if (leases.protects(digest)) held.add(`blob:${digest}`);
   const images: ImageHolding[] = [];
   for (const record of catalog.images()) {

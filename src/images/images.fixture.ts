@@ -20,14 +20,14 @@ export interface TestRoom extends AsyncDisposable {
   readonly folder: string;
   readonly events: Omit<Event, "timeNs">[];
   /** Closes the database and opens the room anew, as a new daemon would. */
-  reopen(): Promise<Images>;
+  reopen(bootId?: string): Promise<Images>;
   /** Runs a shell command in the merged root of a container, read-only; answers its output. */
   inRoot(container: string, command: string): Promise<string>;
 }
 
 /** Opens a room for one test; in a folder that an earlier room has used, when one is given. */
 export async function openTestRoom(
-  given: { readonly embeddedArchive?: string; readonly folder?: string } = {},
+  given: { readonly embeddedArchive?: string; readonly folder?: string; readonly bootId?: string } = {},
 ): Promise<TestRoom> {
   const { folder = mkdtempSync(join(tmpdir(), "slipway-images-")), ...options } = given;
   const repository = join(import.meta.dirname, "../..");
@@ -37,8 +37,9 @@ export async function openTestRoom(
   const shim = await connectShim({ socketPath, shimPath: join(repository, "build/shim/slipway-shim") });
   const events: Omit<Event, "timeNs">[] = [];
   let database = openDatabase(join(folder, "slipway.db"));
-  const open = async (): Promise<Images> =>
+  const open = async (boot = "boot-1"): Promise<Images> =>
     await openImages({
+      bootId: boot,
       database,
       shim,
       paths: { dataRoot: folder, execRoot: join(folder, "run"), instance: "slipway-test" },
@@ -49,16 +50,16 @@ export async function openTestRoom(
       maxConcurrentDownloads: 3,
       ...options,
     });
-  const images = await open();
+  const images = await open(given.bootId);
   return {
     images,
     shim,
     folder,
     events,
-    async reopen() {
+    async reopen(bootId) {
       database.close();
       database = openDatabase(join(folder, "slipway.db"));
-      return await open();
+      return await open(bootId);
     },
     async inRoot(container, command) {
       const target = join(folder, "layers", ".mount");

@@ -5,6 +5,7 @@ import type { ContainerDefaults, ImageConfig, Platform } from "#core/oci";
 import type { Reference } from "#core/reference";
 import type { Clock } from "#core/clock";
 import type { Database, MountOp, Paths, Shim } from "#host";
+import type { Layers } from "./layers.ts";
 
 /** One image in the store. Its id is the digest of its config document. */
 export interface Image {
@@ -125,6 +126,8 @@ export interface RootChange {
 }
 
 export interface Images {
+  /** Layers by themselves, for whoever makes images of them. */
+  readonly layers: Layers;
   /** Finds by reference, by id, or by unique prefix of an id. Faults: `notFound` (`No such image: X`), `conflict` when a prefix is ambiguous. */
   find(nameOrId: string, platform?: Platform): Image;
   list(options: { readonly all: boolean; readonly filters: ImageFilters }): Image[];
@@ -195,6 +198,8 @@ export interface Images {
   checkBlob(digest: Digest, bytesPerSecond: number, signal: AbortSignal): Promise<Finding | undefined>;
   /** Makes the container's writable layer, of at most so many bytes if they are given, and takes a hold on the image, durable until `dropRoot`. */
   createRoot(imageId: Digest, containerId: string, sizeBytes?: number): Promise<RootFilesystem>;
+  /** Resolves when the writable layers made until now are there after a power cut. */
+  rootsSettled(): Promise<void>;
   /** The root of a container that has one. */
   openRoot(containerId: string): RootFilesystem;
   /** Whether a container's writable layer is there, and not only known of. */
@@ -226,6 +231,8 @@ export interface ImagesOptions {
   readonly paths: Paths;
   readonly clock: Clock;
   readonly events: EventSink;
+  /** Of the machine's boot: what was not synced in another one is not believed. */
+  readonly bootId: string;
   /** Hosts or CIDRs that may be spoken to without TLS (loopback always may). */
   readonly insecureRegistries: readonly string[];
   readonly registryMirrors: readonly string[];
@@ -235,6 +242,11 @@ export interface ImagesOptions {
 }
 
 export { openImages } from "./open.ts";
+export { chainIdsOf } from "./chain-id.ts";
 export { decompress } from "./decompress.ts";
+export { openWeb } from "./registry/web.ts";
+export type { Answer as WebAnswer, Transport as WebTransport } from "./registry/transport.ts";
 export { matchesReference } from "./match-reference.ts";
+export type { Layers, LookedUp, StackLayer } from "./layers.ts";
+export type { Lease } from "./leases.ts";
 export type { ContainerDefaults };

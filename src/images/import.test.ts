@@ -84,7 +84,7 @@ test("applyChanges: what is wrong is said", () => {
     ["ENV A", /ENV must have two arguments/],
     ["ENV =x", /names can not be blank/],
     ["EXPOSE 70000", /invalid containerPort: 70000/],
-    ["USER", /USER requires at least one argument/],
+    ["USER", /USER requires exactly one argument/],
     ["USER a b", /exactly one argument/],
     ["STOPSIGNAL 99", /invalid signal: 99/],
     ["HEALTHCHECK CMD", /Missing command/],

@@ -14,8 +14,8 @@ export interface Collected {
 }
 
 /**
- * Decides what stays: a blob that an image names, a layer that an image or a container's root stands on, and what a
- * lease protects. Whether something is kept is asked in the same turn of the event loop in which it is taken away, so
+ * Decides what stays: a blob that an image names, a layer that an image or a container's root stands on, what an owner
+ * holds, and what a lease protects. Whether something is kept is asked in the same turn of the event loop in which it is taken away, so
  * nothing can begin to need it in between. Records go before what they name, for good: a kill or a power cut leaves files
  * without a record, which the next collection removes, and never a record without its files.
  */
@@ -25,6 +25,8 @@ export class Keeper implements Leases {
   readonly #snapshots: SnapshotDriver;
   readonly #clock: Clock;
   readonly #leases = new Set<HeldLease>();
+  /** What owners held before they held something else. */
+  readonly #letGoBlobs = new Set<Digest>();
 
   constructor(catalog: Catalog, content: ContentStore, snapshots: SnapshotDriver, clock: Clock) {
     this.#catalog = catalog;
@@ -42,11 +44,23 @@ export class Keeper implements Leases {
       async (ended) => {
         this.#leases.delete(ended);
         await this.collectLayers();
-        await this.collectBlobs(ended.blobs);
+        await this.collectBlobs([...ended.blobs, ...this.#takeLetGo()]);
       },
     );
     this.#leases.add(lease);
     return lease;
+  }
+
+  /** Keeps stacks and blobs for an owner, durably, in place of what was kept for it before; that goes with the next collection. */
+  hold(owner: string, held: { readonly stacks: readonly Digest[]; readonly blobs: readonly Digest[] }): void {
+    for (const blob of this.#catalog.hold(owner, held)) this.#letGoBlobs.add(blob);
+  }
+
+  /** Keeps nothing for those owners any more, and removes what nothing else keeps; answers its bytes. */
+  async letGo(owners: readonly string[]): Promise<number> {
+    const blobs = this.#catalog.letGo(owners);
+    const { reclaimedBytes } = await this.collectLayers();
+    return reclaimedBytes + (await this.collectBlobs([...blobs, ...this.#takeLetGo()]));
   }
 
   protects(digest: Digest): boolean {
@@ -56,6 +70,12 @@ export class Keeper implements Leases {
 
   *protectedLayers(): Generator<Digest, void, void> {
     for (const lease of this.#leases) yield* lease.layers;
+  }
+
+  #takeLetGo(): Digest[] {
+    const blobs = [...this.#letGoBlobs];
+    this.#letGoBlobs.clear();
+    return blobs;
   }
 
   /** Removes those of the blobs that nothing keeps. */

@@ -14,10 +14,20 @@ const opaqueMark = `${attributePrefix}trusted.overlay.opaque`;
  * Attributes that belong to this machine are dropped.
  */
 export class LayerDiff {
+  readonly #latestNs: bigint | undefined;
+  /** Bytes of the files' data so far. */
+  sizeBytes = 0;
+  /** Whether the folder it was read from is just what unpacking the layer would make, as far as an archive of it can tell. */
+  isFaithful = true;
   /** Whether it has changed anything at all, the root's own looks aside. */
   isEmpty = true;
   /** The kernel makes many whiteouts as links of one device: whoever links to one is another. */
   readonly #whiteouts = new Set<string>();
+
+  /** Times after `latestSeconds` become that. */
+  constructor({ latestSeconds }: { readonly latestSeconds?: number } = {}) {
+    this.#latestNs = latestSeconds === undefined ? undefined : BigInt(latestSeconds) * 1_000_000_000n;
+  }
 
   /** The layer's tar. Faults as `readTar`'s, and `invalid` for names that no layer can hold. */
   async *translate(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
@@ -29,18 +39,22 @@ export class LayerDiff {
       if (header.type !== "file") continue;
       yield* data;
       yield tarPadding(header.sizeBytes);
+      this.sizeBytes += header.sizeBytes;
     }
     yield tarEnd;
   }
 
-  #blocksOf(header: TarHeader, path: string): TarHeader[] {
+  #blocksOf(found: TarHeader, path: string): TarHeader[] {
+    const header = this.#clamped(found);
     if (this.#isWhiteout(header, path)) {
       // Of what lies below every container, not in its image.
+      if (path === ".dockerenv") this.isFaithful = false;
       return path === ".dockerenv"
         ? []
         : [tarHeader({ type: "file", path: withPrefix(path), mtimeNs: header.mtimeNs })];
     }
     checkName(path);
+    if (![...header.pax].every(isFaithful)) this.isFaithful = false;
     const entry: TarHeader = {
       ...header,
       path: path === "" ? "./" : path,
@@ -52,6 +66,12 @@ export class LayerDiff {
     if (header.pax.get(opaqueMark) !== "y") return [entry];
     const mark = tarHeader({ type: "file", path: `${path.replace(/\/$/, "")}/.wh..wh..opq`, mtimeNs: header.mtimeNs });
     return [entry, mark];
+  }
+
+  #clamped(header: TarHeader): TarHeader {
+    if (this.#latestNs === undefined || header.mtimeNs <= this.#latestNs) return header;
+    this.isFaithful = false;
+    return { ...header, mtimeNs: this.#latestNs };
   }
 
   #isWhiteout(header: TarHeader, path: string): boolean {
@@ -78,6 +98,23 @@ function checkName(path: string): void {
     },
   );
 }
+
+/** Whether an attribute is kept, or means the same in a layer's folder as if it were not there. */
+function isFaithful([keyword, value]: readonly [string, string]): boolean {
+  if (!keyword.startsWith(attributePrefix) || isKept(keyword) || harmless.has(keyword)) return true;
+  return keyword === opaqueMark && value === "y";
+}
+
+/** overlayfs' notes of where a copy came from, which count in an upper layer alone; and labels that every file of the machine has. */
+const harmless: ReadonlySet<string> = new Set(
+  [
+    "trusted.overlay.origin",
+    "trusted.overlay.impure",
+    "trusted.overlay.nlink",
+    "trusted.overlay.uuid",
+    "security.selinux",
+  ].map((name) => `${attributePrefix}${name}`),
+);
 
 /** Extended attributes that mean something elsewhere: labels of security modules and overlayfs's own do not. */
 function isKept(keyword: string): boolean {

@@ -59,8 +59,11 @@ export class LayerTranslation {
   /** Once translated: the directories that the archive has entries in but does not describe, parents first; below it, they may look otherwise. */
   undescribed(): string[] {
     const paths: string[] = [];
+    // What hides the directory below hides how it and those in it look.
+    const anew = new Set<string>();
     for (const { directory, path } of this.#tree.directories()) {
-      if (directory.header === undefined && !directory.opaque && path.length > 0) paths.push(path.join("/"));
+      if (directory.opaque || anew.has(path.slice(0, -1).join("/"))) anew.add(path.join("/"));
+      else if (directory.header === undefined && path.length > 0) paths.push(path.join("/"));
     }
     return paths;
   }

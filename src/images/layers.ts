@@ -16,7 +16,8 @@ export interface Layers {
   lease(): Lease;
   /** Keeps stacks and blobs for an owner (`build:…`), also across restarts, until it lets go. What it named before is let go. */
   hold(owner: string, held: { readonly stacks: readonly Digest[]; readonly blobs: readonly Digest[] }): void;
-  letGo(owners: readonly string[]): Promise<void>;
+  /** Answers the bytes of what nothing else keeps, which is gone. */
+  letGo(owners: readonly string[]): Promise<number>;
   /** The layers of an image, base first, as its manifest has them. Fault `notFound`. */
   ofImage(id: Digest): Promise<readonly StackLayer[]>;
   /** Whether all of a stack is unpacked. */
@@ -50,6 +51,10 @@ export interface Layers {
   look(stack: Digest | undefined, path: string): Promise<LookedUp | undefined>;
   /** A small file of a stack as text; as `Images.readRootFile`. */
   readFile(stack: Digest | undefined, path: string): Promise<string | undefined>;
+  /** A blob's bytes as they are stored. Fault `notFound`, before the first of them. */
+  readBlob(digest: Digest): AsyncIterable<Uint8Array>;
+  /** Stores a document: an index, a statement, a manifest of what is no image. */
+  putDocument(bytes: Uint8Array, mediaType: string, lease: Lease): Promise<Descriptor>;
   /** Records an image of those layers under those tags; answers once no power cut can take it back. */
   assemble(
     image: {

@@ -12,22 +12,24 @@ import { createPuller } from "./pull.ts";
 import { openRegistryClient } from "./registry/client.ts";
 import { ImageRoom } from "./room.ts";
 import { Roots } from "./roots.ts";
+import { StackLayers } from "./layers/stack-layers.ts";
 import { openUnpacker } from "./unpacker.ts";
 import { layerVerifier } from "./verify-layer.ts";
 
 /** Opens the room: brings its tables up to date, makes its folders, takes the built-in image in. */
 export async function openImages(options: ImagesOptions): Promise<Images> {
-  const { database, shim, clock, events, paths, maxConcurrentDownloads } = options;
+  const { database, shim, clock, events, paths, maxConcurrentDownloads, bootId: boot } = options;
   const layers = join(paths.dataRoot, "layers");
   const catalog = new Catalog(database, clock);
+  catalog.forgetUnsynced(boot);
   const records = new CheckRecords(database);
-  const content = openContentStore(join(paths.dataRoot, "content"));
+  const content = openContentStore(join(paths.dataRoot, "content"), boot);
   keepContentIndex(catalog, content, join(paths.dataRoot, "content"));
   const snapshots = openOverlay(layers, shim);
   const keeper = new Keeper(catalog, content, snapshots, clock);
-  const unpacker = openUnpacker({ catalog, content, snapshots, shim, folder: layers });
+  const unpacker = openUnpacker({ catalog, content, snapshots, shim, folder: layers, boot });
   const roots = new Roots({ catalog, snapshots, shim, folder: join(paths.dataRoot, "roots") });
-  const adopt = imageAdopter(catalog, content, layerVerifier(catalog, content, shim));
+  const adopt = imageAdopter(catalog, content, snapshots, layerVerifier(catalog, content, shim));
   const registry = openRegistryClient({ ...options, environment: process.env });
   const puller = createPuller({
     registry,
@@ -42,8 +44,11 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const parts = { catalog, content, leases: keeper, unpacker, adopt, shim, events };
   if (options.embeddedArchive !== undefined)
     await takeEmbedded(parts, options.embeddedArchive, new AbortController().signal);
+  const mountPoint = join(layers, ".mount");
+  const stacks = new StackLayers({ ...parts, keeper, snapshots, roots, boot, folder: layers, mountPoint });
   return new ImageRoom({
     ...parts,
+    layers: stacks,
     records,
     keeper,
     snapshots,
@@ -51,6 +56,6 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     puller,
     registry,
     clock,
-    mountPoint: join(layers, ".mount"),
+    mountPoint,
   });
 }

@@ -9,7 +9,7 @@ import type { MountOp, Shim } from "#host";
 import { batch } from "#core/batch";
 import { needSpace } from "./disk-space.ts";
 import { LayerTranslation } from "./layer-translation.ts";
-import { syncFolder } from "./publish.ts";
+import { syncPath } from "./publish.ts";
 import { removeTree } from "./remove-tree.ts";
 import { extractArgs, feedTar, readFromTar } from "./run-tar.ts";
 import type { Draft, SnapshotDriver, WritableLayer } from "./snapshots.ts";
@@ -67,8 +67,7 @@ class OverlayDriver implements SnapshotDriver {
     signal: AbortSignal,
   ): Promise<Draft> {
     await using undo = new AsyncDisposableStack();
-    // Short and lower-case: a hundred such paths fit in the one page of mount options of older kernels.
-    const name = randomBytes(6).toString("hex");
+    const name = newName();
     const home = join(this.#folder, `${draftPrefix}${name}`);
     const tree = join(home, "fs");
     // Both its names are spoken for until whoever asked for it has recorded the published one.
@@ -86,9 +85,23 @@ class OverlayDriver implements SnapshotDriver {
     const held = undo.move();
     return {
       sizeBytes: translation.sizeBytes,
-      publish: async () => await this.#publish(tree, name),
+      publish: async (lasting) => await this.#publish(tree, name, lasting),
       [Symbol.asyncDispose]: async () => await held.disposeAsync(),
     };
+  }
+
+  takeOver(tree: string, sizeBytes: number): Draft {
+    const name = newName();
+    this.#busy.add(name);
+    return {
+      sizeBytes,
+      publish: async (lasting) => await this.#publish(tree, name, lasting),
+      [Symbol.asyncDispose]: async () => void this.#busy.delete(name),
+    };
+  }
+
+  async sync(): Promise<void> {
+    await this.#syncFileSystemOf(this.#folder);
   }
 
   mountsAt(
@@ -103,7 +116,14 @@ class OverlayDriver implements SnapshotDriver {
     }
     if (writable !== undefined && "work" in writable) {
       return [
-        { op: "overlay", target, lowers: layers, upper: writable.upper, work: writable.work, options: wholeUpper },
+        {
+          op: "overlay",
+          target,
+          lowers: layers,
+          upper: writable.upper,
+          work: writable.work,
+          options: writable.passing === true ? [...wholeUpper, "volatile"] : wholeUpper,
+        },
       ];
     }
     const lowers = writable === undefined ? layers : [writable.upper, ...layers];
@@ -143,18 +163,23 @@ class OverlayDriver implements SnapshotDriver {
     return names.filter((name) => !ownFolders.has(name) && !this.#busy.has(name));
   }
 
-  /** Syncs the layer's own filesystem first: a crash of the machine leaves the layer whole or without a name. */
-  async #publish(tree: string, name: string): Promise<string> {
-    const synced = await this.#shim.runToEnd({ argv: ["sync", "--file-system", tree] });
-    if (synced.code !== 0) throw new Fault("internal", `cannot sync ${tree}: ${synced.stderr.trim()}`);
+  /** What is to last has its own filesystem synced first: a crash of the machine leaves the layer whole or without a name. */
+  async #publish(tree: string, name: string, lasting: "synced" | "unsynced"): Promise<string> {
+    if (lasting === "synced") await this.#syncFileSystemOf(tree);
     await rename(tree, this.pathOf(name));
+    if (lasting === "unsynced") return name;
     try {
-      await syncFolder(this.#folder);
+      await syncPath(this.#folder);
     } catch (error) {
       await this.remove(name);
       throw error;
     }
     return name;
+  }
+
+  async #syncFileSystemOf(path: string): Promise<void> {
+    const synced = await this.#shim.runToEnd({ argv: ["sync", "--file-system", path] });
+    if (synced.code !== 0) throw new Fault("internal", `cannot sync ${path}: ${synced.stderr.trim()}`);
   }
 
   /** What only the layers below can tell: hard links to their files, and how directories look that the archive names only in passing. */
@@ -207,6 +232,11 @@ class OverlayDriver implements SnapshotDriver {
     );
     await feedTar(this.#shim, { tree, args: extractArgs }, batch(directoriesOf(listed)), signal);
   }
+}
+
+/** Short and lower-case: a hundred such paths fit in the one page of mount options of older kernels. */
+function newName(): string {
+  return randomBytes(6).toString("hex");
 }
 
 /** Directories that are missing below are nothing to speak of: the archive is their only source. */

@@ -65,7 +65,7 @@ async function startApps(rounds: number): Promise<FaultyRegistry> {
  * The store lies on ext4 in a file on xfs, which copies a file at one moment of its life (reflink): what the store's disk
  * holds then is what a power cut leaves. Not in the copy is what the kernel had yet to write.
  */
-test("a power cut at any moment of load, pull, import, commit, tag, rmi, gc: what was answered is there, the rest whole or gone", async () => {
+test("a power cut at any moment of load, pull, import, commit, build, tag, rmi, gc: what was answered is there, the rest whole or gone", async () => {
   const rounds = 60 + 20 * cuts; // more than the worker comes to
   await using registry = await startApps(rounds);
   await using outer = await makeDisk("xfs", 1_500_000_000);
@@ -81,7 +81,7 @@ test("a power cut at any moment of load, pull, import, commit, tag, rmi, gc: wha
     await sleep(20); // what the worker said of what it had begun by then
     const after = worker.said;
     await using left = await mountDisk(image);
-    await using room = await openTestRoom({ folder: join(left.path, "room") });
+    await using room = await openTestRoom({ folder: join(left.path, "room"), bootId: "after the cut" });
     await assertSound(room, before, after, registry.address);
   }
 });

@@ -1,4 +1,4 @@
-import { linkedAbort } from "./linked-abort.ts";
+import { linkedAbort } from "#core/linked-abort";
 import type { Progress } from "./images.ts";
 
 /** Takes one line of progress; lines with an id and a count may be dropped when newer ones of that id follow soon. */

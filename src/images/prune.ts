@@ -6,7 +6,7 @@ import { filterImages } from "./filter-images.ts";
 import { isHidden } from "./find.ts";
 import { viewOf } from "./image-view.ts";
 import type { Image, ImageFilters, Removal } from "./images.ts";
-import { forget, type Ledger, type RemoveParts, sweep } from "./remove.ts";
+import { forget, removeFromRecords, type RemoveParts, sweep } from "./remove.ts";
 
 const pruneKeys = new Set(["label", "label!", "until", "dangling"]);
 
@@ -20,8 +20,7 @@ export async function pruneImages(
   for (const key of Object.keys(options.filters)) {
     if (!pruneKeys.has(key)) throw new Fault("invalid", `invalid filter '${key}'`);
   }
-  const ledger: Ledger = { removals: [], blobs: [] };
-  catalog.transaction(() => {
+  const ledger = removeFromRecords(parts, (ledger) => {
     const records = catalog
       .images()
       .filter((record) => !isHidden(catalog, record) && catalog.holdersOf(record.id).length === 0);
@@ -44,13 +43,11 @@ export async function collectImages(
   reason: string,
 ): Promise<{ readonly removed: Removal[]; readonly reclaimedBytes: number }> {
   const { catalog, events, keeper } = parts;
-  const ledger: Ledger = { removals: [], blobs: [] };
-  const told = { ...parts, events: withReason(events, reason) };
-  catalog.transaction(() => {
+  const ledger = removeFromRecords({ catalog, events: withReason(events, reason) }, (ledger) => {
     for (const { id, usedNs } of chosen) {
       const record = catalog.image(id);
       if (record === undefined || record.usedNs !== usedNs || catalog.holdersOf(id).length > 0) continue;
-      forget(told, record, ledger);
+      forget(parts, record, ledger);
     }
   });
   await catalog.settled();

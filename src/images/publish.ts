@@ -6,15 +6,15 @@ export async function publish(file: FileHandle, from: string, to: string): Promi
   await file.chmod(0o400);
   await file.datasync();
   await rename(from, to);
-  await syncFolder(dirname(to));
+  await syncPath(dirname(to));
 }
 
-/** Puts the names in a folder on the disk. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r");
+/** Puts the names in a folder, or the bytes of a file, on the disk. */
+export async function syncPath(path: string): Promise<void> {
+  const opened = await open(path, "r");
   try {
-    await folder.sync();
+    await opened.sync();
   } finally {
-    await folder.close();
+    await opened.close();
   }
 }

@@ -1,5 +1,5 @@
 import type { Digest } from "#core/digest";
-import type { EventSink } from "#core/event";
+import type { Event, EventSink } from "#core/event";
 import { Fault } from "#core/fault";
 import { shortId } from "#core/ids";
 import { familiar } from "#core/reference";
@@ -27,6 +27,19 @@ export interface RemoveOptions {
 export interface Ledger {
   readonly removals: Removal[];
   readonly blobs: Digest[];
+  /** To be told once the transaction is done: one that fails has removed nothing. */
+  readonly events: Omit<Event, "timeNs">[];
+}
+
+/** Takes from the records what `work` says, all of it or nothing, and tells of it. */
+export function removeFromRecords(
+  { catalog, events }: Pick<RemoveParts, "catalog" | "events">,
+  work: (ledger: Ledger) => void,
+): Ledger {
+  const ledger: Ledger = { removals: [], blobs: [], events: [] };
+  catalog.transaction(() => work(ledger));
+  for (const event of ledger.events) events.emit(event);
+  return ledger;
 }
 
 /**
@@ -35,9 +48,8 @@ export interface Ledger {
  * goes and the container keeps its layers. All is decided and taken from the records in one turn; files follow.
  */
 export async function removeImage(parts: RemoveParts, nameOrId: string, options: RemoveOptions): Promise<Removal[]> {
-  const ledger: Ledger = { removals: [], blobs: [] };
   const { image, reference } = findImage(parts.catalog, nameOrId);
-  parts.catalog.transaction(() => {
+  const ledger = removeFromRecords(parts, (ledger) => {
     if (reference === undefined) removeById(parts, image, options, ledger);
     else removeByName(parts, image, nameOf(reference), nameOrId, options, ledger);
   });
@@ -46,20 +58,20 @@ export async function removeImage(parts: RemoveParts, nameOrId: string, options:
 }
 
 /** Takes one name away. */
-export function untag({ catalog, events }: RemoveParts, image: ImageRecord, name: ImageName, ledger: Ledger): void {
+function untag({ catalog }: Pick<RemoveParts, "catalog">, image: ImageRecord, name: ImageName, ledger: Ledger): void {
   catalog.removeName(name);
-  events.emit(imageEvent(image, image.id, image.id, "untag"));
+  ledger.events.push(imageEvent(image, image.id, image.id, "untag"));
   ledger.removals.push({ untagged: familiar(referenceOf(name)) });
 }
 
 /** Takes an image away with the names it has left; a built-in one stays, hidden. */
-export function forget(parts: RemoveParts, image: ImageRecord, ledger: Ledger): void {
-  const { catalog, events } = parts;
+export function forget(parts: Pick<RemoveParts, "catalog">, image: ImageRecord, ledger: Ledger): void {
+  const { catalog } = parts;
   for (const name of catalog.namesOf(image.id)) untag(parts, image, name, ledger);
   if (image.embedded) return;
   ledger.blobs.push(...catalog.blobsOf(image.id));
   catalog.forget(image.id);
-  events.emit(imageEvent(image, image.id, image.id, "delete"));
+  ledger.events.push(imageEvent(image, image.id, image.id, "delete"));
   ledger.removals.push({ deleted: image.id });
 }
 

@@ -16,6 +16,7 @@ import { checkPlatform, type Found, findImage, isHidden } from "./find.ts";
 import { historyOf } from "./history.ts";
 import { holdings } from "./holdings.ts";
 import { type LayerUse, layerUse } from "./layer-use.ts";
+import type { Layers } from "./layers.ts";
 import { imageEvent } from "./image-event.ts";
 import { viewOf } from "./image-view.ts";
 import type {
@@ -49,6 +50,7 @@ import type { SnapshotDriver } from "./snapshots.ts";
 
 /** The pieces that the room is put together from. */
 export interface RoomParts extends LoadParts {
+  readonly layers: Layers;
   readonly records: CheckRecords;
   readonly keeper: Keeper;
   readonly snapshots: SnapshotDriver;
@@ -64,13 +66,13 @@ export interface RoomParts extends LoadParts {
 
 /** The door's interface over the pieces; each does one thing and this decides nothing. */
 export class ImageRoom implements Images {
+  readonly layers: Layers;
   readonly #parts: RoomParts;
   readonly #catalog: Catalog;
-  /** Small files of images' roots, by image and path: they never change. Bounded. */
-  readonly #rootFiles = new Map<string, string | undefined>();
 
   constructor(parts: RoomParts) {
     this.#parts = parts;
+    this.layers = parts.layers;
     this.#catalog = parts.catalog;
   }
 
@@ -147,14 +149,17 @@ export class ImageRoom implements Images {
   }
 
   async remove(nameOrId: string, options: Parameters<Images["remove"]>[1]): Promise<Removal[]> {
+    this.#parts.roots.dropOwed();
     return await removeImage(this.#parts, nameOrId, { force: options.force, running: options.running ?? new Set() });
   }
 
   async prune(options: Parameters<Images["prune"]>[0]): ReturnType<Images["prune"]> {
+    this.#parts.roots.dropOwed();
     return await pruneImages({ ...this.#parts, find: (name) => this.find(name) }, options);
   }
 
   async holdings(): Promise<Holdings> {
+    this.#parts.roots.dropOwed();
     return await holdings(this.#parts);
   }
 
@@ -178,6 +183,10 @@ export class ImageRoom implements Images {
     const image = this.#catalog.image(imageId);
     if (image === undefined) throw new Fault("notFound", `No such image: ${imageId}`);
     return await this.#parts.roots.create(image, containerId, sizeBytes);
+  }
+
+  async rootsSettled(): Promise<void> {
+    await this.#parts.roots.settle();
   }
 
   openRoot(containerId: string): RootFilesystem {
@@ -208,19 +217,13 @@ export class ImageRoom implements Images {
   }
 
   async readRootFile(containerId: string, path: string): Promise<string | undefined> {
-    const { roots, snapshots, shim, mountPoint: target } = this.#parts;
-    const image = roots.imageOf(containerId);
-    if (image === undefined) throw new Fault("notFound", `container ${containerId} has no root filesystem`);
-    const folders = roots.foldersOf(containerId);
+    const { roots, shim, mountPoint: target } = this.#parts;
+    const root = roots.topOf(containerId);
+    if (root === undefined) throw new Fault("notFound", `container ${containerId} has no root filesystem`);
     if (!roots.isUntouched(containerId)) {
       return await readFileInRoot(shim, { target, mounts: roots.shownAt(containerId, target) }, path);
     }
-    const key = `${image} ${path}`;
-    if (this.#rootFiles.has(key)) return this.#rootFiles.get(key);
-    const text = await readFileInRoot(shim, { target, mounts: snapshots.mountsAt(target, folders) }, path);
-    if (this.#rootFiles.size >= 64) this.#rootFiles.clear();
-    if ((text?.length ?? 0) <= 16_384) this.#rootFiles.set(key, text);
-    return text;
+    return await this.layers.readFile(root.topChain, path);
   }
 
   async collect(liveContainers: ReadonlySet<string>): Promise<{ readonly reclaimedBytes: number }> {

@@ -2,7 +2,8 @@ import { resolve } from "node:path/posix";
 import { Fault } from "#core/fault";
 import type { MountOp, Shim } from "#host";
 
-const limitBytes = 1 << 20;
+/** The most that is read of a file. */
+export const limitBytes = 1 << 20;
 
 /** Mounts that show a root filesystem, read-only, and where. */
 export interface ShownRoot {

@@ -2,12 +2,13 @@ import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:f
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "#core/digest";
-import { Fault } from "#core/fault";
-import { makeDiskImage, type MountOp, type Shim } from "#host";
+import { Fault, isFault } from "#core/fault";
+import { GroupSync, makeDiskImage, type MountOp, type Shim } from "#host";
 import type { Catalog, ImageRecord, LayerRecord } from "./catalog.ts";
 import type { RootFilesystem } from "./images.ts";
 import type { ListedTree } from "./list-tree.ts";
 import type { ChangedRoot } from "./root-changes.ts";
+import { syncPath } from "./publish.ts";
 import { removeEmpty, removeTree } from "./remove-tree.ts";
 import { RootSizes } from "./root-sizes.ts";
 import type { SnapshotDriver, WritableLayer } from "./snapshots.ts";
@@ -22,14 +23,19 @@ export interface RootParts {
 }
 
 const gonePrefix = ".gone-";
+const draftPrefix = ".new-";
 
 /** The writable layers of containers. A root's record is its hold on the image and on the layers. */
 export class Roots {
   readonly sizes: RootSizes;
   readonly #parts: RootParts;
+  readonly #sync: GroupSync;
+  /** Their folders are gone; a full disk kept their records, and with them their holds. */
+  readonly #owed = new Set<string>();
 
   constructor(parts: RootParts) {
     this.#parts = parts;
+    this.#sync = new GroupSync(async () => await syncPath(parts.folder));
     this.sizes = new RootSizes({
       ...parts,
       treeOf: (container) => this.upperOf(container),
@@ -43,22 +49,37 @@ export class Roots {
     return this.#parts.folder;
   }
 
-  /** Makes the writable layer. The hold comes first, so a kill in between leaves a root without folders, which `openRoot` refuses and `drop` forgets. */
-  async create(image: ImageRecord, container: string, sizeBytes?: number): Promise<RootFilesystem> {
+  /**
+   * Makes the writable layer over an image's layers, or over those of no image: nobody keeps what is in it then. The hold comes first,
+   * so a kill in between leaves a root without folders, which `openRoot` refuses and `drop` forgets. It gets its name when all of it
+   * is there: that name on the disk (`settle`) says that the rest is.
+   */
+  async create(
+    { id: image, topChain }: Pick<ImageRecord, "topChain"> & { readonly id?: Digest },
+    container: string,
+    sizeBytes?: number,
+  ): Promise<RootFilesystem> {
     checkName(container);
     const { catalog, snapshots } = this.#parts;
-    const stack = catalog.stack(image.topChain);
-    catalog.addRoot({ container, image: image.id, topChain: image.topChain });
+    const stack = catalog.stack(topChain);
+    catalog.addRoot({ container, image, topChain });
+    const draft = join(this.#parts.folder, `${draftPrefix}${container}`);
     try {
-      const home = this.#homeOf(container);
-      mkdirSync(home, { mode: 0o700 });
-      if (sizeBytes === undefined) snapshots.makeWritable(this.#writableOf(container), stack[0]?.folder);
-      else await this.#makeDisk(home, sizeBytes, stack[0]?.folder);
+      mkdirSync(draft, { mode: 0o700 });
+      if (sizeBytes === undefined) snapshots.makeWritable(foldersIn(draft), stack[0]?.folder);
+      else await this.#makeDisk(draft, sizeBytes, stack[0]?.folder);
+      renameSync(draft, this.#homeOf(container));
       return this.#root(container, stack);
     } catch (error) {
+      await removeTree(this.#parts.shim, draft);
       await this.drop(container);
       throw error;
     }
+  }
+
+  /** Resolves when the writable layers that were made before are on the disk. */
+  async settle(): Promise<void> {
+    await this.#sync.sync();
   }
 
   /** The root of a container. Fault `notFound` when it has none. */
@@ -72,6 +93,18 @@ export class Roots {
   foldersOf(container: string): string[] {
     const root = this.#parts.catalog.root(container);
     return root === undefined ? [] : this.#parts.catalog.stack(root.topChain).map((layer) => layer.folder);
+  }
+
+  /** The folder of a writable layer that has no bound. */
+  plainUpperOf(container: string): string {
+    const { upper, disk } = this.#writableOf(container);
+    if (disk.length > 0) throw new Error(`the writable layer of ${container} is a file system of its own`);
+    return upper;
+  }
+
+  /** What a container's root stands on. */
+  topOf(container: string): { readonly topChain: Digest | undefined } | undefined {
+    return this.#parts.catalog.root(container);
   }
 
   /** The image that a container's root holds. */
@@ -122,9 +155,23 @@ export class Roots {
     const wasQuick = this.#removeUntouched(container);
     const gone = join(this.#parts.folder, `${gonePrefix}${container}`);
     if (!wasQuick) moveAside(home, gone);
+    this.#owed.add(container);
     catalog.removeRoot(container);
+    this.#owed.delete(container);
     if (!wasQuick) await removeTree(shim, gone);
-    return held !== undefined && catalog.image(held.image) === undefined;
+    return held !== undefined && (held.image === undefined || catalog.image(held.image) === undefined);
+  }
+
+  /** Takes the records that a full disk kept out now, if there is room: before somebody asks what is held. */
+  dropOwed(): void {
+    try {
+      for (const container of this.#owed) {
+        this.#parts.catalog.removeRoot(container);
+        this.#owed.delete(container);
+      }
+    } catch (error) {
+      if (!isFault(error, "exhausted")) throw error;
+    }
   }
 
   /** Whether the writable layer is there, and not only its record. */
@@ -151,7 +198,8 @@ export class Roots {
 
   #root(container: string, stack: readonly LayerRecord[]): RootFilesystem {
     const { snapshots } = this.#parts;
-    const writable = this.#writableOf(container);
+    const passing = this.imageOf(container) === undefined;
+    const writable = { ...this.#writableOf(container), passing };
     const folders = stack.map((layer) => layer.folder);
     return {
       mountsAt: (target) => {
@@ -173,12 +221,11 @@ export class Roots {
     };
   }
 
-  /** Most containers write nothing: their folders go without starting a program. overlayfs leaves an empty `work/work`. */
+  /** Most containers write nothing: their folders go without starting a program. overlayfs leaves an empty `work/work`, with the mark of a passing one in it. */
   #removeUntouched(container: string): boolean {
     const { upper, work } = this.#writableOf(container);
-    return (
-      removeEmpty(upper) && removeEmpty(join(work, "work")) && removeEmpty(work) && removeEmpty(this.#homeOf(container))
-    );
+    const made = ["work/incompat/volatile", "work/incompat", "work"].map((name) => join(work, name));
+    return [upper, ...made, work, this.#homeOf(container)].every(removeEmpty);
   }
 
   #homeOf(container: string): string {
@@ -192,9 +239,9 @@ export class Roots {
   /** The layer, and the mount that must come before it where it is bounded. */
   #writableOf(container: string): WritableLayer & { readonly disk: readonly MountOp[] } {
     const [home, image] = [this.#homeOf(container), this.#imageOf(container)];
-    if (!existsSync(image)) return { upper: join(home, "upper"), work: join(home, "work"), disk: [] };
+    if (!existsSync(image)) return { ...foldersIn(home), disk: [] };
     const target = join(home, "disk");
-    return { upper: join(target, "upper"), work: join(target, "work"), disk: [{ op: "disk", image, target }] };
+    return { ...foldersIn(target), disk: [{ op: "disk", image, target }] };
   }
 
   /** A file system of that size with the layer's two folders. */
@@ -202,10 +249,14 @@ export class Roots {
     const { snapshots, shim } = this.#parts;
     const seed = join(home, "seed");
     await mkdir(seed, { mode: 0o755 });
-    snapshots.makeWritable({ upper: join(seed, "upper"), work: join(seed, "work") }, topFolder);
+    snapshots.makeWritable(foldersIn(seed), topFolder);
     await mkdir(join(home, "disk"), { mode: 0o700 });
     await makeDiskImage(shim, { image: join(home, "disk.img"), seed, sizeBytes });
   }
+}
+
+function foldersIn(home: string): WritableLayer {
+  return { upper: join(home, "upper"), work: join(home, "work") };
 }
 
 function checkName(container: string): void {

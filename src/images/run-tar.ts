@@ -6,6 +6,8 @@ export interface TarRun {
   readonly tree: string;
   readonly mounts?: Program["mounts"];
   readonly args: readonly string[];
+  /** Told at its end what it has complained of, if anything. */
+  readonly onWords?: (words: string) => void;
 }
 
 /** How layers are extracted: every owner, mode, attribute and time as the archive says; a file in the way is replaced. Never with `--recursive-unlink`: it empties directories that come twice. */
@@ -20,6 +22,19 @@ export const extractArgs: readonly string[] = [
   "--xattrs-include=*",
   "--delay-directory-restore",
   "--warning=no-timestamp",
+];
+
+/** How a writable layer is read: everything that it is, in stable order. Sockets live with their programs and are left out, with a word. */
+export const upperArgs: readonly string[] = [
+  "--create",
+  "--file=-",
+  "--format=pax",
+  "--numeric-owner",
+  "--sort=name",
+  "--xattrs",
+  "--xattrs-include=*",
+  "--warning=no-file-changed",
+  ".",
 ];
 
 /** Feeds an archive to tar inside the tree and waits for its end. Faults: tar's complaint as `invalid`, a full disk as `exhausted`; the source's own. */
@@ -62,6 +77,8 @@ export async function* readFromTar(
   const end = await program.ended;
   signal.throwIfAborted();
   if (end.code === null || end.code > 1) throw complaint(program.stderr());
+  const words = program.stderr();
+  if (words !== "") run.onWords?.(words);
 }
 
 function programOf({ tree, mounts, args }: TarRun): Program {

@@ -4,14 +4,16 @@ import type { MountOp } from "#host";
 export interface Draft extends AsyncDisposable {
   /** Bytes of the layer's files. */
   readonly sizeBytes: number;
-  /** Puts it on the disk and gives it its name, in one step; answers the folder. */
-  publish(): Promise<string>;
+  /** Gives it its name; answers the folder. `synced`: it is on the disk before it has the name. */
+  publish(lasting: "synced" | "unsynced"): Promise<string>;
 }
 
 /** Writable parts of a root filesystem: on the host, or where mounts have come before. */
 export interface WritableLayer {
   readonly upper: string;
   readonly work: string;
+  /** It is mounted once, and a crash may take it: nothing in it is ever synced, whoever asks, nor when it is unmounted. */
+  readonly passing?: boolean;
 }
 
 /**
@@ -24,6 +26,10 @@ export interface SnapshotDriver {
   readonly name: string;
   /** Unpacks a layer's uncompressed tar, read to its end; `below` answers the folders under it, topmost first, once they are there. */
   unpack(tar: AsyncIterable<Uint8Array>, below: () => Promise<readonly string[]>, signal: AbortSignal): Promise<Draft>;
+  /** Makes a draft of a folder that is in the form of layers already, by a rename; one on another file system cannot be (EXDEV). */
+  takeOver(tree: string, sizeBytes: number): Draft;
+  /** Puts all that was published on the disk. */
+  sync(): Promise<void>;
   /** The mounts that make those layers, topmost first, appear at the target: read-only, or with a writable layer on top (an `upper` without its `work` is only shown). */
   mountsAt(
     target: string,

@@ -3,7 +3,7 @@ import { shortId } from "#core/ids";
 import type { Descriptor } from "#core/oci";
 import { chainIdsOf } from "./chain-id.ts";
 import type { Lease } from "./leases.ts";
-import { linkedAbort } from "./linked-abort.ts";
+import { linkedAbort } from "#core/linked-abort";
 import type { Report } from "./progress-feed.ts";
 import type { Unpacker } from "./unpack.ts";
 

@@ -52,6 +52,20 @@ test("unpack: whiteouts and opaque directories hide what is below, and never the
   );
 });
 
+test("unpack: directories named in passing below one that is hidden do not look like the hidden ones", async () => {
+  await using room = await openTestRoom();
+  await stack(
+    room,
+    [
+      { path: "a/", mode: 0o700 },
+      { path: "a/b/", mode: 0o700 },
+      { path: "c/", mode: 0o700 },
+    ],
+    [{ path: "a/b/new" }, { path: ".wh.a" }, { path: "c/d/new" }],
+  );
+  assert.equal(await room.inRoot("c", "stat -c '%a %n' a a/b c c/d"), "755 a\n755 a/b\n700 c\n755 c/d\n");
+});
+
 test("unpack: modes, owners, times, devices, attributes and capabilities are as the archive says", async () => {
   await using room = await openTestRoom();
   const acl = "0200000001000700ffffffff020005000100000004000500ffffffff10000500ffffffff20000500ffffffff";

@@ -9,6 +9,8 @@ export interface UnpackRequest {
   readonly diffId: Digest;
   /** ChainID of the stack below; it must be unpacked already, or its unpacking have been asked for before. */
   readonly parent: Digest | undefined;
+  /** Whether it has to be on the disk at once; `synced` when absent. Others who ask for the same layer meanwhile get it as the first one wants it: an image is synced before its record. */
+  readonly lasting?: "synced" | "unsynced";
 }
 
 /** How far an unpacking is, in bytes of the compressed blob. */

@@ -7,6 +7,7 @@ import type { ContentStore } from "./content.ts";
 import { decompress } from "./decompress.ts";
 import { guardSpace } from "./disk-space.ts";
 import type { Lease } from "./leases.ts";
+import { recordLayer } from "./record-layer.ts";
 import type { SnapshotDriver } from "./snapshots.ts";
 import type { Unpacker, UnpackProgress, UnpackRequest } from "./unpack.ts";
 
@@ -18,6 +19,8 @@ export interface UnpackerParts {
   readonly shim: Shim;
   /** The layers' folder, whose disk is watched. */
   readonly folder: string;
+  /** Of the machine, now. */
+  readonly boot: string;
 }
 
 /** An unpacking under way, for all who asked for that layer. */
@@ -107,6 +110,7 @@ class LayerUnpacker implements Unpacker {
     signal: AbortSignal,
   ): Promise<void> {
     const { catalog, content, snapshots, shim, folder } = this.#parts;
+    const { parent, lasting = "synced" } = request;
     const digester = new Digester();
     const totalBytes = content.sizeBytesOf(request.blob.digest) ?? request.blob.size;
     const compressed = counted(content.stream(request.blob.digest), totalBytes, listeners, signal);
@@ -125,9 +129,8 @@ class LayerUnpacker implements Unpacker {
       if (request.parent !== undefined && !this.has(request.parent)) {
         throw new Fault("internal", `layer ${request.parent} is not unpacked`);
       }
-      const published = await draft.publish();
+      await recordLayer(this.#parts, draft, { chainId, parent, diffId }, lasting);
       catalog.markVerified(request.blob.digest, diffId);
-      catalog.addLayer({ chainId, parent: request.parent, diffId, folder: published, sizeBytes: draft.sizeBytes });
     } catch (error) {
       throw asFault(error);
     }

@@ -142,6 +142,7 @@ export interface Attached {
 
 export interface AttachRequest {
   readonly containerId: string;
+  /** Empty: nobody is told of it, finds it by any name, or sees it among the members. */
   readonly containerName: string;
   /** What the container calls itself. */
   readonly hostname: string;

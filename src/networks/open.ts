@@ -44,11 +44,14 @@ export async function openNetworks(options: NetworksOptions): Promise<Networks> 
     list: () => records.list(),
     find: (nameOrId) => records.find(nameOrId),
     membersOf: (networkId) =>
-      records.members(networkId).map(({ containerName, hostname, endpoint }) => ({
-        containerId: endpoint.containerId,
-        containerName,
-        endpoint: endpointFrom(endpoint, { containerName, hostname }),
-      })),
+      records
+        .members(networkId)
+        .filter(({ containerName }) => containerName !== "")
+        .map(({ containerName, hostname, endpoint }) => ({
+          containerId: endpoint.containerId,
+          containerName,
+          endpoint: endpointFrom(endpoint, { containerName, hostname }),
+        })),
     create: async (request) => await createNetwork(wiring, request),
     remove: async (nameOrId) => await removeNetwork(wiring, nameOrId),
     attach: async (request, signal) => await attach(wiring, request, signal),

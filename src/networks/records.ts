@@ -38,17 +38,23 @@ export interface EndpointRecord {
 /** An interface in a running container's namespace that belongs to no endpoint. */
 export type LooseInterface = Pick<EndpointRecord, "containerId" | "interface">;
 
-/** The durable records of networks and endpoints. Networks are also kept in memory, as thousands of them are looked through for each new one. */
+/**
+ * The durable records of networks and endpoints. Networks are also kept in memory, as thousands of them are looked through for each
+ * new one; so are attachments that somebody asked for, as each change and each answer asks for them again.
+ */
 export class NetworkRecords {
   readonly #database: Database;
   /** By id, as they were made. */
-  readonly #networks: Map<string, Network>;
+  readonly #networks = new Map<string, Network>();
+  readonly #networksByName = new Map<string, Network>();
+  /** By container, as the database has them; of some it alone has them. */
+  readonly #sandboxes = new Map<string, Sandbox>();
 
   constructor(database: Database) {
     this.#database = database;
     database.migrate("networks", migrations);
     const rows = database.all<NetworkRow>("SELECT id, name, driver, created_ns, document FROM network ORDER BY rowid");
-    this.#networks = new Map(rows.map((row) => [row.id, networkOf(row)]));
+    for (const row of rows) this.#keep(networkOf(row));
   }
 
   /** Makes the network of that name unless it exists, else brings it up to date; its id and time of birth stay. */
@@ -57,7 +63,9 @@ export class NetworkRecords {
     const whole = { ...network, id: known?.id ?? newId(), createdNs: known?.createdNs ?? network.createdNs };
     if (known === undefined) return this.add(whole);
     this.#database.run("UPDATE network SET document = ? WHERE id = ?", documentOf(whole), whole.id);
-    this.#networks.set(whole.id, whole);
+    this.#keep(whole);
+    // They have it as it was.
+    this.#sandboxes.clear();
     return whole;
   }
 
@@ -72,13 +80,15 @@ export class NetworkRecords {
       createdNs,
       documentOf(network),
     );
-    this.#networks.set(id, network);
+    this.#keep(network);
     return network;
   }
 
   remove(networkId: string): void {
     this.#database.run("DELETE FROM network WHERE id = ?", networkId);
+    const network = this.#networks.get(networkId);
     this.#networks.delete(networkId);
+    if (network !== undefined) this.#networksByName.delete(network.name);
   }
 
   /** All networks, by name. */
@@ -92,7 +102,7 @@ export class NetworkRecords {
   }
 
   named(name: string): Network | undefined {
-    return this.all().find((network) => network.name === name);
+    return this.#networksByName.get(name);
   }
 
   /** By name, else by id, else by the only id that begins so. Fault `notFound`; `invalid` when several ids begin so. */
@@ -128,6 +138,7 @@ export class NetworkRecords {
       );
       for (const endpoint of endpoints) this.addEndpoint(endpoint);
     });
+    this.#sandboxes.set(sandbox.containerId, sandbox);
   }
 
   /** Its interface is loose no more. Fault `notFound` when the network was removed meanwhile. */
@@ -146,6 +157,7 @@ export class NetworkRecords {
       );
       this.forgetLoose(endpoint);
     });
+    this.#changeEndpoints(containerId, (endpoints) => [...endpoints, endpoint]);
   }
 
   /** Its interface is loose until it is taken away. */
@@ -158,15 +170,23 @@ export class NetworkRecords {
       );
       this.addLoose(endpoint);
     });
+    const { network } = endpoint;
+    this.#changeEndpoints(endpoint.containerId, (endpoints) =>
+      endpoints.filter((each) => each.network.id !== network.id),
+    );
   }
 
   /** Says that a running container has, or is about to get, an interface that no endpoint of its accounts for; only of those without an end on the host. */
-  addLoose({ containerId, link, interface: name }: EndpointRecord): void {
-    if (link !== "") return;
+  addLoose(endpoint: EndpointRecord): void {
+    if (hasHostEnd(endpoint)) return;
+    const { containerId, interface: name } = endpoint;
     this.#database.run("INSERT OR IGNORE INTO network_loose_interface VALUES (?, ?)", containerId, name);
   }
 
-  forgetLoose({ containerId, interface: name }: LooseInterface): void {
+  /** Of one that is no endpoint's, or of an endpoint's whose interface was taken away. */
+  forgetLoose(loose: LooseInterface | EndpointRecord): void {
+    if ("link" in loose && hasHostEnd(loose)) return;
+    const { containerId, interface: name } = loose;
     this.#database.run(
       "DELETE FROM network_loose_interface WHERE container_id = ? AND interface = ?",
       containerId,
@@ -184,9 +204,16 @@ export class NetworkRecords {
   /** With its endpoints. */
   removeSandbox(containerId: string): void {
     this.#database.run("DELETE FROM network_sandbox WHERE container_id = ?", containerId);
+    this.#sandboxes.delete(containerId);
   }
 
   sandboxOf(containerId: string): Sandbox | undefined {
+    const known = this.#sandboxes.get(containerId) ?? this.#readSandbox(containerId);
+    if (known !== undefined) this.#sandboxes.set(containerId, known);
+    return known;
+  }
+
+  #readSandbox(containerId: string): Sandbox | undefined {
     const row = this.#database.get<SandboxRow>("SELECT * FROM network_sandbox WHERE container_id = ?", containerId);
     return row === undefined
       ? undefined
@@ -219,6 +246,19 @@ export class NetworkRecords {
 
   rename(containerId: string, name: string): void {
     this.#database.run("UPDATE network_sandbox SET container_name = ? WHERE container_id = ?", name, containerId);
+    this.#sandboxes.delete(containerId);
+  }
+
+  #keep(network: Network): void {
+    this.#networks.set(network.id, network);
+    this.#networksByName.set(network.name, network);
+  }
+
+  /** The database has the change already. */
+  #changeEndpoints(containerId: string, change: (endpoints: readonly EndpointRecord[]) => EndpointRecord[]): void {
+    const known = this.#sandboxes.get(containerId);
+    if (known === undefined) return;
+    this.#sandboxes.set(containerId, { ...known, endpoints: change(known.endpoints) });
   }
 
   #endpoints(condition: string, value: string | number): EndpointRecord[] {
@@ -239,6 +279,11 @@ export class NetworkRecords {
       ...(JSON.parse(row.document) as EndpointDocument),
     };
   }
+}
+
+/** Its links are the host's to see: none is ever loose. */
+function hasHostEnd({ link }: Pick<EndpointRecord, "link">): boolean {
+  return link !== "";
 }
 
 const selectEndpoints = `SELECT network_endpoint.container_id AS container_id, network_id, endpoint_id, ipv4, ipv6,

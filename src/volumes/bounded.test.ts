@@ -6,8 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
 import { systemClock } from "#core/clock";
+import { makeDisk } from "#fixtures/disks";
+import { mustRun } from "#fixtures/program";
 import { type OpenDatabase, openDatabase } from "../host/database.ts";
 import { openTestBed, type TestBed } from "../host/shim/test-bed.ts";
+import type { MountOp } from "#host";
 import { diskAt } from "./disk.ts";
 import { openVolumes } from "./open.ts";
 import type { Volumes, VolumeRequest } from "./volumes.ts";
@@ -32,17 +35,18 @@ beforeEach(async () => {
   volumes = await open();
 });
 
-async function open(): Promise<Volumes> {
+async function open(dataRoot = folder): Promise<Volumes> {
   return await openVolumes({
     database,
     shim: bed.shim,
-    paths: { dataRoot: folder, execRoot: join(folder, "exec"), instance: "test" },
+    paths: { dataRoot, execRoot: join(folder, "exec"), instance: "test" },
     clock: systemClock,
     events: { emit: () => undefined },
     pluginFolders: [join(folder, "plugins")],
   });
 }
 
+const signal = new AbortController().signal;
 const sizeBytes = 16 * 2 ** 20;
 const asked = (name: string): VolumeRequest => ({ name, driver: "", labels: {}, options: { size: "16m" } });
 const home = (name: string): string => join(folder, "volumes", name);
@@ -86,6 +90,49 @@ test("create: a disk that cannot be made leaves nothing behind", async () => {
   await assert.rejects(volumes.create(asked("odd")), /EISDIR/);
   assert.deepEqual(await readdir(join(folder, "volumes")), []);
   await assert.rejects(volumes.find("odd"), { kind: "notFound" });
+});
+
+test("create: a size that the file system below has no files for, or no room to note down, is told and leaves nothing", async () => {
+  await using disk = await makeDisk("ext4", 600 * 2 ** 20); // large enough for blocks of 4 KiB
+  const create = async (dataRoot: string, size: string): Promise<unknown> =>
+    await (await open(dataRoot)).create({ ...asked("huge"), options: { size } });
+  await assert.rejects(create(disk.path, "16t"), {
+    kind: "invalid",
+    message: `create huge: invalid size: the file system of the data root has no files of ${16 * 2 ** 40} bytes`,
+    remedy: /on ext4 files end just below 16t/,
+  });
+  assert.deepEqual(await readdir(join(disk.path, "volumes")), []);
+  const memory = join(folder, "memory");
+  await mkdir(memory);
+  await mustRun("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", memory]);
+  try {
+    await assert.rejects(create(memory, "1t"), { kind: "exhausted", remedy: /or choose a smaller size/ });
+    assert.deepEqual(await readdir(join(memory, "volumes")), []);
+  } finally {
+    await mustRun("umount", [memory]);
+  }
+});
+
+test("fill: an image that has more than a bounded volume holds leaves it empty, says so, and what fits comes the next time", async () => {
+  await volumes.create(asked("small"));
+  const image = join(folder, "image");
+  await mkdir(join(image, "data/sub"), { recursive: true });
+  for (let index = 0; index < 24; index++) await writeFile(join(image, `data/sub/f${index}`), Buffer.alloc(2 ** 20, 1));
+  const shownAt = (target: string): readonly MountOp[] => [{ op: "bind", source: image, target, flags: ["ro"] }];
+  const fill = async (): Promise<void> => await volumes.fill("small", { shownAt, path: "/data" }, signal);
+  const use = { holder: "other", target: "/", readOnly: false, propagation: "" };
+  for (const user of ["nobody", "somebody"]) {
+    if (user === "somebody") await volumes.mount("small", use);
+    await assert.rejects(fill(), { kind: "exhausted", remedy: /Make the volume anew with a larger size/ });
+    assert.equal(await inVolume("small", "find . -mindepth 1; stat -c %a ."), "755\n", user);
+    assert.deepEqual((await readdir(home("small"))).toSorted(), ["_data", "disk.img"]);
+  }
+  await volumes.unmount("other");
+  for (let index = 4; index < 24; index++) await rm(join(image, `data/sub/f${index}`));
+  await fill();
+  assert.equal(await inVolume("small", "ls sub | wc -l"), "4\n");
+  assert.deepEqual((await readdir(home("small"))).toSorted(), ["_data", "disk.img"]);
+  assert.equal(devices(), "");
 });
 
 test("openVolumes: bounded volumes without a record are taken up with their size, unless they are empty; drafts go, copies are finished", async () => {

@@ -25,6 +25,7 @@ export async function createVolume(
     if (known.driver !== driverName && (request.driver !== "" || !passing)) throw nameConflict(name);
     if (records.get(name) === undefined) records.add(known, false);
     else if (!passing) records.keep(name);
+    if (!passing) await records.settled();
     return await shown(wiring, known);
   }
   const labels = named ? request.labels : { ...request.labels, [anonymousLabel]: "" };
@@ -32,6 +33,7 @@ export async function createVolume(
   await make(wiring, record);
   // A plugin answers the same for one that it had already, which must not go with a container that does not come.
   records.add(record, passing && (driverName === "local" || !named));
+  if (!passing) await records.settled(); // else with the container
   report(wiring, "create", record);
   return await shown(wiring, record);
 }

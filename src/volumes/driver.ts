@@ -6,8 +6,8 @@ export interface VolumeDriver {
   readonly name: string;
   /** Makes the volume, durably; quiet when it is there. Fault `invalid` for its options. */
   create(name: string, options: VolumeRecord["options"]): Promise<void>;
-  /** Removes it; calls `forget` when from then on a crash must not bring it back. */
-  remove(name: string, forget: () => void): Promise<void>;
+  /** Removes it; calls `forget` when from then on a crash must not bring it back, and waits for it before anything is lost. */
+  remove(name: string, forget: () => Promise<void>): Promise<void>;
   /** Once for each user; `again` when this user has it already. */
   mount(record: VolumeRecord, user: string, again: boolean): Promise<VolumeSource>;
   /** The user has it nowhere any more. */

@@ -5,14 +5,14 @@ import { dirname, join } from "node:path";
 export async function makeDurably(path: string, inner: string, addTo: (draft: string) => Promise<void>): Promise<void> {
   const draft = join(dirname(path), `${draftPrefix}${path.slice(dirname(path).length + 1)}`);
   await mkdir(join(draft, inner), { recursive: true, mode: 0o700 });
-  await syncFolder(join(draft, inner));
+  await syncPath(join(draft, inner));
   try {
     await addTo(draft);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
     throw error;
   }
-  await syncFolder(draft);
+  await syncPath(draft);
   await renameDurably(draft, path);
 }
 
@@ -22,10 +22,10 @@ export const draftPrefix = ".new-";
 /** Renames within a folder, and puts the new name on the disk. */
 export async function renameDurably(from: string, to: string): Promise<void> {
   await rename(from, to);
-  await syncFolder(dirname(to));
+  await syncPath(dirname(to));
 }
 
-async function syncFolder(path: string): Promise<void> {
+async function syncPath(path: string): Promise<void> {
   const folder = await open(path, "r");
   try {
     await folder.sync();

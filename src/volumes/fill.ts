@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, isFault } from "#core/fault";
 import type { MountOp, Program, Shim } from "#host";
 import { diskAt } from "./disk.ts";
+import { renameDurably } from "./durable-folder.ts";
 import type { VolumeRecord } from "./records.ts";
 import { removeTree } from "./remove-tree.ts";
 import { unknownFileSystem } from "./unknown-file-system.ts";
@@ -13,13 +14,14 @@ import { driverOf, type Wiring } from "./wiring.ts";
 /**
  * Copy-up: a volume that is empty gets what its first user's image has at that place, with owners, modes, attributes and hard
  * links. The copy is made beside the volume and becomes it in one step; where somebody has the volume mounted (or it is
- * somewhere else), a copy that is whole is copied in, and a crash meanwhile makes that be done again.
+ * somewhere else), a copy that is whole is copied in, and a crash meanwhile makes that be done again. Each copy is on the disk
+ * before it counts, so that a power cut too leaves the volume filled or to be filled. A copy that fails leaves it empty.
  *
  * A builtin of the shim copies, in mounts of its own, where nothing but the target can be written and the source is found with
  * the image's root as the root of all symlinks.
  */
 export async function fillVolume(wiring: Wiring, name: string, source: FillSource, signal: AbortSignal): Promise<void> {
-  const { records, locks, local, shim } = wiring;
+  const { records, locks, local } = wiring;
   using _lock = await locks.take(name);
   const record = records.mustBeThere(name);
   const driver = await driverOf(wiring, record.driver);
@@ -30,14 +32,10 @@ export async function fillVolume(wiring: Wiring, name: string, source: FillSourc
     if (target.kind === "memory" || (target.kind !== "disk" && target.flags.includes("ro"))) return;
     const { staging, ready } = stagesOf(wiring, name);
     if (!existsSync(ready)) {
-      if (!(await isEmpty(wiring, target))) return;
-      await removeTree(shim, staging);
-      await mkdir(staging, { recursive: true, mode: 0o700 });
-      if (!(await copyFrom(wiring, source, staging, signal))) return await removeTree(shim, staging);
-      if (local.isPlain(record) && records.usersOf(name).length === 0) {
-        return await rename(staging, local.dataOf(name)); // over the empty one
-      }
-      await rename(staging, ready);
+      if (!(await isEmpty(wiring, target)) || !(await stage(wiring, staging, source, signal))) return;
+      const isUnused = local.isPlain(record) && records.usersOf(name).length === 0;
+      await renameDurably(staging, isUnused ? local.dataOf(name) : ready); // over the empty one
+      if (isUnused) return;
     }
     await copyReady(wiring, name, target);
   } finally {
@@ -58,7 +56,20 @@ function stagesOf({ local }: Wiring, name: string): { readonly staging: string; 
   return { staging: join(local.homeOf(name), "staging"), ready: join(local.homeOf(name), "ready") };
 }
 
-/** Whether there was something to copy. */
+/** Makes the copy beside the volume; whether there was something to copy. */
+async function stage(wiring: Wiring, staging: string, source: FillSource, signal: AbortSignal): Promise<boolean> {
+  const { shim } = wiring;
+  await removeTree(shim, staging);
+  await mkdir(staging, { recursive: true, mode: 0o700 });
+  let isWhole = false;
+  try {
+    isWhole = await copyFrom(wiring, source, staging, signal);
+    return isWhole;
+  } finally {
+    if (!isWhole) await removeTree(shim, staging);
+  }
+}
+
 async function copyFrom(
   wiring: Wiring,
   { shownAt, path }: FillSource,
@@ -73,7 +84,8 @@ async function copyFrom(
     { op: "pick", how: "inside", root, path, target: join(scratch, "from"), flags: ["ro"] },
   ];
   try {
-    await copy(wiring, mounts, { kind: "folder", path: target, flags: [] }, signal);
+    const staging: VolumeSource = { kind: "folder", path: target, flags: [] };
+    mustBeWhole(await copy(wiring, mounts, staging, signal), staging);
     return true;
   } catch (error) {
     // Only that: a program or a mount that is missing is no empty image.
@@ -89,26 +101,39 @@ async function copyFrom(
 const noSuchPath = "cannot follow the path ";
 
 async function copyReady(wiring: Wiring, name: string, target: VolumeSource): Promise<void> {
-  const { ready } = stagesOf(wiring, name);
+  const { staging, ready } = stagesOf(wiring, name);
   const from = join(scratchFolder(wiring), "from");
   const mounts: MountOp[] = [
     { op: "mkdir", path: from, mode: 0o755 },
     { op: "bind", source: ready, target: from, flags: ["ro"] },
   ];
-  await copy(wiring, mounts, target, undefined);
-  await removeTree(wiring.shim, ready);
+  const end = await copy(wiring, mounts, target, undefined);
+  if (end.code === status.whole || end.code === status.failed) {
+    // In one step it is no copy to be finished any more: half of it must not come over what somebody has changed since.
+    await renameDurably(ready, staging);
+    await removeTree(wiring.shim, staging);
+  }
+  mustBeWhole(end, target);
 }
 
-/** Copies `from` into `to`, whatever they are. */
+interface CopyEnd {
+  readonly code: number | null;
+  readonly stderr: string;
+}
+
+/** The builtin's (`shim/copy.c`): failed with nothing left of it, or with something (any other one too: it was killed). */
+const status = { whole: 0, failed: 1, sourceIsFile: 3 } as const;
+
+/** Copies `from` into `to`, whatever they are, onto the disk. */
 async function copy(
   wiring: Wiring,
   from: readonly MountOp[],
   target: VolumeSource,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<CopyEnd> {
   const scratch = scratchFolder(wiring);
   const to = join(scratch, "to");
-  const { code, stderr } = await runMounted(
+  return await runMounted(
     wiring,
     target,
     {
@@ -119,8 +144,12 @@ async function copy(
     },
     signal,
   );
-  if (code === 0) return;
-  if (code === sourceIsFile) throw overFile();
+}
+
+/** Says what kept a copy from being made. */
+function mustBeWhole({ code, stderr }: CopyEnd, target: VolumeSource): void {
+  if (code === status.whole) return;
+  if (code === status.sourceIsFile) throw overFile();
   const words = stderr.trim();
   if (/No space left on device|quota exceeded/i.test(words)) {
     throw new Fault("exhausted", "no space left on device while a volume was filled from the image", {
@@ -134,8 +163,6 @@ async function copy(
     remedy: "Mount it with nocopy (-v VOLUME:TARGET:nocopy) to leave it as it is.",
   });
 }
-
-const sourceIsFile = 3;
 
 function overFile(): Fault {
   return new Fault("invalid", "cannot mount volume over existing file, file exists in the image", {

@@ -3,7 +3,7 @@ import { chmod, lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { Fault } from "#core/fault";
+import { Fault, isFault } from "#core/fault";
 import { makeDiskImage, type Shim } from "#host";
 import { dataFolder } from "./disk.ts";
 import type { VolumeDriver } from "./driver.ts";
@@ -49,11 +49,17 @@ export class LocalDriver implements VolumeDriver {
     await makeDiskImage(this.#shim, { image: join(home, diskName), seed, sizeBytes });
   }
 
-  async remove(name: string, forget: () => void): Promise<void> {
+  async remove(name: string, forget: () => Promise<void>): Promise<void> {
     const gone = join(this.#folder, `${gonePrefix}${name}`);
     await removeTree(this.#shim, gone); // of an earlier try
     if (existsSync(this.homeOf(name))) await renameDurably(this.homeOf(name), gone);
-    forget();
+    try {
+      await forget();
+    } catch (error) {
+      // A full disk kept its record: it stays as it was.
+      if (isFault(error, "exhausted") && existsSync(gone)) await renameDurably(gone, this.homeOf(name));
+      throw error;
+    }
     await removeTree(this.#shim, gone);
   }
 

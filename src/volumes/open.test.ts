@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { systemClock } from "#core/clock";
 import type { EmittedEvent } from "#core/event";
 import { isFault } from "#core/fault";
+import { databaseFaults } from "#fixtures/full-database";
 import { type OpenDatabase, openDatabase } from "../host/database.ts";
 import { openTestBed, type TestBed } from "../host/shim/test-bed.ts";
 import { openVolumes } from "./open.ts";
@@ -137,5 +138,25 @@ test("openVolumes: a volume that makes trouble is told, and keeps no other one a
     assert.ok(existsSync(stubborn));
   } finally {
     execFileSync("chattr", ["-i", join(stubborn, "f")]);
+  }
+});
+
+test("remove, prune: where the database finds no room a volume stays with its data, which is said, and goes once there is", async () => {
+  const { volumes, at } = await open();
+  using faults = databaseFaults();
+  for (const removal of [
+    async () => await volumes.remove("stays", { force: true }),
+    async () => await volumes.prune({ all: true, accepts: () => true }),
+  ]) {
+    const { mountpoint } = await volumes.create(asked("stays"));
+    await writeFile(join(mountpoint, "data"), "");
+    faults.failAll();
+    await assert.rejects(removal(), { kind: "exhausted", message: "no space left on device" });
+    assert.ok(faults.disarm());
+    assert.deepEqual(await readdir(join(at, "volumes")), ["stays"]);
+    assert.deepEqual(await readdir(mountpoint), ["data"]);
+    await removal();
+    assert.deepEqual(await readdir(join(at, "volumes")), []);
+    await assert.rejects(volumes.find("stays"), { kind: "notFound" });
   }
 });

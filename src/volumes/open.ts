@@ -84,7 +84,7 @@ async function recover(wiring: Wiring): Promise<void> {
   for (const name of await local.clean((known) => records.get(known) !== undefined, trouble)) {
     const options = local.optionsFound(name);
     if (options["size"] !== undefined && (await isEmpty(wiring, local.diskOf(name)).catch(() => false))) {
-      await local.remove(name, () => undefined).catch(trouble); // it was never answered
+      await local.remove(name, async () => {}).catch(trouble); // it was never answered
       continue;
     }
     log?.warn("a volume without a record was found and taken up", { volume: name });

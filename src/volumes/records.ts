@@ -57,6 +57,11 @@ export class VolumeRecords {
     );
   }
 
+  /** Resolves when all changes until now outlive a power cut: before somebody is told of them, and before files follow. */
+  async settled(): Promise<void> {
+    await this.#database.sync();
+  }
+
   delete(name: string): void {
     this.#database.run("DELETE FROM volume WHERE name = ?", name);
   }

@@ -20,7 +20,10 @@ export async function removeVolume(wiring: Wiring, name: string, { force }: { fo
       remedy: "Remove these containers first: docker rm.",
     });
   }
-  const forget = (): void => records.delete(name);
+  const forget = async (): Promise<void> => {
+    records.delete(name);
+    await records.settled();
+  };
   try {
     await (await driverOf(wiring, record.driver)).remove(name, forget);
   } catch (error) {
@@ -28,7 +31,7 @@ export async function removeVolume(wiring: Wiring, name: string, { force }: { fo
       // It is gone for all who ask; what is left of its files goes with the daemon's next start.
       wiring.log?.warn("a removed volume left files", { volume: name, error: String(error) });
     } else if (force && record.driver !== "local") {
-      forget();
+      await forget();
     } else throw error;
   }
   report(wiring, "destroy", record);
@@ -65,6 +68,7 @@ export async function pruneVolumes(
       removed.push(record.name);
       reclaimedBytes += Math.max(0, sizeBytes);
     } catch (error) {
+      if (isFault(error, "exhausted")) throw error;
       // Somebody took it meanwhile; the others go all the same.
       if (!isFault(error, "conflict") && !isFault(error, "notFound"))
         wiring.log?.warn("a volume stays", { volume: record.name, error: String(error) });

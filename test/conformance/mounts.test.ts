@@ -217,7 +217,7 @@ test("inspect: HostConfig tells what was asked for, and ps finds containers by t
   assert.deepEqual(facts.Mounts, [
     { Type: "bind", Source: folder, Destination: "/f", Mode: "ro,rslave", RW: false, Propagation: "rslave" },
     { ...volume, Name: "named", Source: at("named"), Destination: "/n", Mode: "nocopy" },
-    { ...volume, Name: "other", Source: at("other"), Destination: "/o", Mode: "" },
+    { ...volume, Name: "other", Source: at("other"), Destination: "/o", Mode: "z" },
     { Type: "tmpfs", Source: "", Destination: "/t", Mode: "", RW: true, Propagation: "" },
   ]);
   assert.equal(await docker("volume", "inspect", "-f", "{{.Labels}}", "other"), "map[a:b]");
@@ -312,6 +312,35 @@ test("-v …:U: all of it is given to the container's user, and nothing behind s
     await fails(`chowning a system path is not allowed: ${path}`, "-v", `${path}:/g:U`);
   await symlink("/etc", join(folder, "disguised"));
   await fails("chowning a system path is not allowed: /etc", "-v", `${join(folder, "disguised")}:/g:U`);
+  await docker("volume", "rm", "mine");
+});
+
+test("--mount …,U and …,idmap: as with -v, by our own client; inspect shows them as asked; other types and unknown words are refused", async () => {
+  const source = join(folder, "mounted-given");
+  await mkdir(source);
+  const look = async (...flags: readonly string[]): Promise<string> => {
+    const { stdout, stderr } = await daemon.slipway("run", "--rm", ...flags, "busybox", "stat", "-c", "%u:%g", "/g");
+    return (stdout + stderr).trim();
+  };
+  for (const word of ["U=true", "U", "chown"]) {
+    await chown(source, 0, 0);
+    assert.equal(await look("-u", "7:8", "--mount", `type=bind,src=${source},dst=/g,${word}`), "7:8", word);
+  }
+  await chown(source, 0, 0);
+  assert.equal(await look("-u", "7:8", "--mount", `type=bind,src=${source},dst=/g,U=false,idmap=false`), "0:0");
+  assert.equal(await look("-u", "9:9", "--mount", "type=volume,src=mine,dst=/g,U"), "9:9");
+  const map = "idmap=uids=0-5-1;gids=0-6-1";
+  assert.equal(await look("--mount", `type=bind,src=${source},dst=/g,${map}`), "5:6");
+  assert.match(await look("--mount", `type=bind,src=${source},dst=/g,idmap`), /has no user namespace/);
+  assert.match(await look("--mount", "type=bind,src=/etc,dst=/g,U"), /chowning a system path is not allowed: \/etc/);
+  assert.match(await look("--mount", "type=tmpfs,dst=/g,U"), /cannot mix 'U' and 'idmap' with mount type 'tmpfs'/);
+  assert.match(await look("--mount", `type=bind,src=${source},dst=/g,O`), /invalid field 'O'/);
+  await daemon.slipway("create", "--name", "asked", "--mount", `type=bind,src=${source},dst=/g,U,${map}`, "busybox");
+  const { body } = await daemon.api("GET", "/containers/asked/json");
+  const shown = { Type: "bind", Source: source, Target: "/g" };
+  const options = { Chown: true, Idmap: map.replace("idmap=", "") };
+  assert.deepEqual(body.HostConfig.Mounts, [{ ...shown, BindOptions: options }]);
+  await docker("rm", "asked");
   await docker("volume", "rm", "mine");
 });
 

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { Agent, type IncomingMessage, request } from "node:http";
 
 /** Plain HTTP on the daemon's socket, with connections kept: what any client of the Engine API does, and nothing more. */
@@ -51,6 +52,32 @@ export class Api {
     const { StatusCode } = await this.ask<{ StatusCode: number }>("POST", `/containers/${id}/wait`);
     await this.ask("DELETE", `/containers/${id}`);
     return StatusCode;
+  }
+
+  /** Builds from a folder that the daemon sees too, as `slipway build` does; throws when it fails. Answers what each step was: `done` or `cached`. */
+  async build(folder: string, query: Readonly<Record<string, string>> = {}): Promise<string[]> {
+    const { dev, ino } = await stat(folder);
+    const asked = new URLSearchParams({ context: folder, contextid: `${dev}:${ino}`, version: "1", ...query });
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const asking = request({
+        socketPath: this.#socketPath,
+        agent: this.#agent,
+        method: "POST",
+        path: `/v1.51/build?${asked.toString()}`,
+        headers: { Accept: "application/vnd.slipway.build.v1+jsonl" },
+      });
+      asking.on("response", resolve).on("error", reject);
+      asking.end();
+    });
+    const chunks: Buffer[] = [];
+    for await (const chunk of answer) chunks.push(chunk as Buffer);
+    const lines = Buffer.concat(chunks)
+      .toString()
+      .split("\n")
+      .filter((line) => line.trim() !== "");
+    const messages = lines.map((line) => JSON.parse(line) as { Kind?: string; Outcome?: string });
+    if (messages.at(-1)?.Kind !== "result") throw new Error(`build: ${answer.statusCode} ${lines.at(-1)}`);
+    return messages.flatMap(({ Kind, Outcome }) => (Kind === "ended" && Outcome !== undefined ? [Outcome] : []));
   }
 
   /** The pid of a running container's first process, as the host sees it. */

@@ -3,6 +3,7 @@
  * and prints each figure beside its target. Exits non-zero on errors only: whether a target is met depends on the machine too.
  */
 import { parseArgs } from "node:util";
+import { build } from "./build.ts";
 import { burst } from "./burst.ts";
 import { crowd } from "./crowd.ts";
 import { diskUsage } from "./disk-usage.ts";
@@ -36,6 +37,7 @@ const measurements: Readonly<Record<string, (ground: Ground, rounds: number) => 
   throughput,
   df: diskUsage,
   volumes,
+  build,
   growth,
 };
 

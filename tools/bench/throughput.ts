@@ -25,18 +25,34 @@ interface Machine {
 
 /**
  * How fast bytes go from container to container, and from another machine to a published port, against the same made by hand:
- * veth pairs, a bridge, one dnat rule, in a network namespace of its own, where none of our rules are.
+ * veth pairs, a bridge, one dnat rule, in a network namespace of its own, where none of our rules are. What is made by hand is
+ * compared with itself too: how far that is from 1 tells what this machine's other work does to the figures.
  */
 export async function throughput(ground: Ground): Promise<Figure[]> {
   await using undo = new AsyncDisposableStack();
-  const [ours, byHand] = [await madeByUs(ground, undo), await madeByHand(undo)];
+  const [ours, byHand, again] = [await madeByUs(ground, undo), await madeByHand(undo), await madeByHand(undo)];
+  const between = await ratioOf(ours.between, byHand.between);
+  const published = await ratioOf(ours.published, byHand.published);
+  const noise = await ratioOf(again.between, byHand.between);
+  const figure = (what: string, { ratio, measured }: Ratio): Figure => ({
+    what: `throughput, ${what}, against the same made by hand`,
+    measured,
+    target: "≥ 0.95 ×",
+    met: ratio >= 0.95,
+  });
   return [
-    await compare("container to container", ours.between, byHand.between),
-    await compare("another machine to a published port", ours.published, byHand.published),
+    figure("container to container", between),
+    figure("another machine to a published port", published),
+    { what: "throughput of what is made by hand, against the same made once more", measured: noise.measured },
   ];
 }
 
-async function compare(what: string, ours: Path, byHand: Path): Promise<Figure> {
+interface Ratio {
+  readonly ratio: number;
+  readonly measured: string;
+}
+
+async function ratioOf(ours: Path, byHand: Path): Promise<Ratio> {
   const rates: [number, number][] = [];
   for (let pair = 0; pair < pairs; pair++) {
     const first = pair % 2 === 0 ? await rateOf(ours) : 0;
@@ -46,10 +62,8 @@ async function compare(what: string, ours: Path, byHand: Path): Promise<Figure> 
   const [mine, theirs] = ([0, 1] as const).map((side) => median(rates.map((pair) => pair[side])) / 1e9);
   const ratio = (mine ?? 0) / (theirs ?? 1);
   return {
-    what: `throughput, ${what}, against the same made by hand`,
+    ratio,
     measured: `${ratio.toFixed(2)} × (medians of ${pairs} pairs; ${mine?.toFixed(1)} against ${theirs?.toFixed(1)} Gbit/s on ${availableParallelism()} processors)`,
-    target: "≥ 0.95 ×",
-    met: ratio >= 0.95,
   };
 }
 

@@ -1,7 +1,8 @@
-import { hasLabel } from "#core/label";
+import { fitsLabels } from "#core/label";
 import { booleanFilter, type Filters, parseTime } from "#api/wire";
 import { Fault } from "#core/fault";
 import { isPredefined, type Network } from "#networks";
+import { fitsPatterns } from "./name-patterns.ts";
 
 /** The filters of `GET /networks`. */
 export const networkListFilters: readonly string[] = ["dangling", "driver", "id", "label", "name", "scope", "type"];
@@ -19,16 +20,17 @@ export function selectNetworks(
   const odd = types.find((type) => type !== "custom" && type !== "builtin");
   if (odd !== undefined) throw new Fault("invalid", `invalid filter: 'type'='${odd.slice(0, 100)}'`);
   const dangling = booleanFilter(filters, "dangling");
+  const [isNamed, hasId] = [fitsPatterns(filters, "name"), fitsPatterns(filters, "id")];
   return networks.filter((network) => {
     const any = (key: string, test: (value: string) => boolean): boolean => filters[key]?.some(test) ?? true;
     return (
       any("driver", (value) => network.driver === value) &&
-      any("id", (value) => matches(network.id, value)) &&
-      any("name", (value) => matches(network.name, value)) &&
+      hasId(network.id) &&
+      isNamed(network.name) &&
       any("scope", (value) => value === "local") &&
       any("type", (value) => (value === "builtin") === isPredefined(network.name)) &&
       (dangling === undefined || dangling === (!isPredefined(network.name) && !isUsed(network))) &&
-      (filters["label"] ?? []).every((label) => hasLabel(network.labels, label))
+      fitsLabels(network.labels, filters)
     );
   });
 }
@@ -41,16 +43,5 @@ export function prunableBy(filters: Filters, nowNs: bigint): (network: Network) 
   return (network) =>
     !isPredefined(network.name) &&
     (limitNs === undefined || network.createdNs <= limitNs) &&
-    (filters["label"] ?? []).every((label) => hasLabel(network.labels, label)) &&
-    !(filters["label!"] ?? []).some((label) => hasLabel(network.labels, label));
-}
-
-/** A part of the text; `^` and `$` tie it to its ends, which is all that people use of Docker's patterns here. */
-function matches(text: string, value: string): boolean {
-  const fromStart = value.startsWith("^");
-  const toEnd = value.endsWith("$");
-  const part = value.slice(fromStart ? 1 : 0, toEnd ? -1 : undefined);
-  if (fromStart && toEnd) return text === part;
-  if (fromStart) return text.startsWith(part);
-  return toEnd ? text.endsWith(part) : text.includes(part);
+    fitsLabels(network.labels, filters);
 }

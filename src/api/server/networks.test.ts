@@ -140,6 +140,7 @@ test("networks: the list filters as Docker does, and tells of containers only be
     [{ name: ["o"] }, ["front", "host", "none"]],
     [{ name: ["^fro", "^none$"] }, ["front", "none"]],
     [{ name: ["^ro"] }, []],
+    [{ name: ["^i.le$"] }, ["idle"]],
     [{ scope: ["local"] }, ["bridge", "front", "host", "idle", "none"]],
     [{ scope: ["swarm"] }, []],
     [{ type: ["custom"] }, ["front", "idle"]],
@@ -160,7 +161,7 @@ test("networks: the list filters as Docker does, and tells of containers only be
       text,
     );
   }
-  for (const filters of [{ type: ["odd"] }, { dangling: ["maybe"] }]) {
+  for (const filters of [{ type: ["odd"] }, { name: ["("] }, { dangling: ["maybe"] }]) {
     const { status } = await ask(rooms(), `GET /networks?filters=${encodeURIComponent(JSON.stringify(filters))}`);
     assert.equal(status, 400);
   }

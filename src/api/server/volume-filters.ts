@@ -1,7 +1,8 @@
 import { apiVersion, type ApiVersion, booleanFilter, type Filters } from "#api/wire";
 import { Fault } from "#core/fault";
-import { hasLabel } from "#core/label";
+import { fitsLabels } from "#core/label";
 import type { PruneRequest, Volume } from "#volumes";
+import { fitsPatterns } from "./name-patterns.ts";
 
 /** The filters of `GET /volumes`. */
 export const volumeListFilters: readonly string[] = ["dangling", "driver", "label", "name"];
@@ -16,12 +17,12 @@ export function selectVolumes(
   isHeld: (volume: Volume) => boolean,
 ): Volume[] {
   const dangling = booleanFilter(filters, "dangling");
-  const patterns = filters["name"]?.map(parsePattern);
+  const isNamed = fitsPatterns(filters, "name");
   return volumes.filter(
     (volume) =>
       (filters["driver"]?.includes(volume.driver) ?? true) &&
-      (patterns?.some((pattern) => pattern.test(volume.name)) ?? true) &&
-      (filters["label"] ?? []).every((label) => hasLabel(volume.labels, label)) &&
+      isNamed(volume.name) &&
+      fitsLabels(volume.labels, filters) &&
       (dangling === undefined || dangling !== isHeld(volume)),
   );
 }
@@ -33,17 +34,6 @@ export function pruneRequest(filters: Filters, version: ApiVersion): PruneReques
   }
   return {
     all: booleanFilter(filters, "all") ?? version < apiVersion("1.42"),
-    accepts: ({ labels }) =>
-      (filters["label"] ?? []).every((label) => hasLabel(labels, label)) &&
-      !(filters["label!"] ?? []).some((label) => hasLabel(labels, label)),
+    accepts: ({ labels }) => fitsLabels(labels, filters),
   };
-}
-
-/** Go's and JavaScript's regular expressions agree on what people write for names; a length bound keeps the rest harmless. */
-function parsePattern(text: string): RegExp {
-  try {
-    return new RegExp(text.slice(0, 256));
-  } catch (error) {
-    throw new Fault("invalid", `invalid filter 'name=${text.slice(0, 60)}'`, { cause: error });
-  }
 }

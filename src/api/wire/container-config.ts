@@ -51,6 +51,13 @@ export interface LogConfig {
   readonly Config: Readonly<Record<string, string>>;
 }
 
+/** What the Engine API does not have: Podman's `U` and `idmap`, of binds and volumes. */
+interface OwnerOptions {
+  readonly Chown?: boolean;
+  /** Empty: the container's user namespace. */
+  readonly Idmap?: string;
+}
+
 /** `--mount` (mount API of create). */
 export interface MountRequest {
   readonly Type?: string;
@@ -58,14 +65,14 @@ export interface MountRequest {
   readonly Target?: string;
   readonly ReadOnly?: boolean;
   readonly Consistency?: string;
-  readonly BindOptions?: {
+  readonly BindOptions?: OwnerOptions & {
     readonly Propagation?: string;
     readonly NonRecursive?: boolean;
     readonly CreateMountpoint?: boolean;
     readonly ReadOnlyNonRecursive?: boolean;
     readonly ReadOnlyForceRecursive?: boolean;
   };
-  readonly VolumeOptions?: {
+  readonly VolumeOptions?: OwnerOptions & {
     readonly NoCopy?: boolean;
     readonly Labels?: Readonly<Record<string, string>>;
     readonly DriverConfig?: { readonly Name?: string; readonly Options?: Readonly<Record<string, string>> };

@@ -113,6 +113,8 @@ const mount = object<MountRequest>({
     CreateMountpoint: flag,
     ReadOnlyNonRecursive: flag,
     ReadOnlyForceRecursive: flag,
+    Chown: flag,
+    Idmap: text,
   }),
   VolumeOptions: object<NonNullable<MountRequest["VolumeOptions"]>>({
     NoCopy: flag,
@@ -122,6 +124,8 @@ const mount = object<MountRequest>({
       Options: textMap,
     }),
     Subpath: text,
+    Chown: flag,
+    Idmap: text,
   }),
   ImageOptions: object<NonNullable<MountRequest["ImageOptions"]>>({ Subpath: text }),
   TmpfsOptions: object<NonNullable<MountRequest["TmpfsOptions"]>>({

@@ -2,6 +2,7 @@ import { shortId } from "#core/ids";
 import { defineCommand } from "../command.ts";
 import { filterFlag, filtersOf } from "../filter-flag.ts";
 import { text, toggle } from "../flags/flag.ts";
+import { labelCells } from "../output/label-cells.ts";
 import { renderRows, type RowFormat } from "../output/rows.ts";
 import { write } from "../surroundings.ts";
 import { goTime } from "../timestamps.ts";
@@ -22,7 +23,7 @@ export const networkList = defineCommand({
     const networks = await (await around.client()).networks.list(filtersOf(values.filter));
     networks.sort((left, right) => (left.Name < right.Name ? -1 : 1));
     const rows = networks.map((network) => {
-      const labels = network.Labels ?? {};
+      const labels = labelCells(network.Labels);
       return {
         fields: {
           ID: () => (values["no-trunc"] ? network.Id : shortId(network.Id)),
@@ -32,14 +33,10 @@ export const networkList = defineCommand({
           IPv4: () => String(network.EnableIPv4 ?? true),
           IPv6: () => String(network.EnableIPv6),
           Internal: () => String(network.Internal),
-          Labels: () =>
-            Object.entries(labels)
-              .map(([name, value]) => `${name}=${value}`)
-              .sort()
-              .join(","),
+          ...labels.fields,
           CreatedAt: () => goTime(Date.parse(network.Created), /\.\d+/.exec(network.Created)?.[0].replace(/0+$/, "")),
         },
-        methods: { Label: (name: unknown) => labels[String(name)] ?? "" },
+        methods: labels.methods,
       };
     });
     await write(

@@ -6,6 +6,7 @@ import { filterFlag, filtersOf } from "../filter-flag.ts";
 import { integer, text, toggle } from "../flags/flag.ts";
 import { humanDuration } from "../output/duration.ts";
 import { ellipsis } from "../output/ellipsis.ts";
+import { labelCells } from "../output/label-cells.ts";
 import { displayPorts } from "../output/ports.ts";
 import { renderRows, type RowCells, type RowFormat } from "../output/rows.ts";
 import { humanSize } from "../output/size.ts";
@@ -81,7 +82,7 @@ export const containerFormat: RowFormat = {
 
 /** A container's row; `whole`: nothing is cut short. */
 export function containerCells(row: ContainerSummary, whole: boolean): RowCells {
-  const labels = row.Labels ?? {};
+  const labels = labelCells(row.Labels);
   return {
     fields: {
       ID: () => (whole ? row.Id : shortId(row.Id)),
@@ -94,11 +95,7 @@ export function containerCells(row: ContainerSummary, whole: boolean): RowCells 
       State: () => row.State,
       Status: () => row.Status,
       Size: () => sizeOf(row),
-      Labels: () =>
-        Object.entries(labels)
-          .map(([name, value]) => `${name}=${value}`)
-          .sort()
-          .join(","),
+      ...labels.fields,
       Mounts: () =>
         row.Mounts.map(({ Name, Source }) => Name || Source)
           .map((name) => (whole ? name : ellipsis(name, 15)))
@@ -107,7 +104,7 @@ export function containerCells(row: ContainerSummary, whole: boolean): RowCells 
       Platform: () => null,
       Networks: () => Object.keys(row.NetworkSettings?.Networks ?? {}).join(","),
     },
-    methods: { Label: (name) => labels[String(name)] ?? "" },
+    methods: labels.methods,
   };
 }
 

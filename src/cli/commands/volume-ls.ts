@@ -1,6 +1,7 @@
 import { defineCommand } from "../command.ts";
 import { filterFlag, filtersOf } from "../filter-flag.ts";
 import { text, toggle } from "../flags/flag.ts";
+import { labelCells } from "../output/label-cells.ts";
 import { renderRows, type RowFormat } from "../output/rows.ts";
 import { write } from "../surroundings.ts";
 
@@ -21,25 +22,21 @@ export const volumeList = defineCommand({
     for (const warning of answer.Warnings ?? []) await write(around.stderr, `WARNING: ${warning}\n`);
     const volumes = values.cluster ? [] : answer.Volumes.toSorted((left, right) => (left.Name < right.Name ? -1 : 1));
     const rows = volumes.map((volume) => {
-      const labels = volume.Labels ?? {};
+      const labels = labelCells(volume.Labels);
       return {
         fields: {
           Driver: () => volume.Driver,
           Scope: () => volume.Scope,
           Mountpoint: () => volume.Mountpoint,
           Name: () => volume.Name,
-          Labels: () =>
-            Object.entries(labels)
-              .map(([name, value]) => `${name}=${value}`)
-              .sort()
-              .join(","),
+          ...labels.fields,
           Links: () => "N/A",
           Size: () => "N/A",
           Group: () => "N/A",
           Availability: () => "N/A",
           Status: () => "N/A",
         },
-        methods: { Label: (name: unknown) => labels[String(name)] ?? "" },
+        methods: labels.methods,
       };
     });
     await write(

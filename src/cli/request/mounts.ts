@@ -23,12 +23,14 @@ export function readVolumes(items: readonly string[]): { binds: string[]; volume
 
 /** Reads `--mount type=bind,source=/a,target=/b,readonly`; throws an Error in Docker's words. */
 export function readMount(item: string): MountRequest {
-  const draft: Draft = { type: "volume", readOnly: false, bind: {}, image: {}, tmpfs: {}, volume: {} };
+  const draft: Draft = { type: "volume", readOnly: false, bind: {}, image: {}, tmpfs: {}, volume: {}, owner: {} };
   for (const field of csvFields(item)) readField(draft, field);
   if (draft.type === "") throw new Error("type is required");
   if (draft.target === undefined) throw new Error("target is required");
   checkOptions(draft);
-  const { bind, image, readOnly, source, target, tmpfs, type, volume } = draft;
+  const { image, readOnly, source, target, tmpfs, type } = draft;
+  const bind = { ...draft.bind, ...(type === "bind" && draft.owner) };
+  const volume = { ...draft.volume, ...(type === "volume" && draft.owner) };
   return {
     Type: type,
     ...(source !== undefined && { Source: source }),
@@ -56,6 +58,8 @@ interface Draft {
   readonly image: Options<"ImageOptions">;
   readonly tmpfs: Options<"TmpfsOptions">;
   readonly volume: Options<"VolumeOptions">;
+  /** Of a bind or a volume. */
+  readonly owner: Pick<Options<"BindOptions">, "Chown" | "Idmap">;
 }
 
 function isFilled(options: object): boolean {
@@ -75,13 +79,17 @@ function readField(draft: Draft, field: string): void {
 }
 
 /** Those that say yes by being there. */
-const bareKeys = new Set(["readonly", "ro", "volume-nocopy", "create-host-path"]);
+const bareKeys = new Set(["readonly", "ro", "volume-nocopy", "create-host-path", "u", "chown", "idmap"]);
 
 type Setter = (draft: Draft, value: string, key: string) => void;
 
 const readOnly: Setter = (draft, value, key) => void (draft.readOnly = boolOf(key, value));
 const source: Setter = (draft, value) => {
   draft.source = value === "." || value.startsWith("./") ? resolve(value) : value;
+};
+const chown: Setter = ({ owner }, value, key) => {
+  if (boolOf(key, value)) owner.Chown = true;
+  else delete owner.Chown;
 };
 const target: Setter = (draft, value) => void (draft.target = value);
 
@@ -95,6 +103,14 @@ const setters: Readonly<Record<string, Setter>> = {
   readonly: readOnly,
   ro: readOnly,
   consistency: (draft, value) => void (draft.consistency = value.toLowerCase()),
+  // Podman's: what is mounted is given to the container's user, or shown with other ids.
+  u: chown,
+  chown,
+  idmap: ({ owner }, value) => {
+    const asked = parseGoBoolean(value);
+    if (asked === false) delete owner.Idmap;
+    else owner.Idmap = asked === true ? "" : value;
+  },
   "bind-propagation": ({ bind }, value) => void (bind.Propagation = value.toLowerCase()),
   "bind-recursive": ({ bind }, value, key) => readRecursion(bind, value, key),
   "create-host-path": ({ bind }, value, key) => void (bind.CreateMountpoint = boolOf(key, value)),
@@ -137,7 +153,10 @@ function pairOf(text: string): Record<string, string> {
   return name === "" ? {} : { [name]: value };
 }
 
-function checkOptions({ bind, image, readOnly: isReadOnly, tmpfs, type, volume }: Draft): void {
+function checkOptions({ bind, image, owner, readOnly: isReadOnly, tmpfs, type, volume }: Draft): void {
+  if (isFilled(owner) && type !== "bind" && type !== "volume") {
+    throw new Error(`cannot mix 'U' and 'idmap' with mount type '${type}'`);
+  }
   for (const [name, options] of Object.entries({ volume, image, bind, tmpfs })) {
     if (isFilled(options) && type !== name) {
       throw new Error(`cannot mix '${name}-*' options with mount type '${type}'`);

@@ -28,17 +28,32 @@ export class SeccompPrograms {
     return isCompiled && profile !== undefined ? `{"defaultAction":"SCMP_ACT_ERRNO"${flagsOf(profile)}}` : profile;
   }
 
-  /** Takes the program over from a container that just started with the profile. */
-  async learn(room: Pick<Room, "host">, runtimePath: string, profile: string | undefined, id: string): Promise<void> {
-    if (profile === undefined || !isCrun(runtimePath)) return;
+  /** Whether there is a program to be learnt from a container with that profile. */
+  wants(runtimePath: string, profile: string | undefined): boolean {
+    return profile !== undefined && isCrun(runtimePath) && !this.#programs.has(keyOf(runtimePath, profile));
+  }
+
+  /** Takes the program over from a container that just started with the profile, or from where it was saved. */
+  async learn(
+    room: Pick<Room, "host">,
+    runtimePath: string,
+    profile: string | undefined,
+    id: string,
+    path = programPath(room, id),
+  ): Promise<void> {
+    if (profile === undefined || !this.wants(runtimePath, profile)) return;
     const key = keyOf(runtimePath, profile);
-    if (this.#programs.has(key)) return;
     // A container that ended already took its state along: the next one will do.
-    const program = await readFile(join(runtimeRoot(room.host.paths), id, "seccomp.bpf")).catch(() => undefined);
+    const program = await readFile(path).catch(() => undefined);
     if (program === undefined || program.length === 0 || program.length % instructionBytes !== 0) return;
     if (this.#programs.size >= mostPrograms) this.#programs.clear();
     this.#programs.set(key, program.toString("base64"));
   }
+}
+
+/** Where crun keeps a container's compiled filter while there is the container. */
+export function programPath({ host }: Pick<Room, "host">, id: string): string {
+  return join(runtimeRoot(host.paths), id, "seccomp.bpf");
 }
 
 /** A person's profile may have flags, which are not part of the program. */

@@ -14,7 +14,8 @@ export async function checkFolders(room: Room, { repair }: { readonly repair: bo
   const { paths } = room.host;
   for (const containerId of await readdir(dirname(foldersOf(paths, "x").data))) {
     const folder = foldersOf(paths, containerId).data;
-    if (room.store.get(containerId) !== undefined || !(await isSettled(folder))) continue;
+    const isKnown = room.store.get(containerId) !== undefined || room.steps.has(containerId);
+    if (isKnown || !(await isSettled(folder))) continue;
     if (repair) await rm(folder, { recursive: true, force: true });
     const text = `folder ${folder} belongs to no container`;
     findings.push({ containerId, text, outcome: repair ? "repaired" : "repairable" });

@@ -9,7 +9,7 @@ import { linkedContainers, linkEnvironment } from "./links.ts";
 import { type NetworkFiles, writeNetworkFiles } from "./network-files.ts";
 import { prepareKernel } from "./kernel.ts";
 import type { Place } from "./place.ts";
-import { prepareMounts } from "../mounts/prepare.ts";
+import { type PreparedMounts, prepareMounts } from "../mounts/prepare.ts";
 import { processEnv } from "../config/process.ts";
 import type { Room } from "../room.ts";
 import { filesView, type Isolation } from "./namespaces.ts";
@@ -23,13 +23,14 @@ import { resolveUser, type UserFiles } from "../config/user.ts";
 
 /**
  * Writes what the runtime needs to make the container: `config.json` and the files of /etc. Written straight and without
- * sync: the exec-root is memory on real machines, and nothing in it is worth more than the run itself.
+ * sync: the exec-root is memory on real machines, and nothing in it is worth more than the run itself. `added`: mounts that are in no record.
  */
 export async function writeBundle(
   room: Room,
   record: ContainerRecord,
   place: Place,
   isolation: Isolation,
+  added: Pick<PreparedMounts, "ops" | "runtime"> = { ops: [], runtime: [] },
 ): Promise<Bundle> {
   const { paths, machine } = room.host;
   const folders = foldersOf(paths, record.id);
@@ -79,7 +80,7 @@ export async function writeBundle(
     userMapping: userNamespace?.mapping,
     joinedShm: isolation.shmOwner === undefined ? undefined : folders.joinedShm,
     files: userNamespace === undefined ? files : filesIn(folders.views, files),
-    mounts: mounts.runtime,
+    mounts: [...mounts.runtime, ...added.runtime],
     shimPath: room.shimPath,
     facts: {
       lowestOomScore: machine.lowestOomScore,
@@ -90,7 +91,12 @@ export async function writeBundle(
   const written = room.seccompPrograms.writtenFor(runtimePathOf(room, record), profile);
   writeFileSync(join(folders.bundle, "config.json"), bundleText(spec, written), { mode: 0o600 });
   const held = undo.move();
-  return { seccompProfile: profile, files, mounts: mounts.ops, [Symbol.dispose]: () => held.dispose() };
+  return {
+    seccompProfile: profile,
+    files,
+    mounts: [...mounts.ops, ...added.ops],
+    [Symbol.dispose]: () => held.dispose(),
+  };
 }
 
 /** The runtime enters it as root; nobody else has to, not even the container's own users, unless their root is none of the host's. */

@@ -75,6 +75,8 @@ export async function create(
     await room.images.dropRoot(id);
     throw error;
   }
+  // What is answered outlives a power cut; a start then waits for no disk.
+  await Promise.all([room.host.database.sync(), room.images.rootsSettled()]);
   return { id, warnings };
 }
 

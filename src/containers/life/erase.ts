@@ -3,6 +3,7 @@ import { announce } from "../announce.ts";
 import { foldersOf } from "./folders.ts";
 import { imageRoots, ownVolumes } from "../mounts/settle.ts";
 import type { Room } from "../room.ts";
+import type { ContainerRecord } from "../store.ts";
 import { lastExitCode } from "../state.ts";
 
 /**
@@ -19,19 +20,23 @@ export async function erase(room: Room, id: string, { volumes }: { readonly volu
   room.execs.containerRemoved(id);
   for (const session of room.waitingSessions.get(id) ?? []) session.abandon();
   room.waitingSessions.delete(id);
-  try {
-    await room.views.end(id);
-    await room.images.dropRoot(id);
-    for (const root of imageRoots(record)) await room.images.dropRoot(root);
-    const clean = async (): Promise<void> =>
-      await rm(foldersOf(room.host.paths, id).data, { recursive: true, force: true });
-    // Its log's target may want some seconds more: nobody has to wait for that.
-    const farewell = room.forwarders.release(record);
-    if (farewell === undefined) await room.background.add(clean);
-    else void farewell.then(clean).catch(room.onUnexpected);
-  } finally {
-    await room.volumes.removeUnheld(leaving);
+  // Each has its turn, whatever becomes of the others: on a full disk, say.
+  await using rest = new AsyncDisposableStack();
+  rest.defer(() => {
     announce(room, record, "destroy");
     room.waiters.removed(id, { exitCode: lastExitCode(record.state) });
-  }
+  });
+  rest.defer(async () => await room.volumes.removeUnheld(leaving));
+  rest.defer(async () => await cleanFolder(room, record));
+  for (const root of [...imageRoots(record).toReversed(), id]) rest.defer(async () => await room.images.dropRoot(root));
+  await room.views.end(id);
+}
+
+async function cleanFolder(room: Room, record: ContainerRecord): Promise<void> {
+  const { data } = foldersOf(room.host.paths, record.id);
+  const clean = async (): Promise<void> => await rm(data, { recursive: true, force: true });
+  // Its log's target may want some seconds more: nobody has to wait for that.
+  const farewell = room.forwarders.release(record);
+  if (farewell === undefined) await room.background.add(clean);
+  else void farewell.then(clean).catch(room.onUnexpected);
 }

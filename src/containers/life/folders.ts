@@ -1,34 +1,37 @@
 import { join } from "node:path";
 import type { Paths } from "#host";
 
-/** Where a container's things are. What a reboot may forget is under the exec-root: mostly memory, gone with the container. */
+/**
+ * Where a container's things are. What a reboot may forget is under the exec-root: mostly memory, gone with the container. Asked
+ * for a dozen times in a container's life: the names are put together, as there is nothing in them to be normalized.
+ */
 export function foldersOf(paths: Paths, id: string) {
   const bundle = join(paths.execRoot, "containers", id);
   const data = join(paths.dataRoot, "containers", id);
   return {
     /** The OCI bundle, the monitor's socket, pid file and exit record. */
     bundle,
-    rootfs: join(bundle, "rootfs"),
+    rootfs: `${bundle}/rootfs`,
     /** Seen by the container's monitor alone: its user namespace, its files under that namespace's ids, and a joined /dev/shm. */
-    userNamespace: join(bundle, "userns"),
-    views: join(bundle, "views"),
-    joinedShm: join(bundle, "shm"),
+    userNamespace: `${bundle}/userns`,
+    views: `${bundle}/views`,
+    joinedShm: `${bundle}/shm`,
     /** What the monitor mounts there is bound into the container. */
-    mounts: join(bundle, "mounts"),
-    pidFile: join(bundle, "pid"),
-    runtimeLog: join(bundle, "runtime.log"),
+    mounts: `${bundle}/mounts`,
+    pidFile: `${bundle}/pid`,
+    runtimeLog: `${bundle}/runtime.log`,
     /** What stays until the container is removed. */
     data,
     /** Containers may write these, as much as they like: that must not be the host's memory. */
-    hosts: join(data, "hosts"),
-    hostname: join(data, "hostname"),
-    resolvConf: join(data, "resolv.conf"),
+    hosts: `${data}/hosts`,
+    hostname: `${data}/hostname`,
+    resolvConf: `${data}/resolv.conf`,
     /** What it was given, for a container in the host's network: another content is its own. */
-    givenResolvConf: join(data, "resolv.conf.given"),
-    log: join(data, "log"),
-    logCursor: join(data, "log-cursor"),
+    givenResolvConf: `${data}/resolv.conf.given`,
+    log: `${data}/log`,
+    logCursor: `${data}/log-cursor`,
     /** Docker's JSON lines, for those who ask for them: where log collectors look. */
-    jsonLog: join(data, `${id}-json.log`),
+    jsonLog: `${data}/${id}-json.log`,
   };
 }
 

@@ -40,8 +40,7 @@ export async function disconnectNetwork(room: Room, nameOrId: string, networkNam
   const network = findUnlessLeft(room, record, networkName);
   checkNetworkChange(networkMode, network.name);
   const left = endpoints.filter((endpoint) => !isNamed(endpoint.network, network));
-  const isAttached = room.networks.attachedOf(id)?.endpoints.some(({ networkId }) => networkId === network.id) === true;
-  if (left.length === endpoints.length && !isAttached) {
+  if (left.length === endpoints.length && !isAttached(room, id, network)) {
     throw new Fault("forbidden", `container ${id} is not connected to network ${network.name}`);
   }
   if (isRunning(record.state)) {
@@ -49,6 +48,10 @@ export async function disconnectNetwork(room: Room, nameOrId: string, networkNam
     await leadingPorts(room, id, async () => await room.networks.disconnect(id, network.id, pid));
   }
   room.store.respecify(id, { ...record.spec, endpoints: left });
+}
+
+function isAttached({ networks }: Room, id: string, network: Named): boolean {
+  return networks.attachedOf(id)?.endpoints.some(({ networkId }) => networkId === network.id) === true;
 }
 
 /** A network that is gone is still the one of a stopped container's settings. */

@@ -92,12 +92,14 @@ export async function connectWaiting(room: Room, id: string, monitor: Monitor): 
   await Promise.all(connecting);
 }
 
-function monitorStart(
+/** How the container is started in its slot; its root with `stubs` below all layers, where there are some. */
+export function monitorStart(
   room: Room,
   record: ContainerRecord,
   isolation: Isolation,
   bundle: Bundle,
   resolver: string | undefined,
+  stubs?: string,
 ): MonitorStart {
   const { id, spec } = record;
   const folders = foldersOf(room.host.paths, id);
@@ -109,7 +111,7 @@ function monitorStart(
     tty: spec.tty,
     stdinOpen: spec.stdinOpen,
     stdinOnce: spec.stdinOnce,
-    mounts: monitorMounts(room, record, isolation, bundle),
+    mounts: monitorMounts(room, record, isolation, bundle, stubs),
     ...(isolation.userNamespace !== undefined && { userNamespace: isolation.userNamespace }),
     runtimeArgv: runtimeArgv(room, record, folders.runtimeLog, [
       "run",
@@ -143,9 +145,13 @@ function monitorMounts(
   { id }: ContainerRecord,
   { shmOwner, userNamespace }: Isolation,
   { files, mounts }: Pick<Bundle, "files" | "mounts">,
+  stubs: string | undefined,
 ): MountOp[] {
   const { rootfs, views, joinedShm } = foldersOf(room.host.paths, id);
-  const root = room.images.openRoot(id).mountsAt(rootfs);
+  const root = room.images
+    .openRoot(id)
+    .mountsAt(rootfs)
+    .map((op) => (stubs === undefined ? op : withLowest(op, stubs)));
   return [
     ...(userNamespace === undefined ? root : mappedMounts(root, views, dirname(files.hosts))),
     // runc before 1.2 follows a symlink at /dev out of the root and writes there: it must be a folder.
@@ -155,6 +161,10 @@ function monitorMounts(
       : [{ op: "graft", pid: shmOwner, source: "/dev/shm", target: joinedShm, what: "one" } as const]),
     ...mounts,
   ];
+}
+
+function withLowest(op: MountOp, folder: string): MountOp {
+  return op.op === "overlay" ? { ...op, lowers: [...op.lowers, folder] } : op;
 }
 
 /** Keeps why the start failed; an earlier end stays otherwise as it was. Answers the fault to throw. */

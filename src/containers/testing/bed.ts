@@ -14,7 +14,8 @@ import { openContainers } from "../open.ts";
 import { plainSpec } from "./plain-spec.ts";
 
 const repository = resolve(import.meta.dirname, "../../..");
-const shimPath = join(repository, "build/shim/slipway-shim");
+/** The shim that tests build. */
+export const shimPath = join(repository, "build/shim/slipway-shim");
 const applets =
   "sh true false sleep cat echo ls id env pwd hostname grep head seq stty kill test touch mkdir mount ps dd tail wc stat unshare chmod";
 
@@ -192,6 +193,7 @@ function fakeImages(host: Host, rootfs: string, defaults: () => ContainerDefault
       await mkdir(join(rootOf(id), "work"), { recursive: true });
       return openRoot(id);
     },
+    rootsSettled: async () => {},
     openRoot,
     dropRoot: async (id) => await rm(rootOf(id), { recursive: true, force: true }),
     rootSizes: async (asked) => new Map(asked.map(({ container }) => [container, 42])),

@@ -32,6 +32,11 @@ export function unescapeGlob(pattern: string): string {
   return pattern.replaceAll(/\\([\s\S])/g, "$1");
 }
 
+/** A pattern that is that text alone. */
+export function escapeGlob(text: string): string {
+  return text.replaceAll(/[\\*?[\]]/g, (character) => `\\${character}`);
+}
+
 /** `folders`: nothing, or anything that ends in a slash; `rest`: anything. */
 type Token =
   | { readonly kind: "text"; readonly text: string }

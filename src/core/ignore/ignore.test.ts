@@ -91,6 +91,40 @@ test("explainIgnore: names the last rule that decided", () => {
   }
 });
 
+test("ignore: any text is a file of patterns, or refused with a word", () => {
+  const piece = fc.constantFrom(
+    "*",
+    "**",
+    "!",
+    "/",
+    "\\",
+    "[",
+    "]",
+    "^",
+    "-",
+    "a",
+    ".",
+    "..",
+    " ",
+    "\r",
+    "\n",
+    "#",
+    "\0",
+    "\uFEFF",
+    "😀",
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 30 }), fc.array(piece, { maxLength: 10 }), (text, path) => {
+      try {
+        assert.equal(typeof explainIgnore(parseIgnore(text.join("")), path.join("")).excluded, "boolean");
+      } catch (error) {
+        assert.equal((error as { kind?: string }).kind, "invalid");
+      }
+    }),
+    { numRuns: 3000 },
+  );
+});
+
 test("ignore: a pattern made to be slow is not", () => {
   const matcher = compileIgnore(parseIgnore(`**/${"*a".repeat(40)}b`));
   const path = `${"a".repeat(250)}/${"a".repeat(250)}`;

@@ -25,8 +25,8 @@ test("build.sh analyze: the compiler's own analysis finds nothing", async () => 
 
 test("shim: the black-box tests pass on a build that checks addresses and undefined behaviour", async () => {
   await build("sanitize");
-  const files = ["monitor", "mounts", "names", "names-hostile", "output", "ports", "probes", "shim"].map((name) =>
-    join(import.meta.dirname, `${name}.test.ts`),
+  const files = ["files", "monitor", "mounts", "names", "names-hostile", "output", "ports", "probes", "shim"].map(
+    (name) => join(import.meta.dirname, `${name}.test.ts`),
   );
   // Of a runner inside a runner, node would run nothing.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;

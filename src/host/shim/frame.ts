@@ -112,7 +112,7 @@ export interface Frame {
 }
 
 /** Version of the protocol that this client speaks. */
-export const protocolVersion = 4;
+export const protocolVersion = 5;
 /** Longest frame that either side accepts, without its length. */
 export const maxFrameBytes = 1 << 20;
 /** Most stdin bytes that go into one frame. */

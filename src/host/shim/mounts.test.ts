@@ -168,3 +168,31 @@ test("copy: holes, links, long paths and odd names arrive; what is there already
   const end = await bed.shim.runToEnd({ builtin: "copy", argv: ["/from", "/to"], mounts: plain, tree: scratch });
   assert.equal(end.code, 3);
 });
+
+test("copy: what fails is taken away again, down to the first name, and what somebody else has there stays", async () => {
+  const from = join(folder, "large");
+  await mkdir(join(from, "sub/deeper"), { recursive: true });
+  for (const name of ["a", "sub/b", "sub/deeper/c"]) await writeFile(join(from, name), Buffer.alloc(700_000, 1));
+  await symlink("/nowhere", join(from, "sub/link"));
+  const [scratch, to] = [join(folder, "scratch-small"), join(folder, "small")];
+  await mkdir(to);
+  await mkdir(scratch);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1536k", "small", to]);
+  try {
+    await mkdir(join(to, "sub"));
+    await writeFile(join(to, "sub/theirs"), "theirs");
+    const mounts: MountOp[] = [
+      { op: "mount", type: "tmpfs", source: "t", target: scratch, flags: [], data: "size=1m" },
+      { op: "mkdir", path: join(scratch, "from"), mode: 0o755 },
+      { op: "bind", source: from, target: join(scratch, "from"), flags: ["ro"] },
+      { op: "mkdir", path: join(scratch, "to"), mode: 0o755 },
+      { op: "bind", source: to, target: join(scratch, "to"), flags: [] },
+    ];
+    const end = await bed.shim.runToEnd({ builtin: "copy", argv: ["/from", "/to"], mounts, tree: scratch });
+    assert.equal(end.code, 1);
+    assert.match(end.stderr, /^(a|sub\/b|sub\/deeper\/c): No space left on device$/m);
+    assert.equal(execFileSync("find", [".", "-type", "f"], { cwd: to, encoding: "utf8" }), "./sub/theirs\n");
+  } finally {
+    execFileSync("umount", [to]);
+  }
+});

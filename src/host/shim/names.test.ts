@@ -82,17 +82,41 @@ test("names: a table of that name makes way for this rule alone; without a resol
   const stale = "table ip slipway_names { chain stale { type filter hook output priority 0; drop; }; }";
   const prepare = (pid: number): void => void inNamespace(pid, "nft", stale);
   await using asker = await startAsker(bed, { names: nextPath(), prepare });
-  const rules = inNamespace(asker.pid, "nft", "list", "ruleset").replaceAll(/\s+/g, " ").replaceAll(/:\d+/g, ":PORT");
+  const rules = inNamespace(asker.pid, "nft", "list", "ruleset").replaceAll(/\s+/g, " ");
   assert.equal(
-    rules.replace("priority dstnat", "priority -100"),
-    "table ip slipway_names { chain output { type nat hook output priority -100; policy accept; " +
-      "ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:PORT " +
-      "ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:PORT } } ",
+    rules.replaceAll("priority raw", "priority -300").replaceAll(/\b\d{4,}\b/g, "PORT"),
+    "table ip slipway_names { chain output { type filter hook output priority -300; policy accept; " +
+      "ip daddr 127.0.0.11 udp dport 53 udp dport set PORT " +
+      "ip daddr 127.0.0.11 tcp dport 53 tcp dport set PORT } " +
+      "chain prerouting { type filter hook prerouting priority -300; policy accept; " +
+      'ip saddr 127.0.0.11 iif "lo" udp sport PORT udp sport set 53 ' +
+      'ip saddr 127.0.0.11 iif "lo" tcp sport PORT tcp sport set 53 } } ',
   );
   await using other = await startAsker(bed, {});
   assert.equal(inNamespace(other.pid, "nft", "list", "ruleset"), "");
   const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
   assert.equal(descriptors(asker.monitorPid) - descriptors(other.monitorPid), 2);
+});
+
+test("names: the kernel tracks no connection for them; where the container has it do so, query and answer are one", async () => {
+  const names = nextPath();
+  await using _resolver = await FakeResolver.listen(names);
+  const ask = async (pid: number): Promise<unknown> =>
+    await inNetwork(pid, async (asking) => [await asking.udp(["?u", "?v"]), await asking.tcp(["?t"])]);
+  const right = [answered("?u", "?v"), answered("?t")];
+  await using asker = await startAsker(bed, { names });
+  assert.deepEqual(await ask(asker.pid), right);
+  // Absent where the kernel tracks nothing anywhere.
+  const count = "cat /proc/sys/net/netfilter/nf_conntrack_count 2>/dev/null || echo 0";
+  assert.equal(inNamespace(asker.pid, "sh", "-c", count).trim(), "0");
+  const strict =
+    "table ip own { chain output { type filter hook output priority 0; policy drop; " +
+    "ip daddr 127.0.0.11 accept; ct direction reply ct state established accept; }; }";
+  await using guarded = await startAsker(bed, {
+    names,
+    prepare: (pid) => void inNamespace(pid, "nft", strict),
+  });
+  assert.deepEqual(await ask(guarded.pid), right);
 });
 
 test("names: the container may have port 53 at all addresses for itself", async () => {

@@ -103,7 +103,7 @@ export interface Program {
   /** Confines the program: chrooted into a scratch root where the host's programs are read-only and this folder is `/tree` (also its working folder). */
   readonly tree?: string;
   /** One of the shim's own programs (shim/builtin.h) in place of a foreign one; the tree, which it must have, is its root. */
-  readonly builtin?: "look" | "read" | "apply" | "copy";
+  readonly builtin?: "look" | "read" | "apply" | "copy" | "files";
   /** A path inside the tree to start in, resolved so that no symlink leaves the tree. */
   readonly treeFolder?: string;
   /** Enters this network namespace (a path such as `/proc/123/ns/net`). */

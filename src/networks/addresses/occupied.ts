@@ -27,11 +27,8 @@ export function ownClashesWith(view: Pick<HostView, "records">, subnet: Subnet):
 
 /** What uses addresses of the subnet at this moment: the host, or networks of ours; what is the asker's own is left out. */
 export async function clashesWith(view: HostView, subnet: Subnet, own: Own = {}): Promise<Occupied[]> {
-  const { family } = subnet;
-  const around = formatSubnet(subnet);
-  const routes = await view.programs.routes(family, [`root ${around}`, `match ${around}`]);
-  const used = [...ofNetworks(view, family, own), ...(await ofHost(view, routes, own))];
-  return used.filter((other) => overlaps(subnet, other.subnet));
+  const others = await hostClashesWith(view, subnet, own);
+  return [...ofNetworks(view, subnet.family, own).filter((other) => overlaps(subnet, other.subnet)), ...others];
 }
 
 /**
@@ -47,20 +44,34 @@ export async function freeSubnet(
 ): Promise<Subnet> {
   const ours = ofNetworks(view, family, own);
   const first = chooseSubnet(sources, ours, remedy);
-  if ((await clashesWith(view, first, own)).length === 0) return first;
+  if ((await hostClashesWith(view, first, own)).length === 0) return first;
   const routes = await view.programs.routes(family);
   return chooseSubnet(sources, [...ours, ...(await ofHost(view, routes, own))], remedy);
 }
 
-async function ofHost({ records, machine }: HostView, routes: readonly unknown[], own: Own): Promise<Occupied[]> {
-  const bridges = new Set(records.all().filter(isHosted).map(bridgeNameOf));
-  return occupiedBy(routes, await machine.resolvConf(), (link) => bridges.has(link) || link === own.link);
+async function hostClashesWith(view: HostView, subnet: Subnet, own: Own): Promise<Occupied[]> {
+  const around = formatSubnet(subnet);
+  const routes = await view.programs.routes(subnet.family, [`root ${around}`, `match ${around}`]);
+  return (await ofHost(view, routes, own)).filter((other) => overlaps(subnet, other.subnet));
 }
 
-/** Those that networks of ours have. */
+async function ofHost({ records, machine }: HostView, routes: readonly unknown[], own: Own): Promise<Occupied[]> {
+  // Few routes are asked about, and most of those are of no link of ours: often nobody needs the names.
+  let bridges: ReadonlySet<string> | undefined;
+  const isBridge = (link: string): boolean => {
+    bridges ??= new Set(records.all().filter(isHosted).map(bridgeNameOf));
+    return bridges.has(link);
+  };
+  return occupiedBy(routes, await machine.resolvConf(), (link) => link === own.link || isBridge(link));
+}
+
+/** Those that networks of ours have: thousands, for each new network. */
 function ofNetworks({ records }: Pick<HostView, "records">, family: Family, own: Own): Occupied[] {
-  const others = records.all().filter((network) => network.id !== own.id);
-  return [...others.flatMap((network) => occupiedByNetwork(network)[family])];
+  const found: Occupied[] = [];
+  for (const network of records.all()) {
+    if (network.id !== own.id) found.push(...occupiedByNetwork(network)[family]);
+  }
+  return found;
 }
 
 /** Each network's is worked out once. */

@@ -1,6 +1,6 @@
 import { Fault } from "#core/fault";
 import { parseResolvConf } from "#core/resolv-conf";
-import { type Subnet, bitsOf, formatSubnet, lastOf, overlaps, parseCidr, subnetFrom } from "./address.ts";
+import { type Family, type Subnet, bitsOf, formatSubnet, lastOf, overlaps, parseCidr, subnetFrom } from "./address.ts";
 
 /** Where networks of a certain size are cut from. */
 export interface SubnetSource {
@@ -42,7 +42,7 @@ export interface Occupied {
 
 /** The first network of the sources that nothing uses. Fault `exhausted` when every one clashes. */
 export function chooseSubnet(sources: readonly SubnetSource[], occupied: readonly Occupied[], remedy: string): Subnet {
-  const inOrder = occupied.toSorted((one, other) => compare(one.subnet.base, other.subnet.base));
+  const inOrder = stretchesOf(occupied);
   for (const source of sources) {
     const subnet = firstFree(source, inOrder);
     if (subnet !== undefined) return subnet;
@@ -75,6 +75,7 @@ export function occupiedBy(
   const occupied: Occupied[] = [];
   for (const route of routes) {
     const { dst, dev, gateway } = route as { dst?: unknown; dev?: unknown; gateway?: unknown };
+    if (dst === "default") continue;
     // Each network of ours has some of them.
     if (typeof dev === "string" && isOwn(dev)) continue;
     const subnet = typeof dst === "string" ? parseCidr(dst)?.subnet : undefined;
@@ -99,16 +100,31 @@ function isWide(subnet: Subnet): boolean {
 
 const noUse: readonly Subnet[] = ["fe80::/10", "ff00::/8", "224.0.0.0/4"].map(subnetFrom);
 
+/** First and last address of what is in use. */
+interface Stretch {
+  readonly family: Family;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+/** By their first addresses. */
+function stretchesOf(occupied: readonly Occupied[]): Stretch[] {
+  return occupied
+    .map(({ subnet }) => ({ family: subnet.family, first: subnet.base, last: lastOf(subnet).value }))
+    .sort((one, other) => compare(one.first, other.first));
+}
+
 /** Walks from one clash to the next, so that its cost is that of the list, whatever the source's size. */
-function firstFree({ base, size }: SubnetSource, inOrder: readonly Occupied[]): Subnet | undefined {
+function firstFree({ base, size }: SubnetSource, inOrder: readonly Stretch[]): Subnet | undefined {
   const { family } = base;
   const step = 1n << BigInt(bitsOf(family) - size);
   const end = lastOf(base).value;
   let next = base.base;
-  for (const { subnet } of inOrder) {
-    if (subnet.family !== family || lastOf(subnet).value < next) continue;
-    if (subnet.base >= next + step) break;
-    next = (lastOf(subnet).value / step + 1n) * step;
+  for (const { family: other, first, last } of inOrder) {
+    if (other !== family || last < next) continue;
+    if (first >= next + step) break;
+    next = (last / step + 1n) * step;
+    if (next > end) return undefined;
   }
   return next + step - 1n <= end ? { family, base: next, prefixLength: size } : undefined;
 }

@@ -40,7 +40,8 @@ export async function attach(wiring: Wiring, request: AttachRequest, signal: Abo
   if (names !== undefined) undo.defer(async () => await wiring.resolver.forget(containerId));
   await Promise.all([publish(wiring, sandbox), names && wiring.resolver.state(names)]);
   undo.move();
-  for (const endpoint of endpoints) reportEndpoint(wiring.events, "connect", endpoint);
+  if (request.containerName !== "")
+    for (const endpoint of endpoints) reportEndpoint(wiring.events, "connect", endpoint);
   let kept = false;
   return {
     slot,

@@ -1,4 +1,3 @@
-import { subnetFrom } from "../addresses/address.ts";
 import { poolOf } from "../links/bridge-plan.ts";
 import type { Attached, Endpoint, EndpointAddress } from "../networks.ts";
 import { effectivePorts } from "../ports/publications.ts";
@@ -32,5 +31,6 @@ function addressIn({ network, ipv4, ipv6 }: EndpointRecord, family: 4 | 6): Endp
   const address = family === 4 ? ipv4 : ipv6;
   const pool = poolOf(network, family);
   if (address === undefined || pool === undefined) return undefined;
-  return { address, prefixLength: subnetFrom(pool.subnet).prefixLength, gateway: pool.gateway ?? "" };
+  const [, length] = pool.subnet.split("/");
+  return { address, prefixLength: Number(length), gateway: pool.gateway ?? "" };
 }

@@ -34,6 +34,21 @@ if (insideOwnNetns(import.meta.url)) {
     );
   });
 
+  test("connect: a network that the default route does not go by is joined and left by one change of links each", async () => {
+    await using lab = await openLab({ warmSlots: 0 });
+    const { id } = await lab.network("shop");
+    const { slot } = await lab.attach("web");
+    const programsOf = async (work: () => Promise<unknown>): Promise<string[]> => {
+      const before = lab.shim.programs.length;
+      await work();
+      return lab.shim.programs.slice(before);
+    };
+    const connected = await programsOf(async () => await lab.networks.connect("web", inNetwork("shop"), slot.pid));
+    const left = await programsOf(async () => await lab.networks.disconnect("web", id, slot.pid));
+    assert.deepEqual([connected, left], [["links"], ["links"]]);
+    assert.deepEqual(routesIn(slot.pid), ["172.17.0.1 eth0"]);
+  });
+
   test("connect: from all networks and back into one", async () => {
     await using lab = await openLab();
     await lab.network("shop");

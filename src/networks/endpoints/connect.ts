@@ -37,8 +37,8 @@ export async function connect(
   records.addLoose(record);
   undo.defer(() => records.forgetLoose(record));
   await driver.plug(record.network, { plan, pid, ways: [], settings });
-  undo.defer(async () => await unplug(wiring, record, before, pid));
-  await routeBy(wiring, after.endpoints, pid);
+  undo.defer(async () => await unplug(wiring, record, after, before, pid));
+  await routeAnew(wiring, before, after, pid);
   records.addEndpoint(record);
   undo.defer(() => records.removeEndpoint(record));
   await republish(wiring, before, after);
@@ -59,7 +59,7 @@ export async function disconnect(wiring: Wiring, containerId: string, networkId:
   try {
     await republish(wiring, before, after);
   } finally {
-    await unplug(wiring, leaving, after, pid);
+    await unplug(wiring, leaving, before, after, pid);
     depart(wiring, leaving);
     reportEndpoint(wiring.events, "disconnect", leaving);
   }
@@ -74,15 +74,22 @@ export async function tellNames({ resolver }: Wiring, sandbox: Sandbox): Promise
 }
 
 /** Takes the link away from the running container, and leads its routes by the networks that it stays in. */
-async function unplug(wiring: Wiring, endpoint: EndpointRecord, left: Sandbox, pid: number): Promise<void> {
+async function unplug(
+  wiring: Wiring,
+  endpoint: EndpointRecord,
+  before: Sandbox,
+  after: Sandbox,
+  pid: number,
+): Promise<void> {
   await wiring.drivers(endpoint.network.driver).unplug(endpoint, pid);
   wiring.records.forgetLoose(endpoint);
-  await routeBy(wiring, left.endpoints, pid);
+  await routeAnew(wiring, before, after, pid);
 }
 
-/** Leads the container's default routes by the endpoints that are to have them. */
-async function routeBy({ programs }: Wiring, endpoints: readonly EndpointRecord[], pid: number): Promise<void> {
-  const lines = routeLines(endpoints);
+/** Leads the container's default routes by the endpoints that are to have them now. One whose way stays has it still. */
+async function routeAnew({ programs }: Wiring, before: Sandbox, after: Sandbox, pid: number): Promise<void> {
+  const kept = new Set(routeLines(before.endpoints));
+  const lines = routeLines(after.endpoints).filter((line) => !kept.has(line));
   if (lines.length > 0) await programs.links([netnsLine(pid), ...lines]);
 }
 

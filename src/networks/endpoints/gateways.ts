@@ -1,4 +1,4 @@
-import { addressFrom } from "../addresses/address.ts";
+import { type Address, addressFrom } from "../addresses/address.ts";
 import { type Way, isHosted } from "../drivers/driver.ts";
 import { parentPlanOf } from "../drivers/parent-plan.ts";
 import { gatewayMode, poolOf } from "../links/bridge-plan.ts";
@@ -41,6 +41,22 @@ export function wayOut(
   const own = family === 4 ? ipv4 : ipv6;
   if (own === undefined || isClosed(network, family)) return undefined;
   if (!isHosted(network) && parentPlanOf(network).routesByDevice) return { family };
-  const gateway = poolOf(network, family)?.gateway;
-  return gateway === undefined ? undefined : { family, gateway: addressFrom(gateway) };
+  const gateway = gatewaysOf(network)[family];
+  return gateway === undefined ? undefined : { family, gateway };
 }
+
+/** Each network's are read once: they are asked for with every change of a container's networks. */
+function gatewaysOf(network: Network): Gateways {
+  const known = gatewaysByNetwork.get(network);
+  if (known !== undefined) return known;
+  const of = (family: 4 | 6): Address | undefined => {
+    const gateway = poolOf(network, family)?.gateway;
+    return gateway === undefined ? undefined : addressFrom(gateway);
+  };
+  const gateways = { 4: of(4), 6: of(6) };
+  gatewaysByNetwork.set(network, gateways);
+  return gateways;
+}
+
+type Gateways = Readonly<Record<4 | 6, Address | undefined>>;
+const gatewaysByNetwork = new WeakMap<Network, Gateways>();

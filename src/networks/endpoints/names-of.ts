@@ -4,11 +4,12 @@ import type { EndpointRecord, Sandbox } from "../records.ts";
 import type { ContainerNames, HostAddresses } from "../resolver/container-names.ts";
 import { gatewayEndpoint, isClosed } from "./gateways.ts";
 
-/** All names that a container answers to in a network: its own, aliases, the short id, its hostname. */
+/** All names that a container answers to in a network: its own, aliases, the short id, its hostname; none for one that nobody is told of. */
 export function dnsNamesOf(
   { containerId, aliases }: Pick<EndpointRecord, "containerId" | "aliases">,
   { containerName, hostname }: Pick<Sandbox, "containerName" | "hostname">,
 ): string[] {
+  if (containerName === "") return [];
   const names = [containerName, ...aliases, containerId.slice(0, 12), hostname];
   return [...new Set(names.filter((name) => name !== ""))];
 }

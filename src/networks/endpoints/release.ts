@@ -20,7 +20,8 @@ export async function release(wiring: Wiring, containerId: string): Promise<void
     await withdraw(wiring, sandbox);
   } finally {
     hold?.[Symbol.dispose]();
-    for (const endpoint of sandbox.endpoints) reportEndpoint(events, "disconnect", endpoint);
+    if (sandbox.containerName !== "")
+      for (const endpoint of sandbox.endpoints) reportEndpoint(events, "disconnect", endpoint);
   }
   if (hasNames(sandbox)) await wiring.resolver.forget(containerId);
   await forgetAnswers(wiring, sandbox);

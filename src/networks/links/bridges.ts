@@ -4,7 +4,9 @@ import { Bridge, type BridgeWorkshop } from "./bridge.ts";
 /** The bridges of all bridge networks, each made with the first need. */
 export class Bridges {
   readonly #workshop: BridgeWorkshop;
+  /** By the network's id. */
   readonly #all = new Map<string, Bridge>();
+  readonly #byName = new Map<string, Bridge>();
 
   constructor(workshop: BridgeWorkshop) {
     this.#workshop = workshop;
@@ -15,6 +17,7 @@ export class Bridges {
     if (known !== undefined) return known;
     const bridge = new Bridge(this.#workshop, network);
     this.#all.set(network.id, bridge);
+    this.#byName.set(bridge.name, bridge);
     return bridge;
   }
 
@@ -30,12 +33,16 @@ export class Bridges {
 
   /** Of those the one of that name. */
   madeNamed(name: string): Bridge | undefined {
-    return this.#all.values().find((bridge) => bridge.isMade && bridge.name === name);
+    const bridge = this.#byName.get(name);
+    return bridge?.isMade === true ? bridge : undefined;
   }
 
   /** The network is removed. */
   drop({ id }: Network): void {
+    const bridge = this.#all.get(id);
+    if (bridge === undefined) return;
     this.#all.delete(id);
+    if (this.#byName.get(bridge.name) === bridge) this.#byName.delete(bridge.name);
   }
 
   /** Somebody may have removed any of them, or the table. */

@@ -9,6 +9,7 @@ import type { Sandbox } from "../records.ts";
  * kernel lets nobody lead elsewhere, and by IPv6 to a container without it.
  */
 export function heldPortsOf({ ports, endpoints }: Pick<Sandbox, "ports" | "endpoints">): HeldPort[] {
+  if (ports.length === 0) return [];
   const ipv4 = publishedEndpoint(endpoints, 4)?.ipv4;
   const ipv6 = publishedEndpoint(endpoints, 6)?.ipv6;
   const heldAs = ({ protocol, hostIp, hostPort, containerPort }: PublishedPort): HeldPort => {

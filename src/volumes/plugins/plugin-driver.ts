@@ -30,9 +30,9 @@ export class PluginDriver implements VolumeDriver {
     await this.#call("VolumeDriver.Create", { Name: name, Opts: options }, patientMs);
   }
 
-  async remove(name: string, forget: () => void): Promise<void> {
+  async remove(name: string, forget: () => Promise<void>): Promise<void> {
     await this.#call("VolumeDriver.Remove", { Name: name }, patientMs);
-    forget();
+    await forget();
   }
 
   async mount({ name }: VolumeRecord, user: string, again: boolean): Promise<VolumeSource> {

@@ -31,9 +31,10 @@ export function mountRequestAnswer(mount: MountRequest): WireMount {
   return { Type: kind, ...(mount.name !== "" && { Source: mount.name }), ...base, ...volumeOptions(mount) };
 }
 
-/** What was typed behind the target. */
-function modeOf({ text = "" }: ContainerMount): string {
-  return text.split(":")[2] ?? "";
+/** What was typed behind the target; Docker has `z` where nothing was, for local volumes with a name. */
+function modeOf(mount: ContainerMount): string {
+  const typed = mount.text?.split(":")[2] ?? "";
+  return typed === "" && mount.kind === "volume" && mount.named && mount.driver === "local" ? "z" : typed;
 }
 
 function bindOptions(bind: BindRequest): Pick<WireMount, "BindOptions"> {
@@ -43,17 +44,20 @@ function bindOptions(bind: BindRequest): Pick<WireMount, "BindOptions"> {
     ...(bind.createSource && { CreateMountpoint: true }),
     ...(bind.readOnlyTopOnly === true && { ReadOnlyNonRecursive: true }),
     ...(bind.readOnlyForced === true && { ReadOnlyForceRecursive: true }),
+    ...ownerOptions(bind),
   };
   return Object.keys(options).length > 0 ? { BindOptions: options } : {};
 }
 
-function volumeOptions({
-  noCopy,
-  labels,
-  driver,
-  options,
-  subpath,
-}: VolumeMountRequest): Pick<WireMount, "VolumeOptions"> {
+function ownerOptions({
+  chown,
+  idmap,
+}: Pick<BindRequest, "chown" | "idmap">): Pick<NonNullable<WireMount["BindOptions"]>, "Chown" | "Idmap"> {
+  return { ...(chown === true && { Chown: true }), ...(idmap !== undefined && { Idmap: idmap }) };
+}
+
+function volumeOptions(volume: VolumeMountRequest): Pick<WireMount, "VolumeOptions"> {
+  const { noCopy, labels, driver, options, subpath } = volume;
   const hasOptions = Object.keys(options).length > 0;
   const asked = {
     ...(noCopy && { NoCopy: true }),
@@ -62,6 +66,7 @@ function volumeOptions({
       DriverConfig: { ...(driver !== "" && { Name: driver }), ...(hasOptions && { Options: options }) },
     }),
     ...(subpath !== undefined && { Subpath: subpath }),
+    ...ownerOptions(volume),
   };
   return Object.keys(asked).length > 0 ? { VolumeOptions: asked } : {};
 }

@@ -208,6 +208,8 @@ test("containerSpec: binds, mounts and tmpfs", () => {
           Target: "/w",
           VolumeOptions: { Subpath: "a/b", DriverConfig: { Name: "plug", Options: { x: "y" } }, Labels: { l: "1" } },
         },
+        { Type: "bind", Source: "/o", Target: "/o", BindOptions: { Chown: true, Idmap: "" } },
+        { Type: "volume", Source: "data", Target: "/x", VolumeOptions: { Chown: true, Idmap: "uids=0-1-2" } },
         { Type: "image", Source: "alpine", Target: "/i", ImageOptions: { Subpath: "etc" } },
       ],
       Tmpfs: { "/t/": "size=1m" },
@@ -227,6 +229,8 @@ test("containerSpec: binds, mounts and tmpfs", () => {
     { ...bind, source: "/f", target: "/g", readOnly: true, createSource: false, nonRecursive: true },
     { kind: "tmpfs", target: "/m", readOnly: false, sizeBytes: 5, mode: 0o700, options: [] },
     { ...volume, name: "data", target: "/w", driver: "plug", options: { x: "y" }, labels: { l: "1" }, subpath: "a/b" },
+    { ...bind, source: "/o", target: "/o", createSource: false, chown: true, idmap: "" },
+    { ...volume, name: "data", target: "/x", chown: true, idmap: "uids=0-1-2" },
     { kind: "image", source: "alpine", target: "/i", readOnly: false, subpath: "etc" },
   ]);
   assert.deepEqual([tmpfs, volumes, volumesFrom, volumeDriver], [{ "/t": "size=1m" }, ["/own"], ["web:ro"], "plug"]);

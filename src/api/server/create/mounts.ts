@@ -136,7 +136,15 @@ function readBindMount(mount: WireMount, base: Base): BindRequest {
     ...(options.NonRecursive === true && { nonRecursive: true }),
     ...(options.ReadOnlyNonRecursive === true && { readOnlyTopOnly: true }),
     ...(options.ReadOnlyForceRecursive === true && { readOnlyForced: true }),
+    ...ownerChanges(options),
   };
+}
+
+function ownerChanges({ Chown, Idmap }: Pick<NonNullable<WireMount["BindOptions"]>, "Chown" | "Idmap"> = {}): Pick<
+  BindRequest,
+  "chown" | "idmap"
+> {
+  return { ...(Chown === true && { chown: true }), ...(Idmap !== undefined && { idmap: Idmap }) };
 }
 
 function readPropagation(word: string | undefined): Propagation {
@@ -177,6 +185,7 @@ function readVolumeMount(mount: WireMount, base: Base): VolumeMountRequest {
     labels: Labels,
     noCopy: NoCopy,
     ...(Subpath !== "" && { subpath: Subpath }),
+    ...ownerChanges(mount.VolumeOptions),
   };
 }
 

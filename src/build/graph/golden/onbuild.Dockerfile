@@ -1,0 +1,4 @@
+FROM hooked AS first
+RUN own
+FROM first
+RUN after

@@ -1,0 +1,227 @@
+import { rfc3339Nano } from "#core/clock";
+import { Fault, isFault } from "#core/fault";
+import { familiar } from "#core/reference";
+import { chainIdsOf, type Lease, type StackLayer } from "#images";
+import type { BuildRequest, BuildResult, Output } from "./build.ts";
+import { describeBuild, type DescribedBuild } from "./describe-build.ts";
+import { inlineCacheField, inlineSteps } from "./cache/inline-cache.ts";
+import type { Graph } from "./graph/graph.ts";
+import { imageConfig } from "./image-config.ts";
+import type { BuiltImage } from "./outputs/built.ts";
+import { imageArchive } from "./outputs/image-archive.ts";
+import { imageIndex } from "./outputs/image-index.ts";
+import { buildMetadata } from "./outputs/metadata.ts";
+import { rootTar } from "./outputs/root-tar.ts";
+import { squash } from "./outputs/squash.ts";
+import type { ReadDockerfile } from "./read-dockerfile.ts";
+import type { ResolvedImages } from "./resolve-images.ts";
+import type { Room } from "./room.ts";
+import type { Solved } from "./solve-graphs.ts";
+import { stepSettings } from "./step-settings.ts";
+
+/** What was solved, and what it is to become. */
+export interface Storing {
+  readonly buildId: string;
+  readonly request: BuildRequest;
+  readonly lease: Lease;
+  readonly solved: readonly Solved[];
+  readonly images: ResolvedImages;
+  readonly read: ReadDockerfile;
+  readonly startedNs: bigint;
+}
+
+/** A graph's image before it is stored. */
+interface Made {
+  readonly graph: Graph;
+  readonly layers: readonly StackLayer[];
+  readonly built: Omit<BuiltImage, "id" | "manifest">;
+  readonly config: ReturnType<typeof imageConfig>;
+}
+
+/** Makes of what was solved what was asked for: images in the store, archives, files. */
+export async function storeImages(room: Room, storing: Storing, signal: AbortSignal): Promise<BuildResult> {
+  const { buildId, request } = storing;
+  const outputs: readonly Output[] = request.outputs.length === 0 ? [{ type: "image", push: false }] : request.outputs;
+  if (outputs.some((output) => output.type === "image" && output.push))
+    throw new Fault("unsupported", "a build cannot push its image yet", {
+      remedy: "Build it, then push it with a tool that can.",
+    });
+  const made = await Promise.all(storing.solved.map(async (each) => await make(room, storing, each, signal)));
+  const described = await describeBuild(
+    room,
+    storing,
+    made.map(({ built }) => built),
+    signal,
+  );
+  const isStored = outputs.some(({ type }) => type === "image");
+  const images = outputs.every(({ type }) => type === "tar" || type === "local")
+    ? []
+    : await assemble(room, storing, made, isStored);
+  try {
+    const exported = indexed(storing, images, described);
+    for (const output of outputs) {
+      signal.throwIfAborted();
+      await deliver(
+        room,
+        storing,
+        { output, made, images, described, ...(exported !== undefined && { exported }) },
+        signal,
+      );
+    }
+    const [first] = images;
+    const tags = isStored ? request.tags.map((tag) => familiar(tag)) : [];
+    const descriptor = exported?.index.descriptor ?? first?.manifest;
+    const metadata = buildMetadata({
+      buildId,
+      tags: request.tags,
+      provenance: described.map(({ platform, provenance }) => ({ platform, predicate: provenance.predicate })),
+      ...(descriptor !== undefined && { exported: descriptor }),
+      ...(images.length === 1 && first !== undefined && { configDigest: first.id }),
+    });
+    return {
+      buildId,
+      tags,
+      metadata,
+      ...(isStored && first !== undefined && { imageId: first.id }),
+      ...(descriptor !== undefined && { digest: descriptor.digest }),
+    };
+  } finally {
+    // What only an archive needed is no image that somebody asked for.
+    if (!isStored) for (const { id, wasThere } of images) if (!wasThere) await removeQuietly(room, id);
+  }
+}
+
+async function make(
+  room: Room,
+  { request, lease, images }: Storing,
+  { graph, solve }: Solved,
+  signal: AbortSignal,
+): Promise<Made> {
+  const { epochSeconds } = stepSettings(request);
+  const { base, files, history } = graph.result;
+  const baseConfig = base.kind === "scratch" ? undefined : images.configOf(base.id);
+  const baseLayers = base.kind === "scratch" ? [] : await room.images.layers.ofImage(base.id);
+  const all = (await solve.files(files)).layers;
+  const layers = request.squash ? await squashed(room, baseLayers, all, lease, signal) : all;
+  const config = imageConfig(graph, baseConfig, {
+    layerNs: (index) => {
+      const node = history[index]?.node;
+      return node === undefined ? undefined : solve.layerNs(node);
+    },
+    nowNs: room.clock.now(),
+    isSquashed: request.squash && layers.length > baseLayers.length,
+    ...(epochSeconds !== undefined && { epochSeconds }),
+  });
+  const isInline = request.cacheTo.some(({ type }) => type === "inline");
+  return {
+    graph,
+    layers,
+    built: { platform: graph.platform, stack: chainIdsOf(layers.map(({ diffId }) => diffId)).at(-1) },
+    config: isInline ? { ...config, [inlineCacheField]: await inlineSteps(solve, files) } : config,
+  };
+}
+
+/** The base's layers, and one for all that came on top. */
+async function squashed(
+  { images, host }: Room,
+  base: readonly StackLayer[],
+  all: readonly StackLayer[],
+  lease: Lease,
+  signal: AbortSignal,
+): Promise<readonly StackLayer[]> {
+  const above = all.slice(base.length);
+  if (above.length < 2) return all;
+  const below = chainIdsOf(base.map(({ diffId }) => diffId)).at(-1);
+  const joined = await squash({ layers: images.layers, shim: host.shim }, below, above, lease, signal);
+  return joined === undefined ? base : [...base, joined.layer];
+}
+
+type Stored = BuiltImage & {
+  /** It was an image before this build. */
+  readonly wasThere: boolean;
+};
+
+async function assemble(
+  { images }: Room,
+  { request, lease }: Storing,
+  made: readonly Made[],
+  isStored: boolean,
+): Promise<Stored[]> {
+  const known = new Set(images.list({ all: true, filters: {} }).map(({ id }) => id));
+  const stored: Stored[] = [];
+  // Tags go to the first platform's image in the end: the store knows one image by a name.
+  for (const { config, layers, built } of made.toReversed()) {
+    const tags = isStored ? request.tags : [];
+    const { id, manifest } = await images.layers.assemble({ config, layers, tags }, lease);
+    stored.unshift({ ...built, id, manifest, wasThere: known.has(id) });
+  }
+  return stored;
+}
+
+type Exported = ReturnType<typeof imageIndex>;
+
+/** The index of several platforms, or of an image and what is said of it; undefined where one manifest is all. */
+function indexed(
+  { request }: Storing,
+  images: readonly BuiltImage[],
+  described: readonly DescribedBuild[],
+): Exported | undefined {
+  const attestations = described.map(({ attestations }) => attestations);
+  if (images.length === 0 || (images.length === 1 && attestations.every((each) => each.length === 0))) return undefined;
+  const each = images.map((image, index) => ({ image, attestations: attestations[index] ?? [] }));
+  return imageIndex(each, { tags: request.tags });
+}
+
+interface Delivery {
+  readonly output: Output;
+  readonly made: readonly Made[];
+  readonly images: readonly BuiltImage[];
+  readonly described: readonly DescribedBuild[];
+  readonly exported?: Exported;
+}
+
+async function deliver(
+  { images: store, host, mountPoint }: Room,
+  { request, lease }: Storing,
+  { output, made, images, described, exported }: Delivery,
+  signal: AbortSignal,
+): Promise<void> {
+  const { epochSeconds } = stepSettings(request);
+  switch (output.type) {
+    case "image":
+      for (const { bytes, descriptor } of exported?.documents ?? [])
+        await store.layers.putDocument(bytes, descriptor.mediaType, lease);
+      return;
+    case "oci":
+    case "docker": {
+      const created = epochSeconds === undefined ? undefined : rfc3339Nano(BigInt(epochSeconds) * 1_000_000_000n);
+      const order = {
+        form: output.type,
+        images,
+        tags: request.tags,
+        ...(exported !== undefined && { index: exported }),
+        ...(created !== undefined && { created }),
+      };
+      await output.write(imageArchive(store.layers, order, signal));
+      return;
+    }
+    case "tar":
+    case "local": {
+      const roots = made.map(({ built }, index) => ({
+        image: built,
+        attestations: described[index]?.attestations ?? [],
+      }));
+      const latestNs = epochSeconds === undefined ? undefined : BigInt(epochSeconds) * 1_000_000_000n;
+      await output.write(rootTar({ layers: store.layers, shim: host.shim, mountPoint }, roots, latestNs, signal));
+    }
+  }
+}
+
+async function removeQuietly({ images }: Room, id: Stored["id"]): Promise<void> {
+  try {
+    await images.remove(id, { force: false, prune: false });
+  } catch (error) {
+    // Somebody has named it, or runs it: it is theirs now.
+    if (!isFault(error, "conflict") && !isFault(error, "notFound")) throw error;
+  }
+}

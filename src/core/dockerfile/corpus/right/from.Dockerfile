@@ -1,0 +1,6 @@
+ARG VERSION=1 EMPTY
+# base is what all others stand on
+FROM --platform=$BUILDPLATFORM alpine:${VERSION} AS base
+from scratch as Final.1
+FROM base
+FROM a@sha256:0123456789012345678901234567890123456789012345678901234567890123

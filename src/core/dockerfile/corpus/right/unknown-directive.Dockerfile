@@ -1,0 +1,5 @@
+# other=x
+# escape=`
+FROM a
+RUN b \
+  c

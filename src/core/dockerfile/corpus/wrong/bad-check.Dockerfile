@@ -1,0 +1,2 @@
+# check=skop=all
+FROM a

@@ -1,0 +1,4 @@
+# x
+ARG A
+RUN true
+FROM a

@@ -1,0 +1,2 @@
+FROM a
+HEALTHCHECK --interval=soon CMD x

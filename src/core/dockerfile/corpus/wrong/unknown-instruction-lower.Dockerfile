@@ -1,0 +1,2 @@
+from a
+copi a b
