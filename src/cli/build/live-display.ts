@@ -18,6 +18,8 @@ export class LiveDisplay implements Display {
   readonly #steps = new ShownSteps();
   readonly #tails = new Map<ShownStep, string[]>();
   readonly #progress = new Map<ShownStep, Map<string, string>>();
+  /** When steps began by our own clock: the daemon's may be another machine's. */
+  readonly #begunMs = new Map<ShownStep, number>();
   readonly #startedMs: number;
   readonly #timer: NodeJS.Timeout;
   #drawnRows = 0;
@@ -33,6 +35,7 @@ export class LiveDisplay implements Display {
   show(message: BuildMessage): void {
     const step = this.#steps.take(message);
     if (step === undefined) return;
+    if (message.Kind === "started") this.#begunMs.set(step, this.#now());
     if (message.Kind === "output") this.#output(step, Buffer.from(message.Data, "base64").toString("utf8"));
     if (message.Kind === "progress") {
       const parts = this.#progress.get(step) ?? new Map<string, string>();
@@ -73,7 +76,10 @@ export class LiveDisplay implements Display {
   }
 
   #rowsOf(step: ShownStep): string[] {
-    const time = seconds(step.startedMs, step.endedMs ?? this.#now());
+    const time =
+      step.endedMs === undefined
+        ? seconds(this.#begunMs.get(step), this.#now())
+        : seconds(step.startedMs, step.endedMs);
     const mark = { cached: "CACHED ", failed: "ERROR ", cancelled: "CANCELED ", done: "" }[step.outcome ?? "done"];
     const width = Math.max(10, this.#screen.columns - time.length - 2);
     const title = cut(` => ${mark}${printable(step.message.Name)}`, width).padEnd(width);

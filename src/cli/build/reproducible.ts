@@ -76,17 +76,20 @@ async function blob(path: string, name: string): Promise<Buffer> {
 /** Entries of both layers side by side: the first that are not the same. */
 async function firstPath(left: string, leftDigest: string, right: string, rightDigest: string): Promise<string> {
   const others = fingerprints(right, rightDigest);
+  // Times differ everywhere where nobody set them: another difference tells more.
+  let timed: string | undefined;
   for await (const entry of fingerprints(left, leftDigest)) {
     const other = await others.next();
     if (other.done === true) return `/${entry.path} is in the first alone`;
     if (entry.path !== other.value.path) return `/${entry.path} in the first, /${other.value.path} in the second`;
     const fields = Object.keys(entry.facts).filter((name) => entry.facts[name] !== other.value.facts[name]);
-    if (fields.length > 0) return `/${entry.path} differs in its ${fields.join(", ")}`;
+    if (fields.some((name) => name !== "time")) return `/${entry.path} differs in its ${fields.join(", ")}`;
+    if (fields.length > 0) timed ??= entry.path;
   }
   const more = await others.next();
-  return more.done === true
-    ? "the entries are the same, packed differently"
-    : `/${more.value.path} is in the second alone`;
+  if (more.done !== true) return `/${more.value.path} is in the second alone`;
+  if (timed !== undefined) return `/${timed} differs in its time; set SOURCE_DATE_EPOCH`;
+  return "the entries are the same, packed differently";
 }
 
 async function* fingerprints(
@@ -107,7 +110,7 @@ async function* fingerprints(
         link: linkPath,
         contents: hash.digest("hex"),
       };
-      yield { path: utf8Name(entry.header.path), facts };
+      yield { path: utf8Name(entry.header.path).replace(/^(?:\.?\/)+|\/$/g, ""), facts };
     }
     return;
   }

@@ -61,14 +61,14 @@ export class AgentRelay implements AsyncDisposable {
     stream.signal.addEventListener("abort", forget, { once: true });
     this.#parked.push(parked);
     if (stream.signal.aborted) forget();
-    this.#changed.resolve();
+    this.#tellWaiters();
     await promise;
     stream.signal.removeEventListener("abort", forget);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    this.#changed.resolve();
+    this.#tellWaiters();
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
     for (const { leave } of this.#parked.splice(0)) leave();
@@ -103,9 +103,14 @@ export class AgentRelay implements AsyncDisposable {
       const parked = this.#parked.shift();
       if (parked !== undefined) return parked;
       await Promise.race([this.#changed.promise, lateness]);
-      this.#changed = Promise.withResolvers();
     }
     return undefined;
+  }
+
+  /** Whoever waits looks again, and waits for the next time. */
+  #tellWaiters(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 }
 

@@ -254,6 +254,15 @@ test("POST /build: every parameter reaches the builder; null build arguments sta
   );
 });
 
+test("POST /build?remote=: the URL is the context; a body is the Dockerfile, an empty one is none", async () => {
+  const builder = scriptedBuilder(emptyBuild);
+  const target = `/v1.51/build?remote=${encodeURIComponent("https://example.com/app.git#main")}&dockerfile=sub/Dockerfile`;
+  await serve(builder, post(target, "FROM scratch\n"), post(target));
+  const [withText, plain] = builder.builds;
+  assert.deepEqual(withText?.context, { kind: "remote", url: "https://example.com/app.git#main" });
+  assert.deepEqual([withText.dockerfile, plain?.dockerfile], [{ text: "FROM scratch\n" }, { path: "sub/Dockerfile" }]);
+});
+
 test("POST /build: what is wrong in itself is refused in Docker's words, BuildKit's sessions in clear ones", async () => {
   const builder = scriptedBuilder(emptyBuild);
   const cases: readonly (readonly [string, number, RegExp])[] = [

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import type { BuildSessionRequest } from "#api/wire";
 import { Fault } from "#core/fault";
 import { newId } from "#core/ids";
@@ -110,6 +111,8 @@ export class BuildSessions {
   readonly #agentFolder: string;
   /** Those that wait are bounded by `mostWaiting`; a taken one leaves with its build. */
   readonly #sessions = new Map<string, BuildSession>();
+  /** Sockets that a killed daemon left are gone. */
+  #swept: Promise<void> | undefined;
 
   /** `agentFolder`: where sockets of agents are made. */
   constructor(agentFolder: string) {
@@ -120,6 +123,8 @@ export class BuildSessions {
   async open(request: BuildSessionRequest): Promise<string> {
     if ([...this.#sessions.values()].filter(({ isTaken }) => !isTaken).length >= mostWaiting)
       throw new Fault("exhausted", "too many build sessions wait for their builds");
+    if ((request.Agents ?? []).length > 0)
+      await (this.#swept ??= rm(this.#agentFolder, { recursive: true, force: true }));
     const session = await BuildSession.open(request, this.#agentFolder);
     const id = newId();
     this.#sessions.set(id, session);

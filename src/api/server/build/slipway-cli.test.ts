@@ -6,6 +6,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { shows, startOnTerminal } from "#fixtures/live-program";
 import { type Outcome, runProgram } from "#fixtures/program";
 import { tarHeader } from "#core/tar";
 import { readTar } from "#core/tar-read";
@@ -162,4 +163,20 @@ test("slipway build: a context on stdin is read while the build runs", async () 
   const input = Buffer.concat(pieces).toString("latin1");
   const { stderr } = await runProgram(process.execPath, [program, "build", "-"], { env, input });
   assert.match(stderr, /#1 [\d.]+ Dockerfile\n/);
+});
+
+test("slipway build: on a terminal a table follows what runs, and stays when all is done", async () => {
+  const { promise: seen, resolve: goOn } = Promise.withResolvers<void>();
+  const builder = saying(async () => {
+    await seen;
+    return "made";
+  });
+  await using server = await serverOf(builder);
+  const env = { SLIPWAY_HOST: `unix://${server.path}`, DOCKER_CONFIG: folder, TERM: "xterm" };
+  const script = `stty cols 60 rows 20; '${process.execPath}' '${program}' build '${context}'; echo "code $?"`;
+  const terminal = startOnTerminal(script, env);
+  await shows(terminal, / => \[2\/2\] RUN make +\d\.\ds/);
+  goOn();
+  const rest = await shows(terminal, /code \d/);
+  assert.match(rest, /\[\+\] Building \d\.\ds \(1\/2\) FINISHED\r?\n => \[2\/2\] RUN make +\d\.\ds\r?\ncode 0/);
 });
