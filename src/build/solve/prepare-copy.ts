@@ -35,7 +35,9 @@ export async function prepareCopy(
     ingredients: async (signal) => {
       const read = await Promise.all(chosen.map(async ({ read }) => await read(signal)));
       const digest = digestOf(read.map(({ digest }) => digest).join(" "));
-      return new Ingredients([...list, [sourcesLabel, digest]], new Map(read.flatMap(({ files }) => [...files])));
+      const named = new Map<string, string>();
+      for (const { files } of read) for (const [path, part] of files) named.set(path, part);
+      return new Ingredients([...list, [sourcesLabel, digest]], named);
     },
     detached: node.link,
     run: async (_watcher, lease, signal) => {

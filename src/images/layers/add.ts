@@ -24,7 +24,12 @@ export async function addLayer(
   const foldersBelow = async (): Promise<string[]> => catalog.stack(below).map((layer) => layer.folder);
   try {
     await using blob = await content.draft();
-    await using draft = await snapshots.unpack(copied(guardSpace(tar, folder), blob, signal), foldersBelow, signal, plain);
+    await using draft = await snapshots.unpack(
+      copied(guardSpace(tar, folder), blob, signal),
+      foldersBelow,
+      signal,
+      plain,
+    );
     const { digest, sizeBytes } = await blob.keep((digest) => lease.protect(digest));
     const stack = chainIdOf(below, digest);
     lease.protectLayer(stack);
