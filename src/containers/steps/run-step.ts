@@ -62,19 +62,23 @@ async function run(step: Step): Promise<StepEnd> {
   undo.defer(async () => await drop(id));
   await room.images.layers.createRoot(request.below, id);
   const stubs = await makeStubs(room, id, request.below, request.mounts);
-  const end = await runProcess(step, record, stubs, (root) => undo.defer(async () => await drop(root)));
-  if (request.seal === undefined || end.exitCode !== 0) return end;
-  const options = { ...request.seal, without: stubs.paths };
-  const sealed = await room.images.layers.seal(id, options, lease, signal);
-  return { ...end, ...(sealed !== undefined && { sealed }) };
+  const sealed = async (end: StepEnd): Promise<StepEnd> => {
+    if (request.seal === undefined || end.exitCode !== 0) return end;
+    const made = await room.images.layers.seal(id, { ...request.seal, without: stubs.paths }, lease, signal);
+    return { ...end, ...(made !== undefined && { sealed: made }) };
+  };
+  return await runProcess(step, record, stubs, { sealed, onRoot: (root) => undo.defer(async () => await drop(root)) });
 }
 
-/** Runs the process and takes the container away again; its root is as it left it. */
+/**
+ * Runs the process and takes the container away again. Once all of its processes are gone nobody writes to its root any more: it
+ * is sealed while the runtime and the network are still tidying up.
+ */
 async function runProcess(
   step: Step,
   record: ContainerRecord,
   stubs: Stubs,
-  onRoot: (name: string) => void,
+  { sealed, onRoot }: { readonly sealed: (end: StepEnd) => Promise<StepEnd>; readonly onRoot: (name: string) => void },
 ): Promise<StepEnd> {
   const { room, id, request } = step;
   await using undo = new AsyncDisposableStack();
@@ -100,9 +104,18 @@ async function runProcess(
       },
     );
     undo.use(monitor);
-    const facts = await follow(step, monitor, await connected.promise);
-    if (isTaught) await room.seccompPrograms.learn(room, runtimePath, bundle.seccompProfile, id, program);
-    return { exitCode: facts.code ?? 128 + (facts.signal ?? 0), oomKilled: facts.oomKilled };
+    const { code, signal, oomKilled } = await follow(step, monitor, await connected.promise);
+    const tidying = (async () => {
+      await monitor.gone;
+      if (isTaught) await room.seccompPrograms.learn(room, runtimePath, bundle.seccompProfile, id, program);
+      await undo.disposeAsync();
+    })();
+    tidying.catch(() => undefined); // heard of below
+    const end = await sealed({ exitCode: code ?? 128 + (signal ?? 0), oomKilled }).finally(
+      async () => await tidying.catch(() => undefined),
+    );
+    await tidying;
+    return end;
   } catch (error) {
     return await failedStart(step, record, error);
   }
@@ -119,7 +132,7 @@ async function connect(monitor: Monitor): Promise<Connection> {
   return await monitor.attach({ streams: ["stdout", "stderr"], stdin: false, from: "now", throttle: true });
 }
 
-/** Stays with a running step until it is gone: its end, all of its output, the runtime's cleaning. */
+/** Stays with a running step until its end, and until all of its output is told. */
 async function follow(
   { room, id, request, signal }: Step,
   monitor: Monitor,
@@ -133,7 +146,6 @@ async function follow(
     // Nobody hears what it says any more: it need not go on.
     output.catch(kill);
     const facts = await monitor.exited;
-    await monitor.gone;
     if (signal.aborted) throw new Fault("cancelled", "cancelled", { cause: signal.reason });
     await output;
     return facts;
