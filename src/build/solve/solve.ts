@@ -118,8 +118,7 @@ export class Solve {
       const below = await this.files(node.below);
       this.#signal.throwIfAborted();
       const work = await this.request.prepare(node, below.stack, async (input) => await this.files(input));
-      const files = await this.#result(node, step, below, work);
-      return files;
+      return await this.#result(node, step, below, work);
     } catch (error) {
       this.#progress.failed(step, error, this.#signal.aborted);
       throw error;
@@ -127,7 +126,6 @@ export class Solve {
   }
 
   async #result(node: WorkNode, step: PlannedStep, below: Files, work: Work): Promise<Files> {
-    const { images } = this.#parts;
     const under = work.detached ? undefined : below.stack;
     const before = this.request.explain ? this.#parts.slots.get(step.slot) : undefined;
     const isFresh = "noCache" in node && node.noCache;
@@ -138,28 +136,31 @@ export class Solve {
     const made = hit === undefined ? await this.#run(step, under, work, isFresh ? undefined : early) : takenFrom(hit);
     const ingredients = early ?? (await work.ingredients(this.#signal));
     if (hit === undefined && (isFresh || early === undefined)) this.#keep(step, under, work, ingredients, made);
-    const reason = hit === undefined ? missReason(ingredients, before, isFresh) : undefined;
-    this.#keys.set(node, { key: ingredients.key, createdNs: made.createdNs });
     this.#parts.slots.put(step.slot, ingredients);
-    const { lease } = this.request;
-    let files = below;
-    if (made.layered !== undefined) {
-      this.#layered.set(node, made.createdNs);
-      const { layer } = made.layered;
-      lease.protect(layer.blob.digest);
-      if (!work.detached) lease.protectLayer(made.layered.stack);
-      const stack = work.detached
-        ? await images.layers.put(below.stack, layer, lease, this.#signal)
-        : made.layered.stack;
-      lease.protectLayer(stack);
-      files = { stack, layers: [...below.layers, layer] };
-    }
+    this.#keys.set(node, { key: ingredients.key, createdNs: made.createdNs });
+    if (made.layered !== undefined) this.#layered.set(node, made.createdNs);
+    const files = await this.#onto(below, work, made);
+    const reason =
+      hit === undefined ? missReason(ingredients, before, isFresh) : "nothing that it is made of has changed";
     this.#progress.ended(step, {
       outcome: hit === undefined ? "done" : "cached",
-      ...(this.request.explain && { reason: reason ?? "nothing that it is made of has changed" }),
+      ...(this.request.explain && { reason }),
       ...(files.stack !== undefined && { result: files.stack }),
     });
     return files;
+  }
+
+  /** The files with what was made on top, kept for this build. */
+  async #onto(below: Files, work: Work, { layered }: Made): Promise<Files> {
+    if (layered === undefined) return below;
+    const { lease } = this.request;
+    const { layer } = layered;
+    lease.protect(layer.blob.digest);
+    if (!work.detached) lease.protectLayer(layered.stack);
+    const { layers: store } = this.#parts.images;
+    const stack = work.detached ? await store.put(below.stack, layer, lease, this.#signal) : layered.stack;
+    lease.protectLayer(stack);
+    return { stack, layers: [...below.layers, layer] };
   }
 
   #isOutlined(outline: Digest): boolean {
