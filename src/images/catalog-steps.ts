@@ -39,6 +39,7 @@ const stacks = `
   CREATE INDEX roots_by_image ON roots (image);
   ALTER TABLE layers ADD COLUMN unsynced_in TEXT;
   CREATE TABLE stack_holds (owner TEXT NOT NULL, chain_id TEXT NOT NULL, PRIMARY KEY (owner, chain_id)) STRICT, WITHOUT ROWID;
+  CREATE INDEX stack_holds_by_chain ON stack_holds (chain_id);
   CREATE TABLE blob_holds (owner TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (owner, digest)) STRICT, WITHOUT ROWID;
   CREATE INDEX blob_holds_by_digest ON blob_holds (digest);
 `;

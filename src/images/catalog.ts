@@ -350,6 +350,16 @@ export class Catalog {
     return true;
   }
 
+  /** Whether an image, a root or a hold has just this stack. */
+  keepsStack(chainId: Digest): boolean {
+    return (
+      this.#database.get(
+        "SELECT 1 FROM stack_holds WHERE chain_id = ?1 UNION ALL SELECT 1 FROM images WHERE top_chain = ?1 UNION ALL SELECT 1 FROM roots WHERE top_chain = ?1 LIMIT 1",
+        chainId,
+      ) !== undefined
+    );
+  }
+
   /** Takes out of the records every layer that no image, no root, no hold and none of `alsoKeep` stands on; answers them, topmost first. */
   takeUnusedLayers(alsoKeep: Iterable<Digest>): LayerRecord[] {
     return this.transaction(() => {

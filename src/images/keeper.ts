@@ -43,7 +43,8 @@ export class Keeper implements Leases {
       },
       async (ended) => {
         this.#leases.delete(ended);
-        await this.collectLayers();
+        // Looking through all layers is not for a lease whose work somebody keeps by now.
+        if ([...ended.layers].some((layer) => !this.#isLayerKept(layer))) await this.collectLayers();
         await this.collectBlobs([...ended.blobs, ...this.#takeLetGo()]);
       },
     );
@@ -70,6 +71,11 @@ export class Keeper implements Leases {
 
   *protectedLayers(): Generator<Digest, void, void> {
     for (const lease of this.#leases) yield* lease.layers;
+  }
+
+  #isLayerKept(layer: Digest): boolean {
+    for (const lease of this.#leases) if (lease.layers.has(layer)) return true;
+    return this.#catalog.keepsStack(layer);
   }
 
   #takeLetGo(): Digest[] {

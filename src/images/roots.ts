@@ -159,7 +159,8 @@ export class Roots {
     catalog.removeRoot(container);
     this.#owed.delete(container);
     if (!wasQuick) await removeTree(shim, gone);
-    return held !== undefined && (held.image === undefined || catalog.image(held.image) === undefined);
+    // Of a root over no image somebody else keeps what it stood on, or collects it.
+    return held?.image !== undefined && catalog.image(held.image) === undefined;
   }
 
   /** Takes the records that a full disk kept out now, if there is room: before somebody asks what is held. */
