@@ -16,6 +16,7 @@ import { parseReference, type Reference, withDefaultTag, canonical } from "#core
 import type { Parameters } from "../parameters.ts";
 import { parsePlatform } from "../platform.ts";
 import type { ApiRequest } from "../router.ts";
+import { shmSize } from "../create/shm-size.ts";
 import { folderContext } from "./folder-context.ts";
 import { readRegistryConfig } from "./registry-config.ts";
 import type { BuildSession } from "./sessions.ts";
@@ -52,7 +53,7 @@ export async function readBuildRequest(request: ApiRequest, asked: AskedBuild): 
     squash: query.flag("squash"),
     network: query.text("networkmode") ?? "default",
     extraHosts: query.texts("extrahosts"),
-    shmSizeBytes: query.integer("shmsize") ?? 0,
+    shmSizeBytes: shmSize(query.integer("shmsize")),
     ulimits: readUlimits(query),
     ...(cgroupParent !== undefined && { cgroupParent }),
     limits: readLimits(query),

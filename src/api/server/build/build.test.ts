@@ -249,8 +249,8 @@ test("POST /build: every parameter reaches the builder; null build arguments sta
   assert.deepEqual(asked.credentials("docker.io"), { username: "u", password: "p?>" });
   assert.equal(asked.credentials("other:5000"), undefined);
   assert.deepEqual(
-    [plain.credentials("docker.io"), plain.network, plain.dockerfile, plain.outputs],
-    [undefined, "default", { path: "Dockerfile" }, [{ type: "image", push: false }]],
+    [plain.credentials("docker.io"), plain.network, plain.dockerfile, plain.outputs, plain.shmSizeBytes],
+    [undefined, "default", { path: "Dockerfile" }, [{ type: "image", push: false }], 64 << 20],
   );
 });
 
