@@ -31,6 +31,8 @@ export interface AskedBuild {
   readonly isOurs: boolean;
   readonly session: BuildSession | undefined;
   readonly outputs: readonly Output[];
+  /** Called when the client is gone before its archive has ended. */
+  readonly onLost: () => void;
 }
 
 /** Reads a build's request. Faults: `invalid` in Docker's words, `conflict` and `forbidden` of a folder named as context. */
@@ -113,7 +115,7 @@ export function readAskedOutputs(query: Parameters): readonly BuildOutput[] | un
 
 async function contextOf(
   { query, body, isLocal }: ApiRequest,
-  { isOurs, session }: AskedBuild,
+  { isOurs, session, onLost }: AskedBuild,
 ): Promise<Pick<BuildRequest, "context" | "dockerfile">> {
   const path = query.text("dockerfile") ?? "Dockerfile";
   const text = session?.dockerfile;
@@ -121,9 +123,18 @@ async function contextOf(
   const folder = isOurs ? query.text("context") : undefined;
   if (folder !== undefined) return { context: folderContext(folder, query.text("contextid"), isLocal), dockerfile };
   const url = query.text("remote");
-  if (url === undefined) return { context: { kind: "archive", bytes: body }, dockerfile };
+  if (url === undefined) return { context: { kind: "archive", bytes: archiveOf(body, onLost) }, dockerfile };
   const sent = body.done ? "" : (await body.readAll(mostDockerfileBytes, dockerfileTimeoutMs)).toString("utf8");
   return { context: { kind: "remote", url }, dockerfile: sent.trim() === "" ? dockerfile : { text: sent } };
+}
+
+/** The archive, whose reader stops where it ends: what the client sends behind it is taken from it all the same. */
+async function* archiveOf(body: ApiRequest["body"], onLost: () => void): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* body;
+  } finally {
+    body.drain().catch(onLost);
+  }
 }
 
 function namedContext(
