@@ -81,7 +81,8 @@ async function firstPath(left: string, leftDigest: string, right: string, rightD
     if (other.done === true) return `/${entry.path} is in the first alone`;
     if (entry.path !== other.value.path) return `/${entry.path} in the first, /${other.value.path} in the second`;
     const fields = Object.keys(entry.facts).filter((name) => entry.facts[name] !== other.value.facts[name]);
-    if (fields.length > 0) return `/${entry.path} differs in its ${fields.join(", ")}`;
+    const remedy = fields.join() === "time" ? "; set SOURCE_DATE_EPOCH for the same times" : "";
+    if (fields.length > 0) return `/${entry.path} differs in its ${fields.join(", ")}${remedy}`;
   }
   const more = await others.next();
   return more.done === true
@@ -107,7 +108,7 @@ async function* fingerprints(
         link: linkPath,
         contents: hash.digest("hex"),
       };
-      yield { path: utf8Name(entry.header.path), facts };
+      yield { path: utf8Name(entry.header.path).replace(/^\.\//, ""), facts };
     }
     return;
   }
