@@ -74,7 +74,7 @@ async function buildOnce(
   }
   await saveCacheMounts(around, values["cache-mount-to"], signal);
   await writeFacts(values, end.result);
-  if (isQuiet) await print(around, end.result.ImageID ?? end.result.Digest ?? "");
+  if (isQuiet) await print(around, idOf(end.result));
   else if (values.progress !== "rawjson") await write(around.stderr, warningLines(end.warnings));
   return 0;
 }
@@ -135,7 +135,7 @@ function displayFor(around: Surroundings, values: BuildValues): Display {
 
 async function writeFacts(values: BuildValues, result: NonNullable<BuildEnd["result"]>): Promise<void> {
   const { Digest, ImageID, Metadata, Tags } = result;
-  if (values.iidfile !== "") await writeFile(values.iidfile, ImageID ?? Digest ?? "");
+  if (values.iidfile !== "") await writeFile(values.iidfile, idOf(result));
   if (values["metadata-file"] === "") return;
   const facts = {
     "buildx.build.ref": result.BuildID,
@@ -145,6 +145,12 @@ async function writeFacts(values: BuildValues, result: NonNullable<BuildEnd["res
     ...Metadata,
   };
   await writeFile(values["metadata-file"], `${JSON.stringify(facts, undefined, 2)}\n`);
+}
+
+/** The image's id, also of one that is in an archive alone; of several platforms their index. */
+function idOf({ ImageID, Digest, Metadata }: NonNullable<BuildEnd["result"]>): string {
+  const config = Metadata["containerimage.config.digest"];
+  return ImageID ?? (typeof config === "string" ? config : Digest) ?? "";
 }
 
 function splitMount(item: string): { readonly id: string; readonly path: string } {

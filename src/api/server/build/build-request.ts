@@ -16,6 +16,7 @@ import { parseReference, type Reference, withDefaultTag, canonical } from "#core
 import type { Parameters } from "../parameters.ts";
 import { parsePlatform } from "../platform.ts";
 import type { ApiRequest } from "../router.ts";
+import { shmSize } from "../create/shm-size.ts";
 import { folderContext } from "./folder-context.ts";
 import { readRegistryConfig } from "./registry-config.ts";
 import type { BuildSession } from "./sessions.ts";
@@ -30,6 +31,8 @@ export interface AskedBuild {
   readonly isOurs: boolean;
   readonly session: BuildSession | undefined;
   readonly outputs: readonly Output[];
+  /** Called when the client is gone before its archive has ended. */
+  readonly onLost: () => void;
 }
 
 /** Reads a build's request. Faults: `invalid` in Docker's words, `conflict` and `forbidden` of a folder named as context. */
@@ -52,7 +55,7 @@ export async function readBuildRequest(request: ApiRequest, asked: AskedBuild): 
     squash: query.flag("squash"),
     network: query.text("networkmode") ?? "default",
     extraHosts: query.texts("extrahosts"),
-    shmSizeBytes: query.integer("shmsize") ?? 0,
+    shmSizeBytes: shmSize(query.integer("shmsize")),
     ulimits: readUlimits(query),
     ...(cgroupParent !== undefined && { cgroupParent }),
     limits: readLimits(query),
@@ -112,7 +115,7 @@ export function readAskedOutputs(query: Parameters): readonly BuildOutput[] | un
 
 async function contextOf(
   { query, body, isLocal }: ApiRequest,
-  { isOurs, session }: AskedBuild,
+  { isOurs, session, onLost }: AskedBuild,
 ): Promise<Pick<BuildRequest, "context" | "dockerfile">> {
   const path = query.text("dockerfile") ?? "Dockerfile";
   const text = session?.dockerfile;
@@ -120,9 +123,18 @@ async function contextOf(
   const folder = isOurs ? query.text("context") : undefined;
   if (folder !== undefined) return { context: folderContext(folder, query.text("contextid"), isLocal), dockerfile };
   const url = query.text("remote");
-  if (url === undefined) return { context: { kind: "archive", bytes: body }, dockerfile };
+  if (url === undefined) return { context: { kind: "archive", bytes: archiveOf(body, onLost) }, dockerfile };
   const sent = body.done ? "" : (await body.readAll(mostDockerfileBytes, dockerfileTimeoutMs)).toString("utf8");
   return { context: { kind: "remote", url }, dockerfile: sent.trim() === "" ? dockerfile : { text: sent } };
+}
+
+/** The archive, whose reader stops where it ends: what the client sends behind it is taken from it all the same. */
+async function* archiveOf(body: ApiRequest["body"], onLost: () => void): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* body;
+  } finally {
+    body.drain().catch(onLost);
+  }
 }
 
 function namedContext(

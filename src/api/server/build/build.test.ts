@@ -249,8 +249,8 @@ test("POST /build: every parameter reaches the builder; null build arguments sta
   assert.deepEqual(asked.credentials("docker.io"), { username: "u", password: "p?>" });
   assert.equal(asked.credentials("other:5000"), undefined);
   assert.deepEqual(
-    [plain.credentials("docker.io"), plain.network, plain.dockerfile, plain.outputs],
-    [undefined, "default", { path: "Dockerfile" }, [{ type: "image", push: false }]],
+    [plain.credentials("docker.io"), plain.network, plain.dockerfile, plain.outputs, plain.shmSizeBytes],
+    [undefined, "default", { path: "Dockerfile" }, [{ type: "image", push: false }], 64 << 20],
   );
 });
 
@@ -326,6 +326,32 @@ test("POST /build: a client that leaves cancels the build", async () => {
   await left;
   while (builder.ended === 0) await new Promise((wake) => setImmediate(wake));
   assert.equal(builder.ended, 1);
+});
+
+test("POST /build: a client that leaves is noticed though its archive ended before its body", async () => {
+  const { promise: left, resolve } = Promise.withResolvers<void>();
+  const builder = scriptedBuilder(async function* ({ context }, signal) {
+    signal.addEventListener("abort", () => resolve());
+    if (context.kind === "archive") for await (const _ of context.bytes) break;
+    const { plan, ended } = eventsOf(steps);
+    yield plan;
+    yield ended(1);
+    await left;
+    throw new Fault("cancelled", "context canceled");
+  });
+  await using server = await startServer({ ...fakeRooms().options, builder });
+  const client = await server.dial();
+  client.send("POST /v1.51/build HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+  await client.until("Step 1/3");
+  client.send("3\r\ntwo\r\n0\r\n\r\n");
+  client.socket.end();
+  await left;
+  const cut = await server.dial();
+  cut.send("POST /v1.51/build HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+  await cut.until("Step 1/3");
+  cut.socket.destroy();
+  while (builder.ended < 2) await new Promise((wake) => setImmediate(wake));
+  assert.equal(builder.ended, 2);
 });
 
 test("POST /build: a client that does not read is waited for, and nothing heaps up", async () => {

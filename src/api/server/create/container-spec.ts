@@ -7,6 +7,7 @@ import { readLimits, readRestartPolicy } from "./limits.ts";
 import { checkTarget, readBind, readMount, readVolumeTargets } from "./mounts.ts";
 import { readNetworks } from "./endpoints.ts";
 import { readExposedPorts, readPortBindings } from "./ports.ts";
+import { shmSize } from "./shm-size.ts";
 import { refuseUnsupported } from "./unsupported-fields.ts";
 
 /** What the request's query and the daemon's options add to its body. */
@@ -30,8 +31,6 @@ export const defaultLogDriver = "json-file" satisfies LogDriver;
 /** Drivers that Docker has built in and Slipway does not have yet; all other names would be plugins. */
 const dockersDrivers = new Set(["awslogs", "etwlogs", "gcplogs", "gelf", "journald", "splunk"]);
 const ourDrivers = ["local", "json-file", "none", "syslog", "fluentd"] as const satisfies readonly LogDriver[];
-
-const defaultShmSizeBytes = 64 * 1024 * 1024;
 
 /** The create request as a spec. Faults: `invalid` in Docker's words, `unsupported` for what Slipway does not do yet. */
 export function containerSpec(request: ContainerCreateRequest, defaults: SpecDefaults): ContainerSpec {
@@ -106,12 +105,6 @@ function processOf(request: ContainerCreateRequest) {
 function shaped(mounts: readonly MountRequest[], { readOnlyTopOnly }: SpecDefaults): readonly MountRequest[] {
   if (readOnlyTopOnly !== true) return mounts;
   return mounts.map((mount) => (mount.kind === "bind" && mount.readOnly ? { ...mount, readOnlyTopOnly: true } : mount));
-}
-
-function shmSize(wanted: number | undefined): number {
-  if (wanted === undefined || wanted === 0) return defaultShmSizeBytes;
-  if (wanted < 0) throw new Fault("invalid", "SHM size can not be less than 0");
-  return wanted;
 }
 
 /** The daemon's options hold for its own driver, also when a request names it. */

@@ -61,6 +61,11 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
     return Buffer.concat(pieces);
   }
 
+  /** Throws away all that comes, to the body's end: only behind it is a client that leaves noticed. Fault `invalid` when it is cut. */
+  async drain(): Promise<void> {
+    while ((await this.read()) !== undefined);
+  }
+
   /** Throws the rest away; false when that is not worth it (much is left, or the client waits for a 100) and the connection must close. */
   async discard(): Promise<boolean> {
     if (this.#done) return true;

@@ -67,12 +67,14 @@ async function build(
   const sessionId = isOurs ? query.text("session") : undefined;
   const session = sessionId === undefined ? undefined : sessions.take(sessionId);
   const messages = new Handoff<BuildMessage>();
+  const lost = new AbortController();
+  const onLost = (): void => lost.abort();
   try {
     const outputs = readOutputs(isOurs ? readAskedOutputs(query) : undefined, async (message) => {
       await messages.give(message);
     });
-    const asked = await readBuildRequest(request, { isOurs, session, outputs });
-    const events = watched(options, builder.build(asked, signal), async () => {
+    const asked = await readBuildRequest(request, { isOurs, session, outputs, onLost });
+    const events = watched(options, builder.build(asked, AbortSignal.any([signal, lost.signal])), async () => {
       if (sessionId !== undefined) await sessions.close(sessionId);
     });
     if (isOurs) return messageAnswer(events, messages);
