@@ -62,24 +62,28 @@ async function run(step: Step): Promise<StepEnd> {
   undo.defer(async () => await drop(id));
   await room.images.layers.createRoot(request.below, id);
   const stubs = await makeStubs(room, id, request.below, request.mounts);
-  const sealed = async (end: StepEnd): Promise<StepEnd> => {
-    if (request.seal === undefined || end.exitCode !== 0) return end;
-    const made = await room.images.layers.seal(id, { ...request.seal, without: stubs.paths }, lease, signal);
-    return { ...end, ...(made !== undefined && { sealed: made }) };
-  };
-  return await runProcess(step, record, stubs, { sealed, onRoot: (root) => undo.defer(async () => await drop(root)) });
+  const { end, tidy } = await runProcess(step, record, stubs, (root) => undo.defer(async () => await drop(root)));
+  // All of its processes are gone: nobody writes to its root any more, whatever else is still to be tidied up.
+  const [sealed, tidied] = await Promise.allSettled([seal(step, stubs, end), tidy()]);
+  if (sealed.status === "rejected") throw sealed.reason;
+  if (tidied.status === "rejected") throw tidied.reason;
+  return sealed.value;
 }
 
-/**
- * Runs the process and takes the container away again. Once all of its processes are gone nobody writes to its root any more: it
- * is sealed while the runtime and the network are still tidying up.
- */
+/** What it wrote as a layer, when that was asked for and it ended well. */
+async function seal({ room, id, request, lease, signal }: Step, stubs: Stubs, end: StepEnd): Promise<StepEnd> {
+  if (request.seal === undefined || end.exitCode !== 0) return end;
+  const made = await room.images.layers.seal(id, { ...request.seal, without: stubs.paths }, lease, signal);
+  return { ...end, ...(made !== undefined && { sealed: made }) };
+}
+
+/** Runs the process; `tidy` takes the container away again, and leaves its root. */
 async function runProcess(
   step: Step,
   record: ContainerRecord,
   stubs: Stubs,
-  { sealed, onRoot }: { readonly sealed: (end: StepEnd) => Promise<StepEnd>; readonly onRoot: (name: string) => void },
-): Promise<StepEnd> {
+  onRoot: (name: string) => void,
+): Promise<{ readonly end: StepEnd; readonly tidy: () => Promise<void> }> {
   const { room, id, request } = step;
   await using undo = new AsyncDisposableStack();
   try {
@@ -105,19 +109,15 @@ async function runProcess(
     );
     undo.use(monitor);
     const { code, signal, oomKilled } = await follow(step, monitor, await connected.promise);
-    const tidying = (async () => {
+    const held = undo.move();
+    const tidy = async (): Promise<void> => {
+      await using _rest = held;
       await monitor.gone;
       if (isTaught) await room.seccompPrograms.learn(room, runtimePath, bundle.seccompProfile, id, program);
-      await undo.disposeAsync();
-    })();
-    tidying.catch(() => undefined); // heard of below
-    const end = await sealed({ exitCode: code ?? 128 + (signal ?? 0), oomKilled }).finally(
-      async () => await tidying.catch(() => undefined),
-    );
-    await tidying;
-    return end;
+    };
+    return { end: { exitCode: code ?? 128 + (signal ?? 0), oomKilled }, tidy };
   } catch (error) {
-    return await failedStart(step, record, error);
+    return { end: await failedStart(step, record, error), tidy: async () => await undo.disposeAsync() };
   }
 }
 
