@@ -15,6 +15,7 @@ import { tarOf, unpackInto } from "./cache/folder-tar.ts";
 import { migrations } from "./cache/migrations.ts";
 import { planPrune } from "./cache/prune-plan.ts";
 import { StepResults } from "./cache/results.ts";
+import { Selections } from "./cache/selections.ts";
 import { Slots } from "./cache/slots.ts";
 import { cacheUsage } from "./cache/usage.ts";
 import { openBuildFiles } from "./files/open.ts";
@@ -33,6 +34,7 @@ export async function openBuilder(options: BuilderOptions): Promise<Builder> {
     ...options,
     results: new StepResults(host.database, images.layers, clock),
     slots: new Slots(host.database, clock),
+    selections: new Selections(host.database, clock),
     cacheMounts: new CacheMounts(host.database, clock, join(host.paths.dataRoot, "build", "mounts")),
     records: new BuildRecords(host.database, clock),
     shared: new SharedSteps(),
@@ -45,6 +47,7 @@ export async function openBuilder(options: BuilderOptions): Promise<Builder> {
   await mkdir(room.mountPoint, { recursive: true, mode: 0o700 });
   room.records.markLost();
   room.slots.trim();
+  room.selections.trim();
   await room.cacheMounts.collect();
   return builderOf(room);
 }

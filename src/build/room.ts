@@ -1,6 +1,7 @@
 import type { BuilderOptions } from "./build.ts";
 import type { CacheMounts } from "./cache/cache-mounts.ts";
 import type { StepResults } from "./cache/results.ts";
+import type { Selections } from "./cache/selections.ts";
 import type { Slots } from "./cache/slots.ts";
 import type { BuildFiles } from "./files/open.ts";
 import type { BuildRecords } from "./history/build-records.ts";
@@ -12,6 +13,7 @@ import type { Turnstile } from "#core/turnstile";
 export interface Room extends BuilderOptions {
   readonly results: StepResults;
   readonly slots: Slots;
+  readonly selections: Selections;
   readonly cacheMounts: CacheMounts;
   readonly records: BuildRecords;
   readonly shared: SharedSteps<Made>;

@@ -6,6 +6,9 @@ export const migrations: readonly string[] = [
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX build_cache_by_outline ON build_cache (outline) WHERE outline IS NOT NULL;
    CREATE TABLE build_slot (slot TEXT PRIMARY KEY, ingredients TEXT NOT NULL, used_ns INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+   CREATE TABLE build_selection (
+     key TEXT PRIMARY KEY, names TEXT NOT NULL, digest TEXT NOT NULL, used_ns INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
    CREATE TABLE build_cache_mount (
      folder TEXT PRIMARY KEY, id TEXT NOT NULL, created_ns INTEGER NOT NULL, used_ns INTEGER NOT NULL, uses INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;

@@ -60,23 +60,62 @@ function treeWithout(wiring: FilesWiring, options: TreeOptions, ignoreFile: Igno
       throw (await explain?.(error)) ?? error;
     }
   };
+  const idle = new IdlePrograms();
+  const looking = async <Result>(
+    signal: AbortSignal,
+    look: (program: TreeProgram) => Promise<Result>,
+  ): Promise<Result> => {
+    await using undo = new AsyncDisposableStack();
+    const program = undo.use(idle.take() ?? (await start(signal)));
+    const result = await look(program);
+    undo.move();
+    idle.leave(program);
+    return result;
+  };
   return {
     name,
-    async read(path, limitBytes, signal) {
-      await using program = await start(signal);
-      return await readSmall(program, path, limitBytes);
-    },
+    read: async (path, limitBytes, signal) =>
+      await looking(signal, async (program) => await readSmall(program, path, limitBytes)),
     async select(selection, signal) {
-      await using program = await start(signal);
-      const from = { name, program, ignore, ignoreFile: ignoreFile.path };
-      const items = await select(from, selection, signal);
+      const items = await looking(
+        signal,
+        async (program) => await select({ name, program, ignore, ignoreFile: ignoreFile.path }, selection, signal),
+      );
       return selectedOf({ start, digests, owners }, items);
     },
     async [Symbol.asyncDispose]() {
+      await idle[Symbol.asyncDispose]();
       await dispose?.();
     },
   };
 }
+
+/** Many instructions take from one tree: who has looked leaves its program to the next, for a while. */
+class IdlePrograms implements AsyncDisposable {
+  readonly #programs: { readonly program: TreeProgram; readonly timer: NodeJS.Timeout }[] = [];
+
+  take(): TreeProgram | undefined {
+    const found = this.#programs.pop();
+    clearTimeout(found?.timer);
+    return found?.program;
+  }
+
+  leave(program: TreeProgram): void {
+    const timer = setTimeout(() => {
+      const at = this.#programs.findIndex((each) => each.program === program);
+      if (at < 0) return;
+      this.#programs.splice(at, 1);
+      program[Symbol.asyncDispose]().catch(() => undefined); // it has ended by itself
+    }, idleMs);
+    this.#programs.push({ program, timer });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (let program = this.take(); program !== undefined; program = this.take()) await program[Symbol.asyncDispose]();
+  }
+}
+
+const idleMs = 500;
 
 const nothingKnown: FileDigests = { recall: async () => {}, remember: async () => {} };
 

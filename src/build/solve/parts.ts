@@ -4,6 +4,7 @@ import type { Host } from "#host";
 import type { Images } from "#images";
 import type { CacheMounts } from "../cache/cache-mounts.ts";
 import type { StepResults } from "../cache/results.ts";
+import type { Selections } from "../cache/selections.ts";
 import type { FileTree } from "../files/files.ts";
 import type { FilesOf, Node, PlannedSource } from "../graph/graph.ts";
 import type { CopyParts } from "../steps/copy.ts";
@@ -16,6 +17,7 @@ export interface StepParts {
   readonly containers: Containers;
   readonly results: StepResults;
   readonly cacheMounts: CacheMounts;
+  readonly selections: Selections;
   readonly clock: Clock;
   readonly settings: StepSettings;
   /** The files that an instruction takes from; opened once for a build. */

@@ -42,10 +42,11 @@ export async function prepareCopy(
     detached: node.link,
     run: async (_watcher, lease, signal) => {
       const latestNs = epochSeconds === undefined ? undefined : BigInt(epochSeconds) * 1_000_000_000n;
+      const sources = await Promise.all(chosen.map(async ({ sources }) => await sources(signal)));
       return await copyStep(
         copyParts(parts),
         {
-          sources: chosen.flatMap(({ sources }) => sources),
+          sources: sources.flat(),
           target: node.target,
           link: node.link,
           below,
@@ -64,7 +65,7 @@ export async function prepareCopy(
 
 /** What one source stands for. */
 interface Chosen {
-  readonly sources: readonly CopySource[];
+  readonly sources: (signal: AbortSignal) => Promise<readonly CopySource[]>;
   readonly names: readonly string[];
   /** Of all that is in it, and which file is which. */
   readonly read: (
@@ -84,16 +85,18 @@ async function choose(
       const item = textItem(source.name, source.text, 0n);
       const read = { digest: digestOf(source.text), files: new Map<string, string>() };
       return {
-        sources: [{ item, unpack: false }],
+        sources: async () => await Promise.resolve([{ item, unpack: false }]),
         names: [item.name],
         read: async () => await Promise.resolve(read),
       };
     }
     case "paths": {
-      const tree = await parts.tree(source.from, files);
-      const { patterns } = source;
-      const selected = await tree.select({ patterns, excludes: node.excludes, parents: node.parents }, signal);
-      return chosenOf(selected, node.unpack !== "no");
+      const selection = { patterns: source.patterns, excludes: node.excludes, parents: node.parents };
+      const select = async (signal: AbortSignal): Promise<Selected> =>
+        await (await parts.tree(source.from, files)).select(selection, signal);
+      if (source.from.kind === "node")
+        return await chosenOfStack(parts, (await files(source.from.node)).stack, selection, select, signal);
+      return chosenOf(await select(signal), node.unpack !== "no");
     }
     case "url": {
       const tree = await parts.remote(source);
@@ -108,9 +111,36 @@ async function choose(
   }
 }
 
+/** Of a stage or image: what is remembered of its files is as good as they are, until they are to be copied. */
+async function chosenOfStack(
+  { selections }: StepParts,
+  stack: Digest | undefined,
+  selection: object,
+  select: (signal: AbortSignal) => Promise<Selected>,
+  signal: AbortSignal,
+): Promise<Chosen> {
+  const known = selections.get(stack, selection);
+  if (known === undefined) {
+    const chosen = chosenOf(await select(signal), false);
+    return {
+      ...chosen,
+      read: async (signal) => {
+        const read = await chosen.read(signal);
+        selections.put(stack, selection, { names: chosen.names, digest: read.digest });
+        return read;
+      },
+    };
+  }
+  return {
+    names: known.names,
+    sources: async (signal) => await chosenOf(await select(signal), false).sources(signal),
+    read: async () => await Promise.resolve({ digest: known.digest, files: new Map() }),
+  };
+}
+
 function chosenOf(selected: Selected, unpack: boolean): Chosen {
   return {
-    sources: selected.items.map((item) => ({ item, unpack })),
+    sources: async () => await Promise.resolve(selected.items.map((item) => ({ item, unpack }))),
     names: selected.items.map(({ name }) => name),
     read: async (signal) => ({
       digest: await selected.digest(signal),
