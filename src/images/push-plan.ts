@@ -25,7 +25,7 @@ export interface BlobToPush {
 
 /** What a push puts into a registry. */
 export interface PushPlan {
-  /** Each once; layers topmost first, as Docker tells of them. */
+  /** Each once; configs, then layers topmost first, as Docker tells of them. */
   readonly blobs: readonly BlobToPush[];
   /** Each after those that it names: the last one is what was asked for. */
   readonly documents: readonly DocumentToPush[];
@@ -44,7 +44,8 @@ export interface PushChoice {
 export async function planPush(content: ContentStore, choice: PushChoice, lease: Lease): Promise<PushPlan> {
   const walk: Walk = { content, lease, mayPack: choice.mayPack, blobs: new Map(), documents: new Map() };
   await visit(walk, { mediaType: "", digest: choice.document, size: 0 });
-  const blobs = [...walk.blobs.values()];
+  // Configs first: a registry that says no does so before a layer is packed.
+  const blobs = [...walk.blobs.values()].sort((a, b) => Number(a.id !== undefined) - Number(b.id !== undefined));
   for (const { descriptor } of blobs) {
     lease.protect(descriptor.digest);
     if (!content.has(descriptor.digest)) throw missing(descriptor.digest);

@@ -45,8 +45,16 @@ export function openTarget(route: Route, path: string): Target {
 
 async function hasBlob(session: Session, base: string, digest: Digest, signal: AbortSignal): Promise<boolean> {
   const request = { method: "HEAD", path: `${base}/blobs/${digest}`, wanted: [200, 404] } as const;
-  return (await session.send(request, signal)).status === 200;
+  try {
+    return (await session.send(request, signal)).status === 200;
+  } catch (error) {
+    // The upload will tell, where that is refused too.
+    if (error instanceof RegistryFault && unclear.has(error.reason)) return false;
+    throw error;
+  }
 }
+
+const unclear: ReadonlySet<RegistryFault["reason"]> = new Set(["denied", "redirect", "protocol"]);
 
 async function begin(
   session: Session,
@@ -136,7 +144,7 @@ class OpenUpload implements Upload {
   #follow({ headers, url }: Answer): boolean {
     const { location } = headers;
     if (location === undefined || !URL.canParse(location, url)) return false;
-    const next = new URL(location, url);
+    const next = Object.assign(new URL(location, url), { username: "", password: "" });
     const { origin } = this.#session.endpoint;
     // What stands behind a server that does the TLS for it may not know of it; that server is spoken to.
     const isBehind = next.protocol === "http:" && origin.protocol === "https:" && next.hostname === origin.hostname;

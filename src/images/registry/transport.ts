@@ -49,6 +49,8 @@ export interface Patience {
   readonly connectMs: number;
   /** From the sent request to the last header. */
   readonly headersMs: number;
+  /** The same after a streamed body, which the server may have to put somewhere and read again. */
+  readonly takenMs: number;
   /** Between two pieces of a body. */
   readonly idleMs: number;
   /** Within this time of waiting at least `floorBytes` must have come: a server that drips is as good as silent. */
@@ -59,6 +61,7 @@ export interface Patience {
 export const patience: Patience = {
   connectMs: 10_000,
   headersMs: 30_000,
+  takenMs: 300_000,
   idleMs: 20_000,
   windowMs: 20_000,
   floorBytes: 1024,
@@ -160,7 +163,8 @@ function send(exchange: Exchange, { agent, peer, patience }: Means, signal: Abor
   // The request counts as sent once the connection stands and TLS is agreed upon.
   request.once("finish", () => {
     clearTimeout(timer);
-    if (!isAnswered) timer = setTimeout(expire("HEADERS_TIMEOUT"), patience.headersMs);
+    const waitMs = streamed === undefined ? patience.headersMs : patience.takenMs;
+    if (!isAnswered) timer = setTimeout(expire("HEADERS_TIMEOUT"), waitMs);
   });
   request.once("response", (response) => {
     isAnswered = true;

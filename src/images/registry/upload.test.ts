@@ -48,8 +48,29 @@ test("upload: a registry that forgot the upload gets it anew", async (context) =
     return true;
   };
   assert.equal(await send(bytes), "pushed");
-  assert.deepEqual(methods(registry), ["POST", "PATCH", "GET", "POST", "PATCH", "PUT"]);
+  assert.deepEqual(methods(registry), ["POST", "PATCH", "GET", "HEAD", "POST", "PATCH", "PUT"]);
   assert.deepEqual(registry.blobs.get(digestOf(bytes)), bytes);
+});
+
+test("upload: one that has come whole, and of which the word was lost, is not sent again", async (context) => {
+  const { registry, send } = await setUp(context);
+  const bytes = randomBytes(1000);
+  registry.trick = (request) => {
+    if (request.method !== "PUT") return false;
+    request.on("end", () => {
+      registry.blob(bytes);
+      request.socket.destroy();
+    });
+    request.resume();
+    registry.trick = (request, response) => {
+      if (request.method !== "GET") return false;
+      fail(response, 404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry");
+      return true;
+    };
+    return true;
+  };
+  assert.equal(await send(bytes), "pushed");
+  assert.deepEqual(methods(registry), ["POST", "PUT", "GET", "HEAD"]);
 });
 
 test("upload: a registry that says to have less is sent the rest; one that lost bytes at the end, all of it again", async (context) => {
@@ -63,7 +84,7 @@ test("upload: a registry that says to have less is sent the rest; one that lost 
     return true;
   };
   assert.equal(await send(bytes), "pushed");
-  assert.deepEqual(methods(registry), ["POST", "PATCH", "PUT", "DELETE", "POST", "PATCH", "PUT"]);
+  assert.deepEqual(methods(registry), ["POST", "PATCH", "PUT", "DELETE", "HEAD", "POST", "PATCH", "PUT"]);
   assert.deepEqual(registry.blobs.get(digestOf(bytes)), bytes);
   let lies = 0;
   registry.trick = (request, response) => {

@@ -36,7 +36,7 @@ export async function upload(
   from: string | undefined,
   signal: AbortSignal,
 ): Promise<"mounted" | "pushed"> {
-  const state: State = { upload: undefined, sentBytes: 0, furthestBytes: 0 };
+  const state: State = { wasBegun: false, upload: undefined, sentBytes: 0, furthestBytes: 0 };
   let [failures, misfits] = [0, 0];
   try {
     for (;;) {
@@ -73,6 +73,7 @@ const cancelMs = 5000;
 const misfit: ReadonlySet<RegistryFault["reason"]> = new Set(["missing", "protocol"]);
 
 interface State {
+  wasBegun: boolean;
   upload: Upload | undefined;
   /** What the registry has of it. */
   sentBytes: number;
@@ -90,6 +91,9 @@ async function round(
 ): Promise<"mounted" | "pushed"> {
   await takeUp(state, signal);
   if (state.upload === undefined) {
+    // It may have come whole, and the word of it have been lost.
+    if (state.wasBegun && (await tools.target.has(blob.digest, signal))) return "pushed";
+    state.wasBegun = true;
     const begun = await tools.target.begin(blob.digest, from, signal);
     if (begun === "mounted") return "mounted";
     state.upload = begun;
