@@ -23,9 +23,8 @@ export const groups: Readonly<Record<string, string>> = {
 
 /** Docker's commands that are still to come: said so, and not taken for a slip of the fingers. */
 export const coming: ReadonlySet<string> = new Set([
-  ..."buildx compose config context manifest node plugin push search".split(" "),
+  ..."buildx compose config context manifest node plugin search".split(" "),
   ..."secret service stack swarm trust".split(" "),
-  "image push",
 ]);
 
 /** Every command by its full name without `slipway`. */
@@ -60,6 +59,12 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     "Download an image from a registry",
     "image pull",
     async () => (await import("./commands/pull.ts")).pull,
+  ),
+  push: top(
+    "Common Commands",
+    "Upload an image to a registry",
+    "image push",
+    async () => (await import("./commands/push.ts")).push,
   ),
   images: {
     ...top("Common Commands", "List images", "image ls", async () => (await import("./commands/images.ts")).images),

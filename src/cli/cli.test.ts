@@ -100,7 +100,7 @@ test("slipway: usage mistakes have Docker's words and codes", async () => {
 test("slipway: commands of Docker's that are still to come say so", async () => {
   for (const command of [
     ["search", "a"],
-    ["push", "a"],
+    ["plugin", "ls"],
   ]) {
     const words = `slipway: 'slipway ${command[0]}' is not supported yet\n`;
     assert.deepEqual(await slipway(undefined, command), { code: 1, stdout: "", stderr: words });
@@ -211,6 +211,34 @@ test("slipway run: pulls a missing image with the user's credentials, and tries 
   assert.equal(pull?.query.get("platform"), "linux/amd64");
   const sent = JSON.parse(Buffer.from(String(pull?.headers["x-registry-auth"]), "base64url").toString());
   assert.deepEqual([sent.username, sent.password], ["user", "pass:word"]);
+});
+
+test("slipway push: with the user's credentials; lines, -q, --all-tags, and a failure in the middle", async () => {
+  let body = '{"status":"The push refers to repository [host:5000/a]"}\r\n';
+  await using engine = await startFakeEngine({ "POST /images/host:5000/a/push": () => ({ text: body }) });
+  const auth = Buffer.from("user:pass:word").toString("base64");
+  await writeFile(join(folder, "config.json"), JSON.stringify({ auths: { "host:5000": { auth } } }));
+  const plain = await slipway(engine, ["push", "host:5000/a"]);
+  const said = "Using default tag: latest\nThe push refers to repository [host:5000/a]\n";
+  assert.deepEqual(plain, { code: 0, stdout: said, stderr: "" });
+  const quiet = await slipway(engine, ["image", "push", "-q", "--platform", "linux/arm64", "host:5000/a:1"]);
+  assert.deepEqual(quiet, { code: 0, stdout: "host:5000/a:1\n", stderr: "" });
+  await slipway(engine, ["push", "--all-tags", "--disable-content-trust=false", "host:5000/a"]);
+  await rm(join(folder, "config.json"));
+  const sent = engine.seen.filter(({ path }) => path.endsWith("/push"));
+  assert.deepEqual(
+    sent.map(({ query }) => query.get("tag")),
+    ["latest", "1", null],
+  );
+  assert.equal(sent[1]?.query.get("platform"), '{"os":"linux","architecture":"arm64"}');
+  const shown = JSON.parse(Buffer.from(String(sent[0]?.headers["x-registry-auth"]), "base64url").toString());
+  assert.deepEqual([shown.username, shown.password], ["user", "pass:word"]);
+  body += '{"errorDetail":{"message":"denied: not yours"},"error":"denied: not yours"}\r\n';
+  const refused = await slipway(engine, ["push", "-q", "host:5000/a:1"]);
+  assert.deepEqual([refused.code, refused.stdout], [1, ""]);
+  assert.match(refused.stderr, /denied: not yours/);
+  const both = await slipway(engine, ["push", "-a", "host:5000/a:1"]);
+  assert.match(both.stderr, /tag can't be used with --all-tags\/-a/);
 });
 
 test("slipway run --pull never: a missing image stays missing", async () => {

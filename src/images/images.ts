@@ -41,6 +41,16 @@ export interface Progress {
   readonly total?: number;
   /** Plain text of `load`, with its newline: `Loaded image: busybox:latest\n`. */
   readonly stream?: string;
+  /** What `push` has put into a registry. */
+  readonly pushed?: PushedTag;
+}
+
+/** What a tag (or, without one, a digest) names in a registry after a push. */
+export interface PushedTag {
+  readonly tag: string;
+  readonly digest: Digest;
+  /** Of the manifest or index itself. */
+  readonly sizeBytes: number;
 }
 
 /** Credentials for one registry, from `X-Registry-Auth`. Never logged, never stored. */
@@ -58,6 +68,18 @@ export interface PullRequest {
   readonly auth?: RegistryAuth;
   /** `docker pull -a`: every tag of the repository. */
   readonly allTags?: boolean;
+}
+
+export interface PushRequest {
+  /** A tag (`latest` by default), or a digest that the image is known by there. */
+  readonly reference: Reference;
+  readonly auth?: RegistryAuth;
+  /** `docker push -a`: every tag of the repository. */
+  readonly allTags?: boolean;
+  /** Of an image for several platforms only that one. */
+  readonly platform?: Platform;
+  /** A manifest or index in the store, of whatever, that is put there byte for byte under the reference; no image needs to have that name. */
+  readonly document?: Digest;
 }
 
 /** What `rmi` did, in order. */
@@ -134,6 +156,11 @@ export interface Images {
   history(nameOrId: string): HistoryStep[];
   /** Pulls; yields progress; ends with the `Digest:` and `Status:` lines. A pull that a killed daemon left is taken up where it stopped. */
   pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress>;
+  /**
+   * Pushes: what the registry does not have yet, the manifest last; yields progress; ends with the line of the digest and `pushed`.
+   * Faults: `notFound` when nothing has that name here, in Docker's words; those of the registry, in its own.
+   */
+  push(request: PushRequest, signal: AbortSignal): AsyncIterable<Progress>;
   /** `docker login`: shows the credentials to the registry of `auth.serverAddress` (Docker Hub when absent); answers the lasting token that stands for the password from now on, where the registry gives one. Faults: `unauthorized` in Docker's words, `invalid`, `unavailable`. */
   checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }>;
   /** Loads a docker-archive or an OCI layout tar, plain, gzip or zstd. `quiet` drops the progress. */

@@ -28,6 +28,7 @@ import type {
   Images,
   Progress,
   PullRequest,
+  PushRequest,
   RegistryAuth,
   Removal,
   RootChange,
@@ -39,6 +40,7 @@ import { type LoadParts, loadArchive } from "./load.ts";
 import { progressFeed } from "./progress-feed.ts";
 import { collectImages, pruneImages } from "./prune.ts";
 import type { Puller } from "./pull.ts";
+import type { Pusher } from "./push.ts";
 import type { RegistryClient } from "./registry/client.ts";
 import { registryOf } from "./registry/server-address.ts";
 import { removeImage } from "./remove.ts";
@@ -56,6 +58,7 @@ export interface RoomParts extends LoadParts {
   readonly snapshots: SnapshotDriver;
   readonly roots: Roots;
   readonly puller: Puller;
+  readonly pusher: Pusher;
   readonly registry: Pick<RegistryClient, "logIn">;
   readonly clock: Clock;
   readonly events: EventSink;
@@ -94,6 +97,10 @@ export class ImageRoom implements Images {
 
   pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress> {
     return this.#parts.puller.pull(request, signal);
+  }
+
+  push(request: PushRequest, signal: AbortSignal): AsyncIterable<Progress> {
+    return this.#parts.pusher.push(request, signal);
   }
 
   async checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }> {

@@ -35,6 +35,16 @@ export interface PullOptions {
   readonly auth?: RegistryAuthHeader;
 }
 
+export interface PushOptions {
+  /** Repository, `nginx` or `host:5000/team/app`, without tag; or with a digest. */
+  readonly image: string;
+  /** Absent: every tag of the repository, but for an image with a digest. */
+  readonly tag?: string;
+  /** Of an image for several platforms only that one (API 1.46). */
+  readonly platform?: string;
+  readonly auth?: RegistryAuthHeader;
+}
+
 export interface ImportOptions {
   readonly repository?: string;
   readonly tag?: string;
@@ -100,6 +110,18 @@ export class ImagesClient {
     const response = await this.#transport.send("POST", "/images/create", {
       query: { fromImage: image, tag: allTags ? "" : (tag ?? "latest"), platform },
       headers: auth === undefined ? {} : { "X-Registry-Auth": encodeAuth(auth) },
+      signal,
+    });
+    return progressOf(response);
+  }
+
+  /** Pushes; the first promise settles when the engine began. A message's `aux` is a PushResult. A failure in the middle is thrown by the iteration. */
+  async push(options: PushOptions, signal?: AbortSignal): Promise<AsyncIterable<ProgressMessage>> {
+    const { auth = {}, image, platform, tag } = options;
+    const response = await this.#transport.send("POST", `${path(image)}/push`, {
+      query: { tag, ...platformQuery(platform) },
+      // Docker's engine wants the header, if with nothing in it.
+      headers: { "X-Registry-Auth": encodeAuth(auth) },
       signal,
     });
     return progressOf(response);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { digestOf } from "#core/digest";
+import { Fault } from "#core/fault";
 import { fakeContainerId, fakeImageId, fakeRooms } from "./testing/fake-rooms.ts";
 import { parseAnswer, startServer, type TestServer } from "./testing/raw-client.ts";
 
@@ -92,7 +94,6 @@ test("errors: a JSON message with Docker's words and status", async () => {
 });
 
 test("errors: 304 has no body and keeps the connection", async () => {
-  const { Fault } = await import("#core/fault");
   const rooms = fakeRooms({
     containers: {
       start: async () => {
@@ -187,11 +188,43 @@ test("images: names with slashes find their routes; nothing is HTML-escaped", as
   const history = (await get(server, "/images/busybox/history")).body;
   assert.match(history, /"<missing>"/);
   assert.match(history, /ADD x & y/);
-  assert.equal((await post(server, "/images/a/b/push")).status, 501);
+});
+
+test("images: a push reads name, tag, platform and credentials; its result is a line with aux", async () => {
+  const given: unknown[] = [];
+  const digest = digestOf("manifest");
+  const rooms = fakeRooms({
+    images: {
+      push: async function* push(request) {
+        given.push(request);
+        yield { status: "The push refers to repository [host:5000/a/b]" };
+        yield { pushed: { tag: "1", digest, sizeBytes: 7 } };
+        throw new Fault("unauthorized", "denied: not yours");
+      },
+    },
+  });
+  await using server = await startServer(rooms.options);
+  const auth = `X-Registry-Auth: ${Buffer.from('{"username":"me","password":"p"}').toString("base64url")}\r\n`;
+  const answer = await server.exchange(
+    `POST /v1.51/images/host:5000/a/b/push?tag=1&platform=%7B%22os%22:%22linux%22,%22architecture%22:%22arm64%22%7D HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${auth}\r\n`,
+  );
+  assert.match(answer, /^HTTP\/1\.1 200 /);
+  assert.ok(answer.includes(`{"progressDetail":{},"aux":{"Tag":"1","Digest":"${digest}","Size":7}}\r\n`), answer);
+  assert.ok(answer.includes('{"errorDetail":{"message":"denied: not yours"},"error":"denied: not yours"}\r\n'), answer);
+  const name = { domain: "host:5000", path: "a/b" };
+  assert.deepEqual(given, [
+    {
+      reference: { ...name, tag: "1" },
+      platform: { os: "linux", architecture: "arm64" },
+      auth: { username: "me", password: "p" },
+    },
+  ]);
+  await post(server, "/v1.40/images/host:5000/a/b/push?platform=linux/arm64");
+  await post(server, "/images/host:5000/a/b:2/push");
+  assert.deepEqual(given.slice(1), [{ reference: name, allTags: true }, { reference: { ...name, tag: "2" } }]);
 });
 
 test("images: a pull that fails before its first line has a status, after it an error line", async () => {
-  const { Fault } = await import("#core/fault");
   let lines = 0;
   const rooms = fakeRooms({
     images: {

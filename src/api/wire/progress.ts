@@ -1,6 +1,13 @@
 import { toJson } from "./json.ts";
 
-/** One line of a pull, load or import as it travels: JSON and CRLF. */
+/** The `aux` of a push: what the tag names in the registry now. */
+export interface PushResult {
+  readonly Tag: string;
+  readonly Digest: string;
+  readonly Size: number;
+}
+
+/** One line of a pull, push, load or import as it travels: JSON and CRLF. */
 export interface ProgressMessage {
   readonly stream?: string;
   readonly status?: string;

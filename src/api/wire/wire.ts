@@ -24,7 +24,7 @@ export { encodeFrame, type Frame, FrameDecoder, type FrameStream } from "./frame
 export { checkNetworkConnect, checkNetworkCreate, checkNetworkDisconnect } from "./network-checks.ts";
 export { checkVolumeCreate } from "./volume-checks.ts";
 export { bareNumber, parseJson, toJson } from "./json.ts";
-export { errorLine, type ProgressMessage, progressLine } from "./progress.ts";
+export { errorLine, type ProgressMessage, progressLine, type PushResult } from "./progress.ts";
 export {
   checkContainerCreate,
   checkContainerUpdate,

@@ -269,7 +269,7 @@ test("transport: plain HTTP where TLS is asked for, refused connections, unknown
 
 test("transport: silence has an end at every stage", async (context) => {
   const silent = await tcp(context, () => {});
-  const options = { connectMs: 150, headersMs: 150, idleMs: 150, windowMs: 400, floorBytes: 1024 };
+  const options = { connectMs: 150, headersMs: 150, takenMs: 150, idleMs: 150, windowMs: 400, floorBytes: 1024 };
   const repository = (address: string) => open(context, address, { patience: options });
   await refuses(repository(silent).manifest("1", never), "unavailable", /i\/o timeout|awaiting response headers/);
   const registry = await faulty(context);

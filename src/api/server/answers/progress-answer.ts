@@ -1,13 +1,17 @@
-import { type ProgressMessage, progressLine } from "#api/wire";
+import { type ProgressMessage, progressLine, type PushResult } from "#api/wire";
 import type { Progress } from "#images";
 
-/** One line of a pull, load or import stream. */
+/** One line of a pull, push, load or import stream. */
 export function progressText(progress: Progress): string {
   return progressLine(progressMessage(progress));
 }
 
 /** The message, with the bar as text that old clients print. */
-export function progressMessage({ status, id, current, total, stream }: Progress): ProgressMessage {
+export function progressMessage({ status, id, current, total, stream, pushed }: Progress): ProgressMessage {
+  if (pushed !== undefined) {
+    const { tag: Tag, digest: Digest, sizeBytes: Size } = pushed;
+    return { progressDetail: {}, aux: { Tag, Digest, Size } satisfies PushResult };
+  }
   if (stream !== undefined) return { stream: stream.endsWith("\n") ? stream : `${stream}\n` };
   const detail = { ...(current !== undefined && { current }), ...(total !== undefined && { total }) };
   return {

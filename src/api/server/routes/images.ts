@@ -42,6 +42,7 @@ export function imageRoutes(options: ServerOptions): Route[] {
     }),
     route("GET /images/{name*}/get", (request) => save(options, [nameIn(request)], request.signal)),
     route("POST /images/{name*}/tag", (request) => tag(options, request)),
+    route("POST /images/{name*}/push", (request) => push(options, request)),
     route("DELETE /images/{name*}", async (request) => {
       const { query } = request;
       const removed = await images.remove(nameIn(request), {
@@ -103,6 +104,28 @@ function pull({ images, disk }: ServerOptions, { query, head, signal, version }:
     signal,
   );
   return progressStream(nudging(disk, progress));
+}
+
+function push({ images }: ServerOptions, request: ApiRequest): Answer {
+  const { query, head, signal, version } = request;
+  const name = nameIn(request);
+  const named = parseReference(name);
+  const tag = query.text("tag") ?? "";
+  const reference = tag === "" ? named : parseReference(withTag(name, named, `:${tag}`));
+  const platform = version >= apiVersion("1.46") ? parsePlatform(query.text("platform")) : undefined;
+  const auth = readRegistryAuth(head.headers.get("x-registry-auth"));
+  // Without tag and digest the API, unlike the CLI, means every tag.
+  const allTags = reference.tag === undefined && reference.digest === undefined;
+  const progress = images.push(
+    {
+      reference,
+      ...(platform !== undefined && { platform }),
+      ...(auth !== undefined && { auth }),
+      ...(allTags && { allTags }),
+    },
+    signal,
+  );
+  return progressStream(progress);
 }
 
 /** What comes may need room: before it does, and when it is here. */

@@ -9,7 +9,6 @@ const notYet: Readonly<Record<string, string>> = {
   "POST /containers/{name}/checkpoints": "checkpoints",
   "DELETE /containers/{name}/checkpoints/{checkpoint}": "checkpoints",
   "GET /images/search": "searching for images",
-  "POST /images/{name*}/push": "push",
   "GET /distribution/{name*}/json": "asking a registry about an image",
   "POST /swarm/init": "swarm mode",
   "POST /swarm/join": "swarm mode",
