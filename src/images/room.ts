@@ -29,6 +29,7 @@ import type {
   Progress,
   PullRequest,
   RegistryAuth,
+  RemoteContent,
   Removal,
   RootChange,
   RootFilesystem,
@@ -94,6 +95,10 @@ export class ImageRoom implements Images {
 
   pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress> {
     return this.#parts.puller.pull(request, signal);
+  }
+
+  remote(reference: Reference, auth?: RegistryAuth): RemoteContent {
+    return this.#parts.puller.remote(reference, auth);
   }
 
   async checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }> {

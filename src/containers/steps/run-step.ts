@@ -111,9 +111,9 @@ async function runProcess(
       await undo.disposeAsync();
     })();
     tidying.catch(() => undefined); // heard of below
-    const end = await sealed({ exitCode: code ?? 128 + (signal ?? 0), oomKilled }).finally(
-      async () => await tidying.catch(() => undefined),
-    );
+    const ending = sealed({ exitCode: code ?? 128 + (signal ?? 0), oomKilled });
+    await Promise.allSettled([ending, tidying]);
+    const end = await ending;
     await tidying;
     return end;
   } catch (error) {
