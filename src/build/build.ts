@@ -76,7 +76,7 @@ export type ContextRequest =
   | { readonly kind: "remote"; readonly url: string }
   | { readonly kind: "empty" };
 
-/** `type=registry,ref=…`. */
+/** `type=registry,ref=…`; `type=local,src=…` or `dest=…`, with `srcid` or `destid`: the `DEV:INO` that the client sees there. */
 export interface CacheLocation {
   readonly type: "inline" | "registry" | "local";
   readonly options: Readonly<Record<string, string>>;

@@ -2,6 +2,7 @@ import type { Dockerfile } from "#core/dockerfile/dockerfile";
 import { lintFault } from "#core/dockerfile/lint/lint";
 import { nativePlatform, type Platform } from "#core/oci";
 import type { BuildRequest, BuildResult, Step } from "./build.ts";
+import { openCacheTargets } from "./export-caches.ts";
 import { importCaches } from "./import-caches.ts";
 import { planWithImages } from "./build-graph.ts";
 import type { EventQueue } from "./events.ts";
@@ -28,6 +29,8 @@ export async function runBuild(
   const internal = new InternalSteps(room.clock, (event) => events.tell(event));
   await using trees = new Trees(room, request, signal);
   await using lease = room.images.layers.lease();
+  await using held = new AsyncDisposableStack();
+  const cacheTargets = await openCacheTargets(room, request, held);
   const read = await readDockerfile(trees, request, internal, signal);
   const { dockerfile, slot } = read;
   const images = new ResolvedImages({
@@ -47,10 +50,12 @@ export async function runBuild(
     events.tell({ kind: "warning", warning: { rule: "UnusedBuildArg", description: "", url: "", message } });
   }
   events.tell({ kind: "plan", steps: graphs.flatMap((graph) => graph.steps.map((step) => shownStep(step))) });
-  const imported = await importCaches(room, request, images, lease, signal);
+  const imported = await importCaches(room, { request, images, events, held }, signal);
   const solved = await solveGraphs(room, { buildId, request, trees, lease, events, graphs, imported }, signal);
   signal.throwIfAborted();
-  return await storeImages(room, { buildId, request, lease, solved, images, read, startedNs }, signal);
+  const result = await storeImages(room, { buildId, request, lease, solved, images, read, startedNs }, signal);
+  for (const target of cacheTargets) await target.write(solved, internal, signal);
+  return result;
 }
 
 async function planAll(

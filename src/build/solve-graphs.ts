@@ -2,7 +2,7 @@ import type { Digest } from "#core/digest";
 import { linkedAbort } from "#core/linked-abort";
 import type { Lease } from "#images";
 import type { BuildRequest } from "./build.ts";
-import type { ImportedResult } from "./cache/inline-cache.ts";
+import type { ImportedResult } from "./cache/imported.ts";
 import type { EventQueue } from "./events.ts";
 import type { Trees } from "./files/trees.ts";
 import type { Graph } from "./graph/graph.ts";

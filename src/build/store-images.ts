@@ -4,7 +4,8 @@ import { familiar } from "#core/reference";
 import { chainIdsOf, type Lease, type StackLayer } from "#images";
 import type { BuildRequest, BuildResult, Output } from "./build.ts";
 import { describeBuild, type DescribedBuild } from "./describe-build.ts";
-import { inlineCacheField, inlineSteps } from "./cache/inline-cache.ts";
+import { stepsTo, toldSteps } from "./cache/cache-steps.ts";
+import { inlineCacheField } from "./cache/inline-cache.ts";
 import type { Graph } from "./graph/graph.ts";
 import { imageConfig } from "./image-config.ts";
 import type { BuiltImage } from "./outputs/built.ts";
@@ -117,7 +118,7 @@ async function make(
     graph,
     layers,
     built: { platform: graph.platform, stack: chainIdsOf(layers.map(({ diffId }) => diffId)).at(-1) },
-    config: isInline ? { ...config, [inlineCacheField]: await inlineSteps(solve, files) } : config,
+    config: isInline ? { ...config, [inlineCacheField]: toldSteps(stepsTo(solve, files), layers) } : config,
   };
 }
 

@@ -1,11 +1,12 @@
 /** The door of `images/`: content store, layer snapshots, references, pull, save, load, holds and collection. */
 import type { Digest } from "#core/digest";
 import type { EventSink } from "#core/event";
-import type { ContainerDefaults, ImageConfig, Platform } from "#core/oci";
+import type { ContainerDefaults, Descriptor, ImageConfig, Platform } from "#core/oci";
 import type { Reference } from "#core/reference";
 import type { Clock } from "#core/clock";
 import type { Database, MountOp, Paths, Shim } from "#host";
 import type { Layers } from "./layers.ts";
+import type { Lease } from "./leases.ts";
 
 /** One image in the store. Its id is the digest of its config document. */
 export interface Image {
@@ -80,6 +81,14 @@ export interface PushRequest {
   readonly platform?: Platform;
   /** A manifest or index in the store, of whatever, that is put there byte for byte under the reference; no image needs to have that name. */
   readonly document?: Digest;
+}
+
+/** Documents and blobs of a repository, for who reads other things there than images. Faults as those of `pull`. */
+export interface RemoteContent {
+  /** The document that the reference names, checked against the digest that it names; at most 4 MiB. */
+  document(signal: AbortSignal): Promise<Uint8Array>;
+  /** Brings a blob into the store, unless it is here; not a byte more than it says, and nothing that has not its digest. */
+  bring(blob: Descriptor, lease: Lease, signal: AbortSignal): Promise<void>;
 }
 
 /** What `rmi` did, in order. */
@@ -161,6 +170,8 @@ export interface Images {
    * Faults: `notFound` when nothing has that name here, in Docker's words; those of the registry, in its own.
    */
   push(request: PushRequest, signal: AbortSignal): AsyncIterable<Progress>;
+  /** What a repository keeps that is no image: build caches. Nothing is asked before it is read. */
+  remote(reference: Reference, auth?: RegistryAuth): RemoteContent;
   /** `docker login`: shows the credentials to the registry of `auth.serverAddress` (Docker Hub when absent); answers the lasting token that stands for the password from now on, where the registry gives one. Faults: `unauthorized` in Docker's words, `invalid`, `unavailable`. */
   checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }>;
   /** Loads a docker-archive or an OCI layout tar, plain, gzip or zstd. `quiet` drops the progress. */

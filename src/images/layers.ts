@@ -33,7 +33,7 @@ export interface Layers {
     signal: AbortSignal,
     plain?: PlainTar,
   ): Promise<{ readonly layer: StackLayer; readonly stack: Digest }>;
-  /** Puts a layer whose blob is here on a stack. */
+  /** Puts a layer whose blob is here on a stack. Fault `invalid` where the blob is not what the layer says, also when such a layer was there already. */
   put(below: Digest | undefined, layer: StackLayer, lease: Lease, signal: AbortSignal): Promise<Digest>;
   /** As `Images.createRoot`, over a stack. */
   createRoot(below: Digest | undefined, name: string): Promise<void>;
@@ -53,6 +53,8 @@ export interface Layers {
   look(stack: Digest | undefined, path: string): Promise<LookedUp | undefined>;
   /** A small file of a stack as text; as `Images.readRootFile`. */
   readFile(stack: Digest | undefined, path: string): Promise<string | undefined>;
+  /** Takes in a blob whose digest and size are known, unless it is here. Fault `invalid` for other bytes than these, of which nothing stays. */
+  take(blob: Descriptor, bytes: () => AsyncIterable<Uint8Array>, lease: Lease, signal: AbortSignal): Promise<void>;
   /** A blob's bytes as they are stored. Fault `notFound`, before the first of them. */
   readBlob(digest: Digest): AsyncIterable<Uint8Array>;
   /** Stores a document: an index, a statement, a manifest of what is no image. */

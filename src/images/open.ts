@@ -30,7 +30,8 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   const keeper = new Keeper(catalog, content, snapshots, clock);
   const unpacker = openUnpacker({ catalog, content, snapshots, shim, folder: layers, boot });
   const roots = new Roots({ catalog, snapshots, shim, folder: join(paths.dataRoot, "roots") });
-  const adopt = imageAdopter(catalog, content, snapshots, layerVerifier(catalog, content, shim));
+  const verify = layerVerifier(catalog, content, shim);
+  const adopt = imageAdopter(catalog, content, snapshots, verify);
   const registry = openRegistryClient({ ...options, environment: process.env });
   const puller = createPuller({
     registry,
@@ -47,7 +48,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
   if (options.embeddedArchive !== undefined)
     await takeEmbedded(parts, options.embeddedArchive, new AbortController().signal);
   const mountPoint = join(layers, ".mount");
-  const stacks = new StackLayers({ ...parts, keeper, snapshots, roots, boot, folder: layers, mountPoint });
+  const stacks = new StackLayers({ ...parts, verify, keeper, snapshots, roots, boot, folder: layers, mountPoint });
   return new ImageRoom({
     ...parts,
     layers: stacks,

@@ -7,11 +7,12 @@ import type { AdoptImage } from "./adopt.ts";
 import type { Catalog } from "./catalog.ts";
 import { chainIdsOf } from "./chain-id.ts";
 import type { ContentStore } from "./content.ts";
-import type { Progress, PullRequest } from "./images.ts";
+import type { Progress, PullRequest, RegistryAuth, RemoteContent } from "./images.ts";
 import type { Leases } from "./leases.ts";
 import { progressFeed, type Report } from "./progress-feed.ts";
 import { resolveFault } from "./pull-faults.ts";
 import { bringConfig, bringLayers, type LayerTools } from "./pull-layers.ts";
+import { remoteContent } from "./remote-content.ts";
 import { resolve, type Resolved } from "./pull-resolve.ts";
 import { Places, SharedWork } from "./pull-shared.ts";
 import type { RegistryClient } from "./registry/client.ts";
@@ -25,6 +26,8 @@ import type { Unpacker } from "./unpack.ts";
 export interface Puller {
   /** As `Images.pull`: progress in Docker's words; Faults as those of the registry client, `notFound` in Docker's wording. Leaving the iteration cancels this pull, not those that share its downloads. */
   pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress>;
+  /** As `Images.remote`; its downloads are those of pulls, bound and all. */
+  remote(reference: Reference, auth?: RegistryAuth): RemoteContent;
 }
 
 /** What the puller is built from. */
@@ -51,6 +54,7 @@ export function createPuller(options: PullerOptions): Puller {
   };
   return {
     pull: (request, signal) => progressFeed((report, signal) => pullAll(shared, request, report, signal), signal),
+    remote: (reference, auth) => remoteContent(shared, reference, auth),
   };
 }
 

@@ -30,6 +30,7 @@ import type {
   PullRequest,
   PushRequest,
   RegistryAuth,
+  RemoteContent,
   Removal,
   RootChange,
   RootFilesystem,
@@ -101,6 +102,10 @@ export class ImageRoom implements Images {
 
   push(request: PushRequest, signal: AbortSignal): AsyncIterable<Progress> {
     return this.#parts.pusher.push(request, signal);
+  }
+
+  remote(reference: Reference, auth?: RegistryAuth): RemoteContent {
+    return this.#parts.puller.remote(reference, auth);
   }
 
   async checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }> {

@@ -8,7 +8,8 @@ import type { Ulimit } from "./container-config.ts";
  * - `context`, `contextid`: the context is this folder of the daemon's machine, and `DEV:INO` is what the client sees of it.
  *   409 when the daemon sees another one: the client is to send it as a tar. Over unix sockets only.
  * - `contexts`: `BuildContexts`. `outputs`: list of `BuildOutput`; absent: into the store.
- * - `cachefrom`, `cacheto`: lists of `BuildOutput`, whose type is `registry`, `inline` or `local`.
+ * - `cachefrom`, `cacheto`: lists of `BuildOutput`, whose type is `registry`, `inline` or `local`. A local one has its folder in `src` or
+ *   `dest`, and what the client sees of it (`DEV:INO`) in `srcid` or `destid`: the daemon touches no other folder. Over unix sockets only.
  * - `nocachefilter`, `allow`: lists of names. `annotations`: a map.
  * - `platform`: several, with commas. `provenance`: `off`, `min`, `max`. `sbom`, `check`, `explain`: flags.
  * - `sourcedateepoch`: seconds since 1970.

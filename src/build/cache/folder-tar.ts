@@ -6,6 +6,8 @@ export interface TarPlace {
   readonly tree: string;
   readonly mounts?: readonly MountOp[];
   readonly start?: string;
+  /** The folder's `DEV:INO`: when another one is there by then, nothing is done. Fault `invalid`. */
+  readonly id?: string;
 }
 
 /** All of a folder as a tar, with owners, modes and attributes. Fault `notFound` when its start is not there. */
@@ -26,10 +28,9 @@ export async function unpackInto(
   tar: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<void> {
-  await using program = await shim.run(
-    { argv: ["tar", "--extract", "--file=-", "--same-permissions", "--same-owner", ...asItIs], ...worldOf(place) },
-    signal,
-  );
+  const argv = ["tar", "--extract", "--file=-", "--same-permissions", "--same-owner", ...asItIs];
+  const { id } = place;
+  await using program = await shim.run({ argv: id === undefined ? argv : onlyIn(id, argv), ...worldOf(place) }, signal);
   const drained = drain(program.stdout);
   for await (const piece of tar) {
     // It has ended when it takes no more: its own words follow.
@@ -41,6 +42,13 @@ export async function unpackInto(
 }
 
 const asItIs = ["--numeric-owner", "--xattrs", "--xattrs-include=*"];
+
+/** The tree is the working folder by then, and is not exchanged any more. */
+function onlyIn(id: string, argv: readonly string[]): string[] {
+  const script =
+    'test "$(stat -c %d:%i .)" = "$1" || { echo "another folder is there than before" >&2; exit 9; }; shift; exec "$@"';
+  return ["sh", "-c", script, "sh", id, ...argv];
+}
 
 function worldOf({ tree, mounts, start }: TarPlace) {
   return {

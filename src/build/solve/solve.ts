@@ -1,8 +1,8 @@
 import type { Clock } from "#core/clock";
 import type { Digest } from "#core/digest";
-import { chainIdsOf, type Images, type Lease } from "#images";
+import { chainIdsOf, type Images, type Lease, type StackLayer } from "#images";
 import type { Ingredients } from "../cache/ingredients.ts";
-import type { ImportedResult } from "../cache/inline-cache.ts";
+import type { ImportedResult } from "../cache/imported.ts";
 import type { StepResult, StepResults } from "../cache/results.ts";
 import type { Slots } from "../cache/slots.ts";
 import type { EventQueue } from "../events.ts";
@@ -38,9 +38,12 @@ export interface SolveRequest {
 
 export type WorkNode = Exclude<Node, { readonly kind: "base" }>;
 
-export interface SolvedKey {
+/** A step that was solved: the key that it was looked up under, and its result. */
+export interface SolvedStep {
   readonly key: Digest;
   readonly createdNs: bigint;
+  /** Absent: it changed no file. */
+  readonly layer?: StackLayer;
 }
 
 /** The result of a step, and when it was made. */
@@ -59,7 +62,7 @@ export class Solve {
   readonly #signal: AbortSignal;
   readonly #files = new Map<Node, Promise<Files>>();
   readonly #layered = new Map<Node, bigint>();
-  readonly #keys = new Map<Node, SolvedKey>();
+  readonly #solved = new Map<Node, SolvedStep>();
   readonly #progress: Progress;
 
   constructor(parts: SolveParts, request: SolveRequest, signal: AbortSignal) {
@@ -88,9 +91,14 @@ export class Solve {
     return this.#layered.get(node);
   }
 
-  /** The key that a solved node was looked up under, and when its result was made; undefined of bases. */
-  keyOf(node: Node): SolvedKey | undefined {
-    return this.#keys.get(node);
+  /** What a node was solved with; undefined of bases. */
+  solvedStep(node: Node): SolvedStep | undefined {
+    return this.#solved.get(node);
+  }
+
+  /** All steps that were solved, also those of other stages than the result's. */
+  solvedSteps(): SolvedStep[] {
+    return [...this.#solved.values()];
   }
 
   /** Images have been found, and told of, by now. */
@@ -131,13 +139,17 @@ export class Solve {
     const isFresh = "noCache" in node && node.noCache;
     const mayBeKnown = work.outline === undefined || (!isFresh && this.#isOutlined(work.outline));
     const early = mayBeKnown ? await work.ingredients(this.#signal) : undefined;
-    const hit = isFresh || early === undefined ? undefined : this.#hit(early.key);
     this.#progress.started(step);
-    const made = hit === undefined ? await this.#run(step, under, work, isFresh ? undefined : early) : takenFrom(hit);
+    const hit = isFresh || early === undefined ? undefined : await this.#hit(early.key, under);
+    const made = hit ?? (await this.#run(step, under, work, isFresh ? undefined : early));
     const ingredients = early ?? (await work.ingredients(this.#signal));
     if (hit === undefined && (isFresh || early === undefined)) this.#keep(step, under, work, ingredients, made);
     this.#parts.slots.put(step.slot, ingredients);
-    this.#keys.set(node, { key: ingredients.key, createdNs: made.createdNs });
+    this.#solved.set(node, {
+      key: ingredients.key,
+      createdNs: made.createdNs,
+      ...(made.layered !== undefined && { layer: made.layered.layer }),
+    });
     if (made.layered !== undefined) this.#layered.set(node, made.createdNs);
     const files = await this.#onto(below, work, made);
     const reason =
@@ -167,8 +179,14 @@ export class Solve {
     return this.request.imported.size > 0 || this.#parts.results.hasOutline(outline);
   }
 
-  #hit(key: Digest): StepResult | ImportedResult | undefined {
-    return this.#parts.results.take(key) ?? this.request.imported.get(key);
+  /** A result that is here, else one of another machine, whose layer comes now. */
+  async #hit(key: Digest, below: Digest | undefined): Promise<Made | undefined> {
+    const own = this.#parts.results.take(key);
+    if (own !== undefined) return takenFrom(own);
+    const result = this.request.imported.get(key);
+    const brought = await result?.bring(below, this.request.lease, this.#signal);
+    if (result === undefined || brought === undefined) return undefined;
+    return { layered: brought.layered, createdNs: result.createdNs };
   }
 
   /** Does the work; where its key is known and may be used, unless another build is at it. */
@@ -234,8 +252,7 @@ export class Solve {
   }
 }
 
-function takenFrom(hit: StepResult | ImportedResult): Made {
-  const { layer, stack, createdNs } = hit;
+function takenFrom({ layer, stack, createdNs }: StepResult): Made {
   return { layered: layer === undefined || stack === undefined ? undefined : { layer, stack }, createdNs };
 }
 

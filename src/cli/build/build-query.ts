@@ -1,3 +1,4 @@
+import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { BuildContextRequest, BuildContexts, BuildOutput } from "#api/client";
 import type { FlagValues } from "../flags/flag.ts";
@@ -104,15 +105,17 @@ function readHost(item: string): string {
   return `${name}:${address}`;
 }
 
-/** An image's name alone is a registry's; a folder is the daemon's, named in full. */
-function cachePlace(item: string, folderKey: string): BuildOutput {
+/** An image's name alone is a registry's; a folder is named in full, with what we see there, and one to write to is made. */
+function cachePlace(item: string, folderKey: "src" | "dest"): BuildOutput {
   if (!item.includes("=")) return { Type: "registry", Attrs: { ref: item } };
   const { type = "", ...attributes } = csvPairs(item);
   const folder = attributes[folderKey];
-  return {
-    Type: type,
-    Attrs: folder === undefined || type !== "local" ? attributes : { ...attributes, [folderKey]: resolve(folder) },
-  };
+  if (folder === undefined || type !== "local") return { Type: type, Attrs: attributes };
+  const path = resolve(folder);
+  if (folderKey === "dest") mkdirSync(path, { recursive: true });
+  // One that is not there is the daemon's to tell of.
+  const id = existsSync(path) ? { [`${folderKey}id`]: folderId(path) } : {};
+  return { Type: type, Attrs: { ...attributes, [folderKey]: path, ...id } };
 }
 
 function readAttestations(values: BuildValues): { readonly provenance: string; readonly sbom: boolean } {

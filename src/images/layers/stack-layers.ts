@@ -13,6 +13,7 @@ import { lookInStack } from "./look.ts";
 import type { LayerParts } from "./parts.ts";
 import { readPlainly } from "./read-plainly.ts";
 import { sealRoot } from "./seal.ts";
+import { takeBlob } from "./take.ts";
 
 /** Layers over the room's pieces; each method's work is in a file of its own. */
 export class StackLayers implements Layers {
@@ -63,12 +64,16 @@ export class StackLayers implements Layers {
   }
 
   async put(below: Digest | undefined, layer: StackLayer, lease: Lease, signal: AbortSignal): Promise<Digest> {
-    const { content, unpacker } = this.#parts;
+    const { content, unpacker, verify } = this.#parts;
     if (below !== undefined) lease.protectLayer(below);
     lease.protect(layer.blob.digest);
-    if (!content.has(layer.blob.digest)) throw new Fault("notFound", `content digest ${layer.blob.digest}: not found`);
     const { blob, diffId } = layer;
-    return await unpacker.unpack({ blob, diffId, parent: below, lasting: "unsynced" }, lease, signal);
+    const sizeBytes = content.sizeBytesOf(blob.digest);
+    if (sizeBytes === undefined) throw new Fault("notFound", `content digest ${blob.digest}: not found`);
+    if (sizeBytes !== blob.size) throw new Fault("invalid", `${blob.digest} has ${sizeBytes} bytes, not ${blob.size}`);
+    const stack = await unpacker.unpack({ blob, diffId, parent: below, lasting: "unsynced" }, lease, signal);
+    await verify(blob.digest, diffId);
+    return stack;
   }
 
   async createRoot(below: Digest | undefined, name: string): Promise<void> {
@@ -98,6 +103,10 @@ export class StackLayers implements Layers {
       return plain === undefined ? await readFileInRoot(shim, this.#shown(stack), path) : plain.text;
     };
     return await this.#texts.of(keyOf(stack, path), read, (text) => (text?.length ?? 0) <= 16_384);
+  }
+
+  async take(...given: Parameters<Layers["take"]>): Promise<void> {
+    await takeBlob(this.#parts.content, ...given);
   }
 
   readBlob(digest: Digest): AsyncIterable<Uint8Array> {
