@@ -93,6 +93,18 @@ test("docker push: from one repository to another of the registry, layers are mo
   assert.equal(await digestOf(`${target}:2`), await digestOf(name));
 });
 
+test("slipway push: the same lines; -q gives the name; a refusal is 1", async () => {
+  const name = `${registry.address}/team/ours:1`;
+  await said(daemon, "tag", "busybox", name);
+  const plain = await daemon.slipway("image", "push", name);
+  assert.equal(plain.code, 0, plain.stderr);
+  assert.match(plain.stdout, new RegExp(`\n1: digest: ${await digestOf(name)} size: \\d+\n$`));
+  assert.equal((await daemon.slipway("push", "-q", name)).stdout, `${name}\n`);
+  const missing = await daemon.slipway("push", `${registry.address}/team/ours:2`);
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /tag does not exist: .*\/team\/ours:2/);
+});
+
 test("docker push: what cannot be is said in Docker's words", async () => {
   await said(daemon, "tag", "busybox", "127.0.0.1:1/app:1");
   await refused(daemon, "An image does not exist locally with the tag: 127.0.0.1:1/none", "push", "127.0.0.1:1/none");

@@ -239,6 +239,22 @@ test("target: a token for pulling and pushing, and for the repository that is mo
   assert.deepEqual(scopes, [[own, "repository:other/app:pull"], [own]]);
 });
 
+test("target: nothing is pushed to a mirror", async (context) => {
+  const mirror = await faulty(context);
+  const client = openRegistryClient({
+    clock: systemClock,
+    insecureRegistries: [],
+    registryMirrors: [`http://${mirror.address}`],
+    environment: { HTTPS_PROXY: "http://127.0.0.1:1" }, // nobody is there: it stays in the house
+    retryDelayMs: 10,
+  });
+  context.after(() => client[Symbol.dispose]());
+  const target = client.target({ domain: "docker.io", path: "team/app" });
+  await refuses(target.has(digestOf("x"), never), "unavailable", /registry-1\.docker\.io/);
+  await refuses(target.begin(digestOf("x"), undefined, never), "unavailable");
+  assert.deepEqual(mirror.requests, []);
+});
+
 interface Sending {
   readonly from?: string;
   readonly signal?: AbortSignal;
