@@ -43,5 +43,10 @@ const stacks = `
   CREATE INDEX blob_holds_by_digest ON blob_holds (digest);
 `;
 
+/** What a plain layer was packed to for registries, by its DiffID: packed anew it gives the same bytes. */
+const packedLayers = `
+  CREATE TABLE packed_layers (diff_id TEXT PRIMARY KEY, digest TEXT NOT NULL, size_bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
 /** What brings a database of any age up to date. */
-export const catalogSteps: readonly string[] = [schema, verifiedBlobs, rootSizes, lastUse, stacks];
+export const catalogSteps: readonly string[] = [schema, verifiedBlobs, rootSizes, lastUse, stacks, packedLayers];

@@ -207,6 +207,29 @@ export class Catalog {
       .map((row) => row.digest);
   }
 
+  /** Keeps further blobs with an image. */
+  keepWith(id: Digest, blobs: readonly Digest[]): void {
+    for (const blob of blobs) this.#database.run("INSERT OR IGNORE INTO image_blobs VALUES (?, ?)", id, blob);
+  }
+
+  /** The repositories, as `docker.io/library/nginx`, that are known to have had an image with that blob; sorted. */
+  repositoriesWith(blob: Digest): string[] {
+    const sql =
+      "SELECT DISTINCT repository FROM image_digests WHERE image IN (SELECT image FROM image_blobs WHERE digest = ?) ORDER BY repository";
+    return this.#database.all<{ repository: string }>(sql, blob).map((row) => row.repository);
+  }
+
+  /** What a plain layer was packed to the last time. */
+  packedLayer(diffId: Digest): { readonly digest: Digest; readonly sizeBytes: number } | undefined {
+    const sql = "SELECT digest, size_bytes FROM packed_layers WHERE diff_id = ?";
+    const row = this.#database.get<{ digest: Digest; size_bytes: number }>(sql, diffId);
+    return row === undefined ? undefined : { digest: row.digest, sizeBytes: row.size_bytes };
+  }
+
+  notePacked(diffId: Digest, { digest, sizeBytes }: { readonly digest: Digest; readonly sizeBytes: number }): void {
+    this.#database.run("INSERT OR REPLACE INTO packed_layers VALUES (?, ?, ?)", diffId, digest, sizeBytes);
+  }
+
   /** Removes an image's record, its names and its claim on its blobs and layers. */
   forget(id: Digest): void {
     this.#namesChanged();
@@ -275,6 +298,7 @@ export class Catalog {
     this.#database.run("DELETE FROM awaited_blobs WHERE until_ns <= ?", this.#clock.now());
     const kept = "SELECT digest FROM image_blobs UNION ALL SELECT digest FROM blob_holds";
     this.#database.run(`DELETE FROM verified_blobs WHERE digest NOT IN (${kept})`);
+    this.#database.run(`DELETE FROM packed_layers WHERE diff_id NOT IN (${kept})`);
   }
 
   /** Remembers that a blob was seen to unpack to that DiffID. */

@@ -42,6 +42,16 @@ export interface Progress {
   readonly total?: number;
   /** Plain text of `load`, with its newline: `Loaded image: busybox:latest\n`. */
   readonly stream?: string;
+  /** What `push` has put into a registry. */
+  readonly pushed?: PushedTag;
+}
+
+/** What a tag (or, without one, a digest) names in a registry after a push. */
+export interface PushedTag {
+  readonly tag: string;
+  readonly digest: Digest;
+  /** Of the manifest or index itself. */
+  readonly sizeBytes: number;
 }
 
 /** Credentials for one registry, from `X-Registry-Auth`. Never logged, never stored. */
@@ -67,6 +77,18 @@ export interface RemoteContent {
   document(signal: AbortSignal): Promise<Uint8Array>;
   /** Brings a blob into the store, unless it is here; not a byte more than it says, and nothing that has not its digest. */
   bring(blob: Descriptor, lease: Lease, signal: AbortSignal): Promise<void>;
+}
+
+export interface PushRequest {
+  /** A tag (`latest` by default), or a digest that the image is known by there. */
+  readonly reference: Reference;
+  readonly auth?: RegistryAuth;
+  /** `docker push -a`: every tag of the repository. */
+  readonly allTags?: boolean;
+  /** Of an image for several platforms only that one. */
+  readonly platform?: Platform;
+  /** A manifest or index in the store, of whatever, that is put there byte for byte under the reference; no image needs to have that name. */
+  readonly document?: Digest;
 }
 
 /** What `rmi` did, in order. */
@@ -145,6 +167,11 @@ export interface Images {
   pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress>;
   /** What a repository keeps that is no image: build caches. Nothing is asked before it is read. */
   remote(reference: Reference, auth?: RegistryAuth): RemoteContent;
+  /**
+   * Pushes: what the registry does not have yet, the manifest last; yields progress; ends with the line of the digest and `pushed`.
+   * Faults: `notFound` when nothing has that name here, in Docker's words; those of the registry, in its own.
+   */
+  push(request: PushRequest, signal: AbortSignal): AsyncIterable<Progress>;
   /** `docker login`: shows the credentials to the registry of `auth.serverAddress` (Docker Hub when absent); answers the lasting token that stands for the password from now on, where the registry gives one. Faults: `unauthorized` in Docker's words, `invalid`, `unavailable`. */
   checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }>;
   /** Loads a docker-archive or an OCI layout tar, plain, gzip or zstd. `quiet` drops the progress. */

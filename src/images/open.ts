@@ -9,6 +9,7 @@ import type { Images, ImagesOptions } from "./images.ts";
 import { Keeper } from "./keeper.ts";
 import { openOverlay } from "./overlay.ts";
 import { createPuller } from "./pull.ts";
+import { createPusher } from "./push.ts";
 import { openRegistryClient } from "./registry/client.ts";
 import { ImageRoom } from "./room.ts";
 import { Roots } from "./roots.ts";
@@ -42,6 +43,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     events,
     maxConcurrentDownloads,
   });
+  const pusher = createPusher({ registry, content, catalog, leases: keeper, events });
   const parts = { catalog, content, leases: keeper, unpacker, adopt, shim, events };
   if (options.embeddedArchive !== undefined)
     await takeEmbedded(parts, options.embeddedArchive, new AbortController().signal);
@@ -55,6 +57,7 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
     snapshots,
     roots,
     puller,
+    pusher,
     registry,
     clock,
     mountPoint,

@@ -28,6 +28,7 @@ import type {
   Images,
   Progress,
   PullRequest,
+  PushRequest,
   RegistryAuth,
   RemoteContent,
   Removal,
@@ -40,6 +41,7 @@ import { type LoadParts, loadArchive } from "./load.ts";
 import { progressFeed } from "./progress-feed.ts";
 import { collectImages, pruneImages } from "./prune.ts";
 import type { Puller } from "./pull.ts";
+import type { Pusher } from "./push.ts";
 import type { RegistryClient } from "./registry/client.ts";
 import { registryOf } from "./registry/server-address.ts";
 import { removeImage } from "./remove.ts";
@@ -57,6 +59,7 @@ export interface RoomParts extends LoadParts {
   readonly snapshots: SnapshotDriver;
   readonly roots: Roots;
   readonly puller: Puller;
+  readonly pusher: Pusher;
   readonly registry: Pick<RegistryClient, "logIn">;
   readonly clock: Clock;
   readonly events: EventSink;
@@ -99,6 +102,10 @@ export class ImageRoom implements Images {
 
   remote(reference: Reference, auth?: RegistryAuth): RemoteContent {
     return this.#parts.puller.remote(reference, auth);
+  }
+
+  push(request: PushRequest, signal: AbortSignal): AsyncIterable<Progress> {
+    return this.#parts.pusher.push(request, signal);
   }
 
   async checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }> {

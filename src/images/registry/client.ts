@@ -9,6 +9,7 @@ import { proxyChooser, proxySettings } from "./proxy.ts";
 import { openRepository, type Repository } from "./repository.ts";
 import { openRoute } from "./route.ts";
 import { openSession } from "./session.ts";
+import { openTarget, type Target } from "./target.ts";
 import { openTokens } from "./token.ts";
 import { openTransport, patience, type Patience } from "./transport.ts";
 
@@ -16,6 +17,8 @@ import { openTransport, patience, type Patience } from "./transport.ts";
 export interface RegistryClient extends Disposable {
   /** A repository as that user sees it; nothing is sent yet. */
   repository(reference: Pick<Reference, "domain" | "path">, auth?: RegistryAuth): Repository;
+  /** A repository to push to, as that user: the registry itself, never a mirror; nothing is sent yet. */
+  target(reference: Pick<Reference, "domain" | "path">, auth?: RegistryAuth): Target;
   /** Shows the credentials to a registry (never to a mirror of it); answers the lasting token that its token server gives for them, if it does. Fault `unauthorized` when they are refused. */
   logIn(domain: string, auth: RegistryAuth, signal: AbortSignal): Promise<string | undefined>;
 }
@@ -54,6 +57,14 @@ export function openRegistryClient(options: RegistryClientOptions): RegistryClie
       const scope = `repository:${path}:pull`;
       const sessions = endpointsOf(domain, policy).map((endpoint) => openSession({ ...shared, endpoint, scope }));
       return openRepository(openRoute(sessions, options.retryDelayMs ?? 250), path);
+    },
+    target({ domain, path }, auth) {
+      const shared = { transport, tokens, policy, nowMs, credentials: credentialsOf(auth) };
+      const scope = `repository:${path}:pull,push`;
+      const sessions = endpointsOf(domain, policy)
+        .filter((endpoint) => !endpoint.mirror)
+        .map((endpoint) => openSession({ ...shared, endpoint, scope }));
+      return openTarget(openRoute(sessions, options.retryDelayMs ?? 250), path);
     },
     async logIn(domain, auth, signal) {
       let identity: string | undefined;

@@ -59,6 +59,29 @@ export function parseConfig(bytes: Uint8Array, manifest: Manifest): ImageConfig 
   };
 }
 
+/** What a manifest or index names, whatever it is of: images, attestations, caches. */
+export interface NamedContent {
+  readonly mediaType: string | undefined;
+  /** The config, when there is one, and the layers. */
+  readonly config: Descriptor | undefined;
+  readonly layers: readonly Descriptor[];
+  /** Further manifests and indexes. */
+  readonly manifests: readonly Descriptor[];
+}
+
+/** Reads what a manifest or index of any kind names; Fault `invalid` when it is neither. */
+export function namedBy(bytes: Uint8Array): NamedContent {
+  const document = objectIn(bytes, "manifest");
+  if (!("manifests" in document) && !("layers" in document) && !("config" in document))
+    throw new Fault("invalid", "the document is neither a manifest nor an index");
+  return {
+    mediaType: typeof document["mediaType"] === "string" ? document["mediaType"] : undefined,
+    config: document["config"] === undefined ? undefined : descriptorIn(document["config"]),
+    layers: descriptorsIn(document, "layers"),
+    manifests: descriptorsIn(document, "manifests"),
+  };
+}
+
 /** Whether the index entry is not an image at all but speaks of one (build attestations, signatures). */
 export function isAttestation(entry: Descriptor): boolean {
   if (entry.annotations?.["vnd.docker.reference.type"] !== undefined || entry.artifactType !== undefined) return true;

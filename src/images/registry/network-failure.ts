@@ -64,6 +64,7 @@ const wordings: Readonly<Record<string, readonly [FailureReason, string]>> = {
   LOOKUP_TIMEOUT: ["dns", "dial tcp: lookup %h: i/o timeout"],
   HEADERS_TIMEOUT: ["timeout", "net/http: timeout awaiting response headers"],
   STALLED: ["timeout", "the server stopped sending"],
+  NOT_TAKEN: ["timeout", "the server stopped reading"],
   ECONNRESET: ["broken", "connection reset by peer"],
   EPIPE: ["broken", "broken pipe"],
   CERT_HAS_EXPIRED: [

@@ -9,7 +9,7 @@ export interface RedirectRules {
   verifyTls(url: URL): boolean;
 }
 
-/** Sends the request and follows up to five redirects of GET and HEAD. Credentials are left behind when a redirect leaves the server (scheme, host or port) that they were for. */
+/** Sends the request and follows up to five redirects: of GET and HEAD all, of what changes something those that keep method and body (307, 308), of a POST with a body (which is a secret) none. Credentials are left behind when a redirect leaves the server (scheme, host or port) that they were for. */
 export async function sendFollowing(
   transport: Transport,
   first: Exchange,
@@ -19,11 +19,16 @@ export async function sendFollowing(
   let exchange = first;
   for (let count = 0; ; count += 1) {
     const answer = await transport.send(exchange, signal);
-    if (!redirects.has(answer.status) || exchange.method === "POST") return answer;
+    if (!redirects.has(answer.status) || !mayFollow(exchange, answer.status)) return answer;
     answer.discard();
     if (count === maxRedirects) throw refusal(first.url, `stopped after ${maxRedirects} redirects`);
     exchange = nextExchange(exchange, answer.headers.location, rules);
   }
+}
+
+function mayFollow({ method, body }: Exchange, status: number): boolean {
+  if (method === "GET" || method === "HEAD") return true;
+  return status >= 307 && !(method === "POST" && body !== undefined);
 }
 
 const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);

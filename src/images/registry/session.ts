@@ -3,17 +3,21 @@ import { readStart } from "./body.ts";
 import { parseChallenges } from "./challenge.ts";
 import { anonymous, basic, type Credentials } from "./credentials.ts";
 import { RegistryFault } from "./failure.ts";
+import { shown } from "./network-failure.ts";
 import { sendFollowing } from "./redirect.ts";
 import { statusFailure } from "./status-failure.ts";
 import type { TokenRequest, Tokens } from "./token.ts";
-import type { Answer, Transport } from "./transport.ts";
+import type { Answer, Method, StreamedBody, Transport } from "./transport.ts";
 
 /** One request of the distribution API. */
 export interface ApiRequest {
-  readonly method: "GET" | "HEAD";
-  /** From `/v2/` on, with query. */
-  readonly path: string;
+  readonly method: Method;
+  /** From `/v2/` on, with query; or a whole address that the registry gave, which may be on another host: that is shown no credentials. */
+  readonly path: string | URL;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: StreamedBody;
+  /** The path of another repository that the request reads from too. */
+  readonly alsoPull?: string;
   /** Statuses that are answers; all others become RegistryFaults. */
   readonly wanted: readonly number[];
 }
@@ -46,14 +50,14 @@ export function openSession(options: SessionOptions): Session {
     endpoint: options.endpoint,
     async send(request, signal) {
       const asked = demand;
-      const first = await exchange(options, request, await headerFor(options.tokens, asked, signal), signal);
+      const first = await exchange(options, request, await headerFor(options.tokens, asked, request, signal), signal);
       if (!isChallenge(first, options.endpoint)) return accepted(first, request, options);
       const refused = await failureOf(first, options);
       demand = demandOf(first, options, credentials);
       if (demand === undefined) throw refused;
       if (asked?.kind === "basic" || asked?.kind === "fixed") throw rejected(refused, options);
-      if (asked?.kind === "token") options.tokens.drop(asked.request);
-      const again = await exchange(options, request, await headerFor(options.tokens, demand, signal), signal);
+      if (asked?.kind === "token") options.tokens.drop(scoped(asked.request, request));
+      const again = await exchange(options, request, await headerFor(options.tokens, demand, request, signal), signal);
       if (isChallenge(again, options.endpoint)) {
         const failure = await failureOf(again, options);
         throw credentials.kind === "anonymous" ? failure : rejected(failure, options);
@@ -76,22 +80,50 @@ async function exchange(
 ): Promise<Answer> {
   const { endpoint, policy, transport } = options;
   const url = new URL(request.path, endpoint.origin);
-  const headers = { ...request.headers, ...(authorization !== undefined && { authorization }) };
+  const isOwn = url.origin === endpoint.origin.origin;
+  if (!isOwn) refuseStrange(url, endpoint, policy);
+  const headers = { ...request.headers, ...(authorization !== undefined && isOwn && { authorization }) };
   const rules = {
     mayBePlain: (target: URL) => mayBeInsecure(target, policy),
     verifyTls: (target: URL) => !mayBeInsecure(target, policy),
   };
-  const sent = { method: request.method, url, headers, verifyTls: endpoint.verifyTls };
+  const verifyTls = isOwn ? endpoint.verifyTls : rules.verifyTls(url);
+  const { method, body } = request;
+  const sent = { method, url, headers, verifyTls, ...(body !== undefined && { body }) };
   return await sendFollowing(transport, sent, rules, signal);
+}
+
+/** Another server that a registry sends us to: as for redirects, never from TLS to none. */
+function refuseStrange(url: URL, endpoint: Endpoint, policy: EndpointPolicy): void {
+  const isPlain = url.protocol === "http:" && endpoint.origin.protocol === "https:" && !mayBeInsecure(url, policy);
+  if (/^https?:$/.test(url.protocol) && url.username === "" && url.password === "" && !isPlain) return;
+  throw new RegistryFault(
+    "redirect",
+    `${endpoint.origin.host} names an address that is not to be used: ${shown(url)}`,
+    {
+      remedy: `${endpoint.origin.host} is set up wrongly, or something on the way interferes.`,
+    },
+  );
 }
 
 function isChallenge(answer: Answer, endpoint: Endpoint): boolean {
   return answer.status === 401 && answer.url.origin === endpoint.origin.origin;
 }
 
-async function headerFor(tokens: Tokens, demand: Demand | undefined, signal: AbortSignal): Promise<string | undefined> {
+async function headerFor(
+  tokens: Tokens,
+  demand: Demand | undefined,
+  request: ApiRequest,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   if (demand === undefined) return undefined;
-  return demand.kind === "token" ? `Bearer ${await tokens.get(demand.request, signal)}` : demand.header;
+  return demand.kind === "token"
+    ? `Bearer ${await tokens.get(scoped(demand.request, request), signal)}`
+    : demand.header;
+}
+
+function scoped(token: TokenRequest, { alsoPull }: ApiRequest): TokenRequest {
+  return alsoPull === undefined ? token : { ...token, scope: `${token.scope} repository:${alsoPull}:pull` };
 }
 
 /** The way to satisfy a 401; undefined when we have nothing to show. */

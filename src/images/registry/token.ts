@@ -12,7 +12,7 @@ import type { Exchange, Transport } from "./transport.ts";
 export interface TokenRequest {
   readonly realm: URL;
   readonly service: string;
-  /** Our own wish (`repository:library/x:pull`; empty: to be known, no more), never the registry's: it must not talk us into a mightier token. */
+  /** Our own wish (`repository:library/x:pull`, several with spaces between; empty: to be known, no more), never the registry's: it must not talk us into a mightier token. */
   readonly scope: string;
   readonly credentials: Credentials;
   /** Whether the realm's certificate is checked. */
@@ -102,7 +102,7 @@ function exchangeOf({ realm, service, scope, credentials, verifyTls, takeIdentit
   }
   const url = new URL(realm);
   if (service !== "") url.searchParams.set("service", service);
-  if (scope !== "") url.searchParams.set("scope", scope);
+  for (const each of scope.split(" ")) if (each !== "") url.searchParams.append("scope", each);
   if (credentials.kind !== "password")
     return { method: "GET", url, headers: { accept: "application/json" }, verifyTls };
   url.searchParams.set("account", credentials.username);

@@ -1,8 +1,14 @@
-import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from "node:http";
+import {
+  type ClientRequest,
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as httpRequest,
+} from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import type { SecureContext } from "node:tls";
-import { Fault } from "#core/fault";
+import { asFault, Fault } from "#core/fault";
 import { bareHost } from "./address.ts";
 import { guardedBody } from "./body.ts";
 import { boundedLookup } from "./lookup.ts";
@@ -11,11 +17,19 @@ import { trustFor } from "./trust.ts";
 
 /** One request to one server. Redirects, credentials and retries are for those above. */
 export interface Exchange {
-  readonly method: "GET" | "HEAD" | "POST";
+  readonly method: Method;
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | StreamedBody;
   readonly verifyTls: boolean;
+}
+
+export type Method = "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** A body of known length that is read as it is sent, and read anew when the request has to be sent again. */
+export interface StreamedBody {
+  readonly sizeBytes: number;
+  open(): AsyncIterable<Uint8Array>;
 }
 
 /** What came back. The body must be read to its end or discarded. */
@@ -123,10 +137,16 @@ interface Means {
 
 function send(exchange: Exchange, { agent, peer, patience }: Means, signal: AbortSignal): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const streamed = typeof exchange.body === "object" ? exchange.body : undefined;
   const request = (exchange.url.protocol === "https:" ? httpsRequest : httpRequest)(exchange.url, {
     agent,
     method: exchange.method,
-    headers: { "accept-encoding": "identity", "user-agent": "slipway", ...exchange.headers },
+    headers: {
+      "accept-encoding": "identity",
+      "user-agent": "slipway",
+      ...(streamed !== undefined && { "content-length": `${streamed.sizeBytes}` }),
+      ...exchange.headers,
+    },
     lookup,
     signal,
   });
@@ -136,13 +156,17 @@ function send(exchange: Exchange, { agent, peer, patience }: Means, signal: Abor
   });
   const expire = (code: string) => () => request.destroy(Object.assign(new Error(code), { code }));
   let timer = setTimeout(() => expire(isResolved ? "CONNECT_TIMEOUT" : "LOOKUP_TIMEOUT")(), patience.connectMs);
+  let isAnswered = false;
   // The request counts as sent once the connection stands and TLS is agreed upon.
   request.once("finish", () => {
     clearTimeout(timer);
-    timer = setTimeout(expire("HEADERS_TIMEOUT"), patience.headersMs);
+    if (!isAnswered) timer = setTimeout(expire("HEADERS_TIMEOUT"), patience.headersMs);
   });
   request.once("response", (response) => {
+    isAnswered = true;
     clearTimeout(timer);
+    // A server that has said no before it has all: the connection is of no use to anybody else.
+    response.once("end", () => request.writableEnded || request.destroy());
     resolve(answerOf(exchange, response, patience, signal));
   });
   request.on("error", (error) => {
@@ -150,8 +174,35 @@ function send(exchange: Exchange, { agent, peer, patience }: Means, signal: Abor
     reject(error);
   });
   request.once("close", () => clearTimeout(timer));
-  request.end(exchange.body);
+  if (streamed === undefined) request.end(exchange.body);
+  else {
+    const taken = (isWaiting: boolean): void => {
+      if (isAnswered || (isWaiting && request.socket?.connecting !== false)) return;
+      clearTimeout(timer);
+      if (isWaiting) timer = setTimeout(expire("NOT_TAKEN"), patience.idleMs);
+    };
+    feed(request, streamed, taken).catch((error: unknown) => request.destroy(asFault(error)));
+  }
   return promise;
+}
+
+/** Sends the body piece by piece, each when the one before it is with the kernel; leaves off when the request has ended otherwise. */
+async function feed(request: ClientRequest, body: StreamedBody, onWait: (isWaiting: boolean) => void): Promise<void> {
+  for await (const piece of body.open()) {
+    if (request.destroyed) return;
+    onWait(true);
+    await written(request, piece);
+    onWait(false);
+  }
+  if (!request.destroyed) request.end();
+}
+
+function written(request: ClientRequest, piece: Uint8Array): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = (): void => resolve();
+  request.once("close", done);
+  request.write(piece, done);
+  return promise.finally(() => request.off("close", done));
 }
 
 function answerOf(exchange: Exchange, response: IncomingMessage, patience: Patience, signal: AbortSignal): Answer {
