@@ -1,11 +1,13 @@
 import { Fault } from "#core/fault";
 import { digestOf } from "#core/digest";
+import { parseReference, withDefaultTag } from "#core/reference";
 import type { BuildRequest, CacheLocation } from "./build.ts";
 import { cacheParts, defaultCacheName } from "./cache-parts.ts";
 import { cacheDocuments } from "./cache/cache-document.ts";
 import { CacheFolder } from "./cache/cache-folder.ts";
 import { stepsTo } from "./cache/cache-steps.ts";
 import type { InternalSteps } from "./internal-steps.ts";
+import { pushDocument } from "./push-document.ts";
 import type { Room } from "./room.ts";
 import type { Solved } from "./solve-graphs.ts";
 
@@ -16,22 +18,22 @@ export interface CacheTarget {
 
 /**
  * Looks at the places of `--cache-to` before anything is built: whoever asks for what cannot be is told at once. `inline` is the image's
- * business. Faults: `invalid`, `unsupported`.
+ * business. Fault `invalid`.
  */
 export async function openCacheTargets(
   room: Room,
-  { cacheTo }: BuildRequest,
+  request: BuildRequest,
   held: AsyncDisposableStack,
 ): Promise<CacheTarget[]> {
   const targets: CacheTarget[] = [];
-  for (const { type, options } of cacheTo) {
+  for (const { type, options } of request.cacheTo) {
     if (type === "inline") continue;
     const mode = modeOf(options);
-    if (type === "registry")
-      throw new Fault("unsupported", "a build cache cannot be sent to a registry yet", {
-        remedy: "Use type=local and send the folder, or type=inline and push the image.",
-      });
-    targets.push(await folderTarget(room, options, mode, held));
+    targets.push(
+      type === "registry"
+        ? registryTarget(room, request, options, mode)
+        : await folderTarget(room, options, mode, held),
+    );
   }
   return targets;
 }
@@ -58,6 +60,27 @@ async function folderTarget(
         "exporting cache to client directory",
         async () => await folder.write(tag, cacheDocuments(stepsOf(solved, mode)), signal),
       ),
+  };
+}
+
+function registryTarget(
+  { images }: Room,
+  { credentials }: BuildRequest,
+  { ref }: CacheLocation["options"],
+  mode: Mode,
+): CacheTarget {
+  if (ref === undefined) throw new Fault("invalid", "a cache of type registry needs its name: ref=NAME");
+  const reference = withDefaultTag(parseReference(ref));
+  return {
+    async write(solved, internal, signal) {
+      await using lease = images.layers.lease();
+      const { manifest, config, layers } = cacheDocuments(stepsOf(solved, mode));
+      for (const { blob } of layers) lease.protect(blob.digest);
+      for (const { bytes, descriptor } of [config, manifest])
+        await images.layers.putDocument(bytes, descriptor.mediaType, lease);
+      const document = manifest.descriptor.digest;
+      await pushDocument({ images, internal, credentials }, { reference, document }, "exporting cache to", signal);
+    },
   };
 }
 

@@ -53,7 +53,11 @@ export async function runBuild(
   const imported = await importCaches(room, { request, images, events, held }, signal);
   const solved = await solveGraphs(room, { buildId, request, trees, lease, events, graphs, imported }, signal);
   signal.throwIfAborted();
-  const result = await storeImages(room, { buildId, request, lease, solved, images, read, startedNs }, signal);
+  const result = await storeImages(
+    room,
+    { buildId, request, lease, solved, images, read, startedNs, internal },
+    signal,
+  );
   for (const target of cacheTargets) await target.write(solved, internal, signal);
   return result;
 }

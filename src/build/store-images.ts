@@ -1,4 +1,5 @@
 import { rfc3339Nano } from "#core/clock";
+import type { Digest } from "#core/digest";
 import { Fault, isFault } from "#core/fault";
 import { familiar } from "#core/reference";
 import { chainIdsOf, type Lease, type StackLayer } from "#images";
@@ -8,12 +9,14 @@ import { stepsTo, toldSteps } from "./cache/cache-steps.ts";
 import { inlineCacheField } from "./cache/inline-cache.ts";
 import type { Graph } from "./graph/graph.ts";
 import { imageConfig } from "./image-config.ts";
+import type { InternalSteps } from "./internal-steps.ts";
 import type { BuiltImage } from "./outputs/built.ts";
 import { imageArchive } from "./outputs/image-archive.ts";
 import { imageIndex } from "./outputs/image-index.ts";
 import { buildMetadata } from "./outputs/metadata.ts";
 import { rootTar } from "./outputs/root-tar.ts";
 import { squash } from "./outputs/squash.ts";
+import { pushDocument } from "./push-document.ts";
 import type { ReadDockerfile } from "./read-dockerfile.ts";
 import type { ResolvedImages } from "./resolve-images.ts";
 import type { Room } from "./room.ts";
@@ -29,6 +32,7 @@ export interface Storing {
   readonly images: ResolvedImages;
   readonly read: ReadDockerfile;
   readonly startedNs: bigint;
+  readonly internal: InternalSteps;
 }
 
 /** A graph's image before it is stored. */
@@ -43,10 +47,8 @@ interface Made {
 export async function storeImages(room: Room, storing: Storing, signal: AbortSignal): Promise<BuildResult> {
   const { buildId, request } = storing;
   const outputs: readonly Output[] = request.outputs.length === 0 ? [{ type: "image", push: false }] : request.outputs;
-  if (outputs.some((output) => output.type === "image" && output.push))
-    throw new Fault("unsupported", "a build cannot push its image yet", {
-      remedy: "Build it, then push it with a tool that can.",
-    });
+  if (outputs.some(isPush) && request.tags.length === 0)
+    throw new Fault("invalid", "tag is needed when pushing to registry", { remedy: "Name the image with -t." });
   const made = await Promise.all(storing.solved.map(async (each) => await make(room, storing, each, signal)));
   const described = await describeBuild(
     room,
@@ -153,10 +155,15 @@ async function assemble(
   // Tags go to the first platform's image in the end: the store knows one image by a name.
   for (const { config, layers, built } of made.toReversed()) {
     const tags = isStored ? request.tags : [];
-    const { id, manifest } = await images.layers.assemble({ config, layers, tags }, lease);
+    const { id, manifest } = await images.layers.assemble({ config, layers, tags, ...annotationsOf(request) }, lease);
     stored.unshift({ ...built, id, manifest, wasThere: known.has(id) });
   }
   return stored;
+}
+
+/** None: the document says nothing of them. */
+function annotationsOf({ annotations = {} }: BuildRequest): Pick<BuildRequest, "annotations"> {
+  return Object.keys(annotations).length === 0 ? {} : { annotations };
 }
 
 type Exported = ReturnType<typeof imageIndex>;
@@ -170,7 +177,7 @@ function indexed(
   const attestations = described.map(({ attestations }) => attestations);
   if (images.length === 0 || (images.length === 1 && attestations.every((each) => each.length === 0))) return undefined;
   const each = images.map((image, index) => ({ image, attestations: attestations[index] ?? [] }));
-  return imageIndex(each, { tags: request.tags });
+  return imageIndex(each, { tags: request.tags, ...annotationsOf(request) });
 }
 
 interface Delivery {
@@ -182,16 +189,19 @@ interface Delivery {
 }
 
 async function deliver(
-  { images: store, host, mountPoint }: Room,
-  { request, lease }: Storing,
+  room: Room,
+  storing: Storing,
   { output, made, images, described, exported }: Delivery,
   signal: AbortSignal,
 ): Promise<void> {
+  const { images: store, host, mountPoint } = room;
+  const { request, lease } = storing;
   const { epochSeconds } = stepSettings(request);
   switch (output.type) {
     case "image":
       for (const { bytes, descriptor } of exported?.documents ?? [])
         await store.layers.putDocument(bytes, descriptor.mediaType, lease);
+      if (output.push) await pushAll(room, storing, exported?.index.descriptor.digest, signal);
       return;
     case "oci":
     case "docker": {
@@ -215,6 +225,23 @@ async function deliver(
       const latestNs = epochSeconds === undefined ? undefined : BigInt(epochSeconds) * 1_000_000_000n;
       await output.write(rootTar({ layers: store.layers, shim: host.shim, mountPoint }, roots, latestNs, signal));
     }
+  }
+}
+
+function isPush(output: Output): boolean {
+  return output.type === "image" && output.push;
+}
+
+/** Under all tags. An image alone goes as `push` would send it, its plain layers packed; an index goes as it is. */
+async function pushAll(
+  { images }: Room,
+  { request: { tags, credentials }, internal }: Storing,
+  document: Digest | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const reference of tags) {
+    const wanted = { reference, ...(document !== undefined && { document }) };
+    await pushDocument({ images, internal, credentials }, wanted, "pushing", signal);
   }
 }
 

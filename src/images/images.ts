@@ -71,6 +71,14 @@ export interface PullRequest {
   readonly allTags?: boolean;
 }
 
+/** Documents and blobs of a repository, for who reads other things there than images. Faults as those of `pull`. */
+export interface RemoteContent {
+  /** The document that the reference names, checked against the digest that it names; at most 4 MiB. */
+  document(signal: AbortSignal): Promise<Uint8Array>;
+  /** Brings a blob into the store, unless it is here; not a byte more than it says, and nothing that has not its digest. */
+  bring(blob: Descriptor, lease: Lease, signal: AbortSignal): Promise<void>;
+}
+
 export interface PushRequest {
   /** A tag (`latest` by default), or a digest that the image is known by there. */
   readonly reference: Reference;
@@ -81,14 +89,6 @@ export interface PushRequest {
   readonly platform?: Platform;
   /** A manifest or index in the store, of whatever, that is put there byte for byte under the reference; no image needs to have that name. */
   readonly document?: Digest;
-}
-
-/** Documents and blobs of a repository, for who reads other things there than images. Faults as those of `pull`. */
-export interface RemoteContent {
-  /** The document that the reference names, checked against the digest that it names; at most 4 MiB. */
-  document(signal: AbortSignal): Promise<Uint8Array>;
-  /** Brings a blob into the store, unless it is here; not a byte more than it says, and nothing that has not its digest. */
-  bring(blob: Descriptor, lease: Lease, signal: AbortSignal): Promise<void>;
 }
 
 /** What `rmi` did, in order. */
@@ -165,13 +165,13 @@ export interface Images {
   history(nameOrId: string): HistoryStep[];
   /** Pulls; yields progress; ends with the `Digest:` and `Status:` lines. A pull that a killed daemon left is taken up where it stopped. */
   pull(request: PullRequest, signal: AbortSignal): AsyncIterable<Progress>;
+  /** What a repository keeps that is no image: build caches. Nothing is asked before it is read. */
+  remote(reference: Reference, auth?: RegistryAuth): RemoteContent;
   /**
    * Pushes: what the registry does not have yet, the manifest last; yields progress; ends with the line of the digest and `pushed`.
    * Faults: `notFound` when nothing has that name here, in Docker's words; those of the registry, in its own.
    */
   push(request: PushRequest, signal: AbortSignal): AsyncIterable<Progress>;
-  /** What a repository keeps that is no image: build caches. Nothing is asked before it is read. */
-  remote(reference: Reference, auth?: RegistryAuth): RemoteContent;
   /** `docker login`: shows the credentials to the registry of `auth.serverAddress` (Docker Hub when absent); answers the lasting token that stands for the password from now on, where the registry gives one. Faults: `unauthorized` in Docker's words, `invalid`, `unavailable`. */
   checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }>;
   /** Loads a docker-archive or an OCI layout tar, plain, gzip or zstd. `quiet` drops the progress. */

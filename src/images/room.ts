@@ -100,12 +100,12 @@ export class ImageRoom implements Images {
     return this.#parts.puller.pull(request, signal);
   }
 
-  push(request: PushRequest, signal: AbortSignal): AsyncIterable<Progress> {
-    return this.#parts.pusher.push(request, signal);
-  }
-
   remote(reference: Reference, auth?: RegistryAuth): RemoteContent {
     return this.#parts.puller.remote(reference, auth);
+  }
+
+  push(request: PushRequest, signal: AbortSignal): AsyncIterable<Progress> {
+    return this.#parts.pusher.push(request, signal);
   }
 
   async checkCredentials(auth: RegistryAuth, signal: AbortSignal): Promise<{ readonly identityToken?: string }> {
