@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { digestOf, hexOf } from "#core/digest";
 import type { Manifest } from "#core/oci";
+import { parseReference } from "#core/reference";
 import { type BuildBed, type Built, type GivenBuild, openBuildBed } from "#fixtures/build-bed";
 import { startRegistry } from "#fixtures/registry";
 
@@ -207,6 +208,38 @@ test("--cache-from type=registry: a cache's manifest is read, its layers as they
   const without = await bed.build(text, { cacheFrom });
   assert.equal(ran(without).length, 2);
   assert.equal(warnings(without).length, 1);
+});
+
+test("--cache-to type=registry and --push: the cache, the image and its index with annotations are there, under all tags", async () => {
+  await using registry = await startRegistry();
+  const text = "FROM busybox\nRUN echo sent >/sent\n";
+  const ref = `${registry.address}/team/cache:2`;
+  const tags = ["1", "2"].map((tag) => parseReference(`${registry.address}/team/app:${tag}`));
+  const request: GivenBuild = {
+    tags,
+    annotations: { "org.example.note": "said" },
+    outputs: [{ type: "image", push: true }],
+  };
+  const first = await bed.build(text, { ...request, cacheTo: [{ type: "registry", options: { ref, mode: "max" } }] });
+  const document = async (tag: string): Promise<{ annotations?: unknown; manifests?: unknown[] }> => {
+    const accept = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json";
+    const answer = await fetch(`http://${registry.address}/v2/team/app/manifests/${tag}`, { headers: { accept } });
+    assert.equal(answer.status, 200);
+    return (await answer.json()) as { annotations?: unknown; manifests?: unknown[] };
+  };
+  for (const tag of ["1", "2"]) assert.deepEqual((await document(tag)).annotations, { "org.example.note": "said" });
+  assert.ok(
+    first.told.some((event) => event.kind === "plan" && event.steps.some(({ name }) => name.startsWith("pushing"))),
+  );
+  await forget(first);
+  const named = await bed.build(text, { cacheFrom: [{ type: "registry", options: { ref } }] });
+  assert.deepEqual(ran(named), []);
+  await bed.build(text, { ...request, provenance: "min" });
+  const index = await document("1");
+  assert.equal(index.manifests?.length, 2);
+  assert.deepEqual(index.annotations, { "org.example.note": "said" });
+  const nameless = bed.build(text, { outputs: [{ type: "image", push: true }] });
+  await assert.rejects(nameless, /tag is needed when pushing to registry/);
 });
 
 function newFolder(): string {
