@@ -293,6 +293,15 @@ test("build: files and archives for the client, and nothing in the store that no
   assert.deepEqual(bed.images.find("taken").repoTags, ["taken:latest"]);
 });
 
+test("build: without an output the cache is filled, and there is no image", async () => {
+  const before = bed.images.list({ all: true, filters: {} }).length;
+  const { result } = await bed.build("FROM busybox\nRUN echo cached >/only\n", { outputs: [] });
+  assert.equal(result.imageId, undefined);
+  assert.equal(bed.images.list({ all: true, filters: {} }).length, before);
+  const { outcomes } = await bed.build("FROM busybox\nRUN echo cached >/only\n");
+  assert.equal(outcomes["RUN echo cached >/only"], "cached");
+});
+
 test("build: what an image says of its steps is believed by who names it, and by nobody else", async () => {
   const dockerfile = "FROM busybox\nRUN cat /proc/sys/kernel/random/uuid >/uuid\nENV A=1\nRUN echo 2 >/two\n";
   const first = await bed.build(dockerfile, {

@@ -36,6 +36,7 @@ export interface BuildRequest {
   readonly secrets: ReadonlyMap<string, Uint8Array>;
   /** Paths of agents' sockets on this machine, by id. */
   readonly sshAgents: ReadonlyMap<string, string>;
+  /** None: only the cache is filled. */
   readonly outputs: readonly Output[];
   readonly squash: boolean;
   readonly network: string;

@@ -46,7 +46,7 @@ interface Made {
 /** Makes of what was solved what was asked for: images in the store, archives, files. */
 export async function storeImages(room: Room, storing: Storing, signal: AbortSignal): Promise<BuildResult> {
   const { buildId, request } = storing;
-  const outputs: readonly Output[] = request.outputs.length === 0 ? [{ type: "image", push: false }] : request.outputs;
+  const { outputs } = request;
   if (outputs.some(isPush) && request.tags.length === 0)
     throw new Fault("invalid", "tag is needed when pushing to registry", { remedy: "Name the image with -t." });
   const made = await Promise.all(storing.solved.map(async (each) => await make(room, storing, each, signal)));
