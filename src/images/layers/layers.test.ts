@@ -128,6 +128,34 @@ test("Layers.add: a hostile or broken tar leaves nothing", async () => {
   assert.deepEqual(await room.images.blobs(), []);
 });
 
+test("Layers.add: a plain tar of our own makes what the same tar makes when it is looked through", async () => {
+  const entries: readonly TestEntry[] = [
+    { path: "app/", mode: 0o700, uid: 7 },
+    { path: "app/deep/" },
+    {
+      path: "app/deep/file",
+      data: "some data",
+      mode: 0o4755,
+      uid: 5,
+      gid: 6,
+      pax: new Map([["SCHILY.xattr.user.k", "v"]]),
+    },
+    { path: "app/deep/link", type: "hardlink", linkPath: "app/deep/file" },
+    { path: "app/symlink", type: "symlink", linkPath: "../etc/passwd" },
+    { path: "app/pipe", type: "fifo" },
+  ];
+  const made = [];
+  for (const plain of [undefined, { sizeBytes: "some data".length }]) {
+    await using room = await openTestRoom();
+    await using lease = room.images.layers.lease();
+    const { stack: below } = await add(room, undefined, lease, base);
+    const tar = piecesOf(await tarOf(entries));
+    const { layer, stack } = await room.images.layers.add(below, tar, lease, signal, plain);
+    made.push([layer, stack, room.images.layers.sizeBytesOf(stack), await shown(room, stack)]);
+  }
+  assert.deepEqual(made[1], made[0]);
+});
+
 test("Layers.look and readFile: symlinks are followed and lead nowhere outside", async () => {
   await using room = await openTestRoom();
   await using lease = room.images.layers.lease();
