@@ -59,6 +59,16 @@ async function shown(room: TestRoom, stack: Digest | undefined): Promise<string>
   return createHash("sha256").update(stdout).digest("hex");
 }
 
+/** What lies in a stack, its root aside: that has the time when it was made. */
+async function listed(room: TestRoom, stack: Digest): Promise<string> {
+  const target = join(room.folder, "layers", ".mount");
+  const find = String.raw`find . -mindepth 1 -printf '%p %y %m %U %G %n %s %t %l\n' | sort; cat app/deep/file`;
+  const mounts = room.images.layers.shownAt(stack, target);
+  const { stdout, code, stderr } = await room.shim.runToEnd({ argv: ["sh", "-c", find], cwd: target, mounts });
+  assert.equal(code, 0, stderr);
+  return Buffer.from(stdout).toString();
+}
+
 async function blobOf(room: TestRoom, { layer }: Added): Promise<Buffer> {
   const hex = layer.blob.digest.slice("sha256:".length);
   const folder = join(room.folder, "content");
@@ -151,7 +161,7 @@ test("Layers.add: a plain tar of our own makes what the same tar makes when it i
     const { stack: below } = await add(room, undefined, lease, base);
     const tar = piecesOf(await tarOf(entries));
     const { layer, stack } = await room.images.layers.add(below, tar, lease, signal, plain);
-    made.push([layer, stack, room.images.layers.sizeBytesOf(stack), await shown(room, stack)]);
+    made.push([layer, stack, room.images.layers.sizeBytesOf(stack), await listed(room, stack)]);
   }
   assert.deepEqual(made[1], made[0]);
 });
