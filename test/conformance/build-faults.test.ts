@@ -60,8 +60,10 @@ async function noneLeft(daemon: TestDaemon, before: Inventory): Promise<void> {
   assert.deepEqual(await left(), []);
 }
 
+type Entry = readonly [fields: Partial<TarHeader> & { readonly path: string }, text?: string];
+
 /** An archive with these entries; a text is a file of mode 644. */
-async function archiveOf(...entries: readonly (readonly [Partial<TarHeader> & { readonly path: string }, string?])[]) {
+async function archiveOf(...entries: readonly Entry[]): Promise<Buffer> {
   async function* each() {
     for (const [fields, text = ""] of entries) {
       const data = Buffer.from(text);
@@ -253,7 +255,7 @@ test("hostile archives as contexts are refused or tamed, and touch nothing outsi
     { path: "Dockerfile" },
     "FROM busybox\nCOPY . /got\nRUN find /got -type f -exec cat {} +\n",
   ] as const;
-  const hostile: readonly (readonly [string, Parameters<typeof archiveOf>, RegExp])[] = [
+  const hostile: readonly (readonly [string, readonly Entry[], RegExp])[] = [
     [
       "a name above",
       [dockerfile, [{ path: `../../../../../..${outside}/victim` }, "gotcha"]],
