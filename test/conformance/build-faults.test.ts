@@ -60,10 +60,10 @@ async function noneLeft(daemon: TestDaemon, before: Inventory): Promise<void> {
   assert.deepEqual(await left(), []);
 }
 
-/** An archive with these entries; a text is a file of mode 644. */
-type Entry = readonly [Partial<TarHeader> & { readonly path: string }, string?];
+type Entry = readonly [fields: Partial<TarHeader> & { readonly path: string }, text?: string];
 
-async function archiveOf(...entries: readonly Entry[]) {
+/** An archive with these entries; a text is a file of mode 644. */
+async function archiveOf(...entries: readonly Entry[]): Promise<Buffer> {
   async function* each() {
     for (const [fields, text = ""] of entries) {
       const data = Buffer.from(text);

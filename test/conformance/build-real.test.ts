@@ -21,9 +21,9 @@ after(async () => {
 });
 
 /** The machine's proxies, as who builds behind one passes them: they are no part of the image. */
-const proxies = Object.keys(process.env)
-  .filter((name) => /^(https?|no)_proxy$/i.test(name))
-  .flatMap((name) => ["--build-arg", name]);
+const proxies = Object.keys(process.env).flatMap((name) =>
+  /^(https?|no)_proxy$/i.test(name) ? ["--build-arg", name] : [],
+);
 
 async function build(name: string, files: Readonly<Record<string, string>>): Promise<string> {
   const context = join(folder, name);

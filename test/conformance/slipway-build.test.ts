@@ -226,7 +226,8 @@ test("slipway build: cache mounts are saved to an archive, and filled from it on
 test("slipway build history, builder du, builder prune: what was built is listed, and what nobody needs goes", async () => {
   const context = await contextOf({ Dockerfile: "FROM busybox\nRUN head -c 300000 /dev/urandom > /noise\n" });
   await build("-t", "listed", context);
-  const line = (await slipway("build", "history")).split("\n").find((text) => text.includes("listed:latest")) ?? "";
+  const lines = (await slipway("build", "history")).split("\n");
+  const line = lines.find((text) => text.includes("listed:latest")) ?? "";
   assert.match(line, /^[0-9a-f]{12} +listed:latest +done +2 \(0 cached\)/);
   const id = line.slice(0, 12);
   assert.equal(JSON.parse(await slipway("build", "history", "inspect", id))[0].Status, "done");
