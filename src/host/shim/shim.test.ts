@@ -226,13 +226,14 @@ async function countOf(mark: string): Promise<number> {
   return lines.filter((line) => line.includes(`sleep ${mark}`) && !line.startsWith("Z")).length;
 }
 
+/** Its children for programs look like it until they are others, and may have lower numbers. */
 async function zygotePid(): Promise<number> {
-  const { stdout } = await bed.shim.runToEnd({ argv: ["ps", "-eo", "pid=,args="] });
-  const line = Buffer.from(stdout)
-    .toString()
-    .split("\n")
-    .find((text) => text.includes(`zygote --socket ${bed.socketPath}`));
-  return Number.parseInt(line ?? "", 10);
+  const { stdout } = await bed.shim.runToEnd({ argv: ["ps", "-eo", "pid=,ppid=,args="] });
+  const lines = Buffer.from(stdout).toString().split("\n");
+  const own = lines.filter((text) => text.includes(`zygote --socket ${bed.socketPath}`));
+  const processes = own.map((text) => text.trim().split(/\s+/, 2).map(Number));
+  const pids = new Set(processes.map(([pid]) => pid));
+  return processes.find(([, parent]) => !pids.has(parent))?.[0] ?? Number.NaN;
 }
 
 /** Sends the bytes and waits until the other side is done with them, at most a moment. */
