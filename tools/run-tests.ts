@@ -16,8 +16,8 @@ if (named.length === 0 && (await run(["tools/check.ts"])) !== 0) failed.push("ch
 
 const before = await takeInventory();
 const files = named.length > 0 ? named : await testFiles();
-// Three files at once: most wait, for containers, refusals and ends; more of them would be a crowd for those that kill daemons.
-const code = await run(["--test", "--test-concurrency=3", "--test-timeout=180000", ...files], {
+// Two files at once: most wait for containers, but those that measure or kill daemons suffer from a crowd.
+const code = await run(["--test", "--test-concurrency=2", "--test-timeout=180000", ...files], {
   // What users start is what is tested; in a single file's run the sources are.
   ...(named.length === 0 && { SLIPWAY_TEST_PROGRAM: join(root, "build/slipway/slipway.js") }),
 });
