@@ -7,7 +7,7 @@ import { Fault, isFault } from "#core/fault";
 import { newId } from "#core/ids";
 import { linkedAbort } from "#core/linked-abort";
 import { familiar, withDefaultTag } from "#core/reference";
-import { Turnstile } from "#core/turnstile";
+import { Places } from "#core/places";
 import { chainIdsOf } from "#images";
 import type { Builder, BuilderOptions, BuildEvent, BuildRequest, CachePrune, CacheRecord } from "./build.ts";
 import { CacheMounts } from "./cache/cache-mounts.ts";
@@ -38,7 +38,7 @@ export async function openBuilder(options: BuilderOptions): Promise<Builder> {
     cacheMounts: new CacheMounts(host.database, clock, join(host.paths.dataRoot, "build", "mounts")),
     records: new BuildRecords(host.database, clock),
     shared: new SharedSteps(),
-    atOnce: new Turnstile(Math.max(fewestAtOnce, 2 * availableParallelism())),
+    places: new Places(Math.max(fewestAtOnce, 2 * availableParallelism())),
     running: new Map(),
     files: await openBuildFiles(host, clock),
     folder: join(host.paths.dataRoot, "build"),

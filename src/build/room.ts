@@ -7,7 +7,7 @@ import type { BuildFiles } from "./files/open.ts";
 import type { BuildRecords } from "./history/build-records.ts";
 import type { SharedSteps } from "./solve/shared-steps.ts";
 import type { Made } from "./solve/solve.ts";
-import type { Turnstile } from "#core/turnstile";
+import type { Places } from "#core/places";
 
 /** What the builds of a daemon share. */
 export interface Room extends BuilderOptions {
@@ -17,7 +17,7 @@ export interface Room extends BuilderOptions {
   readonly cacheMounts: CacheMounts;
   readonly records: BuildRecords;
   readonly shared: SharedSteps<Made>;
-  readonly atOnce: Turnstile;
+  readonly places: Places;
   readonly files: BuildFiles;
   /** The room's own, for what passes. */
   readonly folder: string;

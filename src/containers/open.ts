@@ -34,7 +34,7 @@ import { startAgain } from "./life/start-again.ts";
 import { Restarts } from "./life/restarts.ts";
 import { isRunning } from "./state.ts";
 import { endHealth, shownHealth } from "./life/health.ts";
-import { Turnstile } from "#core/turnstile";
+import { Turnstile } from "./turnstile.ts";
 import { ignoresStopSignal, restart, stop } from "./life/stop.ts";
 import { type ContainerRecord, Store } from "./store.ts";
 import { update } from "./life/update.ts";

@@ -11,7 +11,7 @@ import type { ContainerSession } from "./streams/session.ts";
 import type { Store } from "./store.ts";
 import type { HealthWatch } from "./life/health.ts";
 import type { Restarts } from "./life/restarts.ts";
-import type { Turnstile } from "#core/turnstile";
+import type { Turnstile } from "./turnstile.ts";
 import type { Sampler } from "./usage/sampler.ts";
 import type { Waiters } from "./life/waiters.ts";
 

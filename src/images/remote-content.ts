@@ -3,7 +3,8 @@ import { withDefaultTag } from "#core/reference";
 import type { ContentStore } from "./content.ts";
 import type { RegistryAuth, RemoteContent } from "./images.ts";
 import { resolveFault } from "./pull-faults.ts";
-import type { Places, SharedWork } from "./pull-shared.ts";
+import type { Places } from "#core/places";
+import type { SharedWork } from "./pull-shared.ts";
 import type { RegistryClient } from "./registry/client.ts";
 import { download, type DownloadStep } from "./registry/download.ts";
 

@@ -2,7 +2,7 @@ import { parseDockerfile } from "#core/dockerfile/parse";
 import { systemClock } from "#core/clock";
 import { type Digest, digestOf } from "#core/digest";
 import { mediaType } from "#core/oci";
-import { Turnstile } from "#core/turnstile";
+import { Places } from "#core/places";
 import type { Images, Lease, StackLayer } from "#images";
 import { openDatabase } from "../../host/database.ts";
 import type { BuildEvent } from "../build.ts";
@@ -41,7 +41,7 @@ export function solveParts(): SolveParts & { readonly lost: Set<Digest> } {
     results: new StepResults(database, images.layers, systemClock),
     slots: new Slots(database, systemClock),
     shared: new SharedSteps(),
-    atOnce: new Turnstile(16),
+    places: new Places(16),
     clock: systemClock,
     lost,
   };

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Places } from "#core/places";
 import { graphOf, type Runs, solve, solveParts } from "./solve.fixture.ts";
 
 const ends: Runs = async () => await Promise.resolve();
@@ -141,4 +142,18 @@ test("Solve: when all who wait for a step have gone, it is ended", async () => {
   leaving.abort(new Error("gone"));
   await assert.rejects(solving.done);
   assert.equal(state.aborted, true);
+});
+
+test("Solve: a build that waits for others' steps ends at once when it is ended", async () => {
+  const parts = { ...solveParts(), places: new Places(1) };
+  const gate = Promise.withResolvers<void>();
+  const holds = solve(parts, graphOf("FROM scratch\nRUN holds\n"), async () => await gate.promise);
+  await sleep(20);
+  const leaving = new AbortController();
+  const waits = solve(parts, graphOf("FROM scratch\nRUN waits\n"), ends, { signal: leaving.signal, buildId: "waits" });
+  await sleep(20);
+  leaving.abort(new Error("gone"));
+  await assert.rejects(waits.done);
+  gate.resolve();
+  await holds.done;
 });

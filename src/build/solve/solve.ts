@@ -7,7 +7,7 @@ import type { StepResult, StepResults } from "../cache/results.ts";
 import type { Slots } from "../cache/slots.ts";
 import type { EventQueue } from "../events.ts";
 import { type BaseNode, type Graph, inputsOf, type Node, type PlannedStep } from "../graph/graph.ts";
-import type { Turnstile } from "#core/turnstile";
+import type { Places } from "#core/places";
 import { Progress } from "./progress.ts";
 import type { SharedSteps, StepWatcher } from "./shared-steps.ts";
 import type { Files, Layered, Work } from "./work.ts";
@@ -19,7 +19,7 @@ export interface SolveParts {
   readonly slots: Slots;
   readonly shared: SharedSteps<Made>;
   /** How many steps run at once. */
-  readonly atOnce: Turnstile;
+  readonly places: Places;
   readonly clock: Clock;
 }
 
@@ -213,7 +213,8 @@ export class Solve {
   }
 
   async #done(work: Work, lease: Lease, watcher: StepWatcher, signal: AbortSignal): Promise<Made> {
-    const layered = await this.#parts.atOnce.pass(async () => await work.run(watcher, lease, signal));
+    using _place = await this.#parts.places.take(signal);
+    const layered = await work.run(watcher, lease, signal);
     return { layered, createdNs: this.#parts.clock.now() };
   }
 

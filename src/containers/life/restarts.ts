@@ -1,4 +1,4 @@
-import { Turnstile } from "#core/turnstile";
+import { Turnstile } from "../turnstile.ts";
 import { nextDelayMs } from "./restart-policy.ts";
 
 /** Starts that policies have ordered: each waits for its time, few run at once. Before `begin` none runs. */
