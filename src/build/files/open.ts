@@ -10,15 +10,7 @@ import { openFileDigests } from "./file-digests.ts";
 import type { FileTree } from "./files.ts";
 import { openFolderTree } from "./folder-tree.ts";
 import { openTree } from "./open-tree.ts";
-import {
-  checkoutGit,
-  type FetchedFile,
-  fetchUrl,
-  type GitOptions,
-  openRemote,
-  type RemoteWiring,
-  sourceKind,
-} from "./remote.ts";
+import { checkoutGit, type FetchedFile, fetchUrl, type GitOptions, openRemote, type RemoteWiring } from "./remote.ts";
 import { collectScratch } from "./scratch.ts";
 import type { TreePlace } from "./tree-program.ts";
 
@@ -37,8 +29,6 @@ export interface BuildFiles extends Disposable {
   >;
   /** The files of a stage or image as they are, by mounts that are made for each look: `tree` is where they make the root. */
   openRoot(name: string, place: TreePlace): FileTree;
-  /** What ADD takes a source for. Fault `invalid` for a git URL that is not understood. */
-  sourceKind(source: string): "git" | "http" | "path";
   /** For ADD: what is at an http or https URL, as one file. Fault `invalid` for another digest than `checksum`. */
   fetchUrl(url: string, options: { readonly checksum?: string }, signal: AbortSignal): Promise<FetchedFile>;
   /** For ADD: the files of a git repository. */
@@ -87,7 +77,6 @@ export async function openBuildFiles(
       return { kind: "tree", tree: chosen };
     },
     openRoot: (name, place) => openTree(wiring, { name, place, owners: "kept" }),
-    sourceKind,
     fetchUrl: async (url, options, signal) => await fetchUrl(wiring, url, options, signal),
     checkoutGit: async (url, options, signal) => await checkoutGit(wiring, url, options, signal),
     [Symbol.dispose]: () => held.dispose(),

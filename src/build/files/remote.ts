@@ -102,12 +102,6 @@ export async function checkoutGit(
   return await openCheckout(wiring, git, { ...options, name, keepGitDir }, signal);
 }
 
-/** What ADD takes a source for, as it is written and expanded. */
-export function sourceKind(source: string): "git" | "http" | "path" {
-  if (parseGitUrl(source, { short: false }) !== undefined) return "git";
-  return isHttpUrl(source) ? "http" : "path";
-}
-
 async function openCheckout(
   wiring: RemoteWiring,
   asked: GitUrl,

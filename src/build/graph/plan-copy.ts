@@ -3,6 +3,8 @@ import type { CopyInstruction } from "#core/dockerfile/dockerfile";
 import { expandDocument } from "#core/dockerfile/expand";
 import type { Digest } from "#core/digest";
 import { Fault } from "#core/fault";
+import { parseGitUrl } from "../files/git-url.ts";
+import { isHttpUrl } from "../files/http-get.ts";
 import type { CopyNode, PlannedSource } from "./graph.ts";
 import type { Stager } from "./plan-stage.ts";
 
@@ -75,11 +77,11 @@ function remoteSource(
   { scope, planner }: Stager,
 ): PlannedSource | undefined {
   const checksum = instruction.checksum === undefined ? {} : { checksum: scope.word(instruction.checksum) };
-  if (/^(?:git@|git:\/\/|ssh:\/\/)/.test(path) || /^https?:\/\/[^#?]+\.git(?:[#?].*)?$/.test(path)) {
+  if (parseGitUrl(path, { short: false }) !== undefined) {
     const keepGitDir = instruction.keepGitDir || planner.request.args["BUILDKIT_CONTEXT_KEEP_GIT_DIR"] === "1";
     return { kind: "git", url: path, keepGitDir, ...checksum };
   }
-  return /^https?:\/\//.test(path) ? { kind: "url", url: path, ...checksum } : undefined;
+  return isHttpUrl(path) ? { kind: "url", url: path, ...checksum } : undefined;
 }
 
 function unpackOf({ kind, unpack }: CopyInstruction): CopyNode["unpack"] {
