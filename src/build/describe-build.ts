@@ -12,7 +12,6 @@ import { spdx } from "./outputs/sbom/spdx.ts";
 import type { Room } from "./room.ts";
 import type { Solved } from "./solve-graphs.ts";
 import type { Storing } from "./store-images.ts";
-import { stepSettings } from "./step-settings.ts";
 
 /** What is said of one platform's image. */
 export interface DescribedBuild {
@@ -45,20 +44,18 @@ export async function describeBuild(
 
 function provenanceOf(
   { clock }: Room,
-  { buildId, request, images, read, startedNs }: Storing,
+  { buildId, request, images, read, startedNs, epochNs }: Storing,
   { graph }: Solved,
 ): Attestation {
   const { context, args, labels, target, secrets, sshAgents } = request;
-  const { epochSeconds } = stepSettings(request);
   const given = Object.entries(args).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
-  const finishedNs = epochSeconds === undefined ? clock.now() : BigInt(epochSeconds) * 1_000_000_000n;
   return provenance({
     mode: request.provenance === "max" ? "max" : "min",
     buildId,
     builderId: "",
     platform: graph.platform,
-    startedOn: rfc3339Nano(epochSeconds === undefined ? startedNs : finishedNs),
-    finishedOn: rfc3339Nano(finishedNs),
+    startedOn: rfc3339Nano(epochNs ?? startedNs),
+    finishedOn: rfc3339Nano(epochNs ?? clock.now()),
     dockerfile: {
       path: "path" in request.dockerfile ? request.dockerfile.path : "Dockerfile",
       text: read.dockerfile.text,
@@ -84,11 +81,10 @@ function provenanceOf(
 
 async function sbomOf(
   { images, host, mountPoint, clock, folder }: Room,
-  { request }: Storing,
+  { request, epochNs }: Storing,
   built: Omit<BuiltImage, "id" | "manifest"> | undefined,
   signal: AbortSignal,
 ): Promise<Attestation> {
-  const { epochSeconds } = stepSettings(request);
   const scanned = await scanRoot(
     { layers: images.layers, shim: host.shim, mountPoint, scratchFolder: folder },
     built?.stack,
@@ -101,6 +97,6 @@ async function sbomOf(
       tag === undefined
         ? `image for ${platformName(built?.platform ?? { os: "linux", architecture: "" })}`
         : familiar(tag),
-    created: rfc3339Nano(epochSeconds === undefined ? clock.now() : BigInt(epochSeconds) * 1_000_000_000n),
+    created: rfc3339Nano(epochNs ?? clock.now()),
   });
 }

@@ -8,7 +8,7 @@ export interface SolvedTimes {
   readonly layerNs: (step: number) => bigint | undefined;
   /** Of what has no layer before it. */
   readonly nowNs: bigint;
-  readonly epochSeconds?: number;
+  readonly epochNs?: bigint;
   /** All layers above the base have become one, which the last step of the history has. */
   readonly isSquashed?: boolean;
 }
@@ -51,11 +51,7 @@ export function imageConfig(
 /** By this, tools know how to read the history. */
 const historyComment = "buildkit.dockerfile.v0";
 
-function timeText(
-  { epochSeconds, nowNs }: SolvedTimes,
-  base: ImageConfig | undefined,
-  madeNs: bigint | undefined,
-): string {
-  if (epochSeconds !== undefined) return rfc3339Nano(BigInt(epochSeconds) * 1_000_000_000n);
+function timeText({ epochNs, nowNs }: SolvedTimes, base: ImageConfig | undefined, madeNs: bigint | undefined): string {
+  if (epochNs !== undefined) return rfc3339Nano(epochNs);
   return madeNs === undefined ? (base?.created ?? rfc3339Nano(nowNs)) : rfc3339Nano(madeNs);
 }

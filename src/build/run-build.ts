@@ -13,7 +13,9 @@ import { InternalSteps } from "./internal-steps.ts";
 import { readDockerfile } from "./read-dockerfile.ts";
 import { ResolvedImages } from "./resolve-images.ts";
 import type { Room } from "./room.ts";
+import type { StepSettings } from "./solve/parts.ts";
 import { solveGraphs } from "./solve-graphs.ts";
+import { stepSettings } from "./step-settings.ts";
 import { storeImages } from "./store-images.ts";
 import { Trees } from "./files/trees.ts";
 
@@ -50,16 +52,25 @@ export async function runBuild(
     events.tell({ kind: "warning", warning: { rule: "UnusedBuildArg", description: "", url: "", message } });
   }
   events.tell({ kind: "plan", steps: graphs.flatMap((graph) => graph.steps.map((step) => shownStep(step))) });
+  const settings = stepSettings(request);
   const imported = await importCaches(room, { request, images, events, held }, signal);
-  const solved = await solveGraphs(room, { buildId, request, trees, lease, events, graphs, imported }, signal);
+  const solved = await solveGraphs(
+    room,
+    { buildId, request, settings, trees, lease, events, graphs, imported },
+    signal,
+  );
   signal.throwIfAborted();
   const result = await storeImages(
     room,
-    { buildId, request, lease, solved, images, read, startedNs, internal },
+    { buildId, request, lease, solved, images, read, startedNs, internal, ...epochOf(settings) },
     signal,
   );
   for (const target of cacheTargets) await target.write(solved, internal, signal);
   return result;
+}
+
+function epochOf({ epochSeconds }: StepSettings): { readonly epochNs?: bigint } {
+  return epochSeconds === undefined ? {} : { epochNs: BigInt(epochSeconds) * 1_000_000_000n };
 }
 
 async function planAll(

@@ -7,15 +7,15 @@ import type { EventQueue } from "./events.ts";
 import type { Trees } from "./files/trees.ts";
 import type { Graph } from "./graph/graph.ts";
 import type { Room } from "./room.ts";
-import type { StepParts } from "./solve/parts.ts";
+import type { StepParts, StepSettings } from "./solve/parts.ts";
 import { prepare } from "./solve/prepare.ts";
 import { Solve } from "./solve/solve.ts";
-import { stepSettings } from "./step-settings.ts";
 
 /** The graphs of one build, one for each platform, and what they are solved with. */
 export interface Solving {
   readonly buildId: string;
   readonly request: BuildRequest;
+  readonly settings: StepSettings;
   readonly trees: Trees;
   readonly lease: Lease;
   readonly events: EventQueue;
@@ -31,11 +31,11 @@ export interface Solved {
 
 /** Solves all graphs together; the first failure ends the others, and nothing runs any more when this throws. */
 export async function solveGraphs(room: Room, solving: Solving, signal: AbortSignal): Promise<Solved[]> {
-  const { buildId, request, trees, lease, events, graphs, imported } = solving;
+  const { buildId, request, settings, trees, lease, events, graphs, imported } = solving;
   using abort = linkedAbort(signal);
   const parts: StepParts = {
     ...room,
-    settings: stepSettings(request),
+    settings,
     tree: async (from, files) => await trees.of(from, files),
     remote: async (source) => await trees.remote(source),
   };

@@ -21,7 +21,6 @@ import type { ReadDockerfile } from "./read-dockerfile.ts";
 import type { ResolvedImages } from "./resolve-images.ts";
 import type { Room } from "./room.ts";
 import type { Solved } from "./solve-graphs.ts";
-import { stepSettings } from "./step-settings.ts";
 
 /** What was solved, and what it is to become. */
 export interface Storing {
@@ -33,6 +32,8 @@ export interface Storing {
   readonly read: ReadDockerfile;
   readonly startedNs: bigint;
   readonly internal: InternalSteps;
+  /** SOURCE_DATE_EPOCH. */
+  readonly epochNs?: bigint;
 }
 
 /** A graph's image before it is stored. */
@@ -96,11 +97,10 @@ export async function storeImages(room: Room, storing: Storing, signal: AbortSig
 
 async function make(
   room: Room,
-  { request, lease, images }: Storing,
+  { request, lease, images, epochNs }: Storing,
   { graph, solve }: Solved,
   signal: AbortSignal,
 ): Promise<Made> {
-  const { epochSeconds } = stepSettings(request);
   const { base, files, history } = graph.result;
   const baseConfig = base.kind === "scratch" ? undefined : images.configOf(base.id);
   const baseLayers = base.kind === "scratch" ? [] : await room.images.layers.ofImage(base.id);
@@ -113,7 +113,7 @@ async function make(
     },
     nowNs: room.clock.now(),
     isSquashed: request.squash && layers.length > baseLayers.length,
-    ...(epochSeconds !== undefined && { epochSeconds }),
+    ...(epochNs !== undefined && { epochNs }),
   });
   const isInline = request.cacheTo.some(({ type }) => type === "inline");
   return {
@@ -195,8 +195,7 @@ async function deliver(
   signal: AbortSignal,
 ): Promise<void> {
   const { images: store, host, mountPoint } = room;
-  const { request, lease } = storing;
-  const { epochSeconds } = stepSettings(request);
+  const { request, lease, epochNs } = storing;
   switch (output.type) {
     case "image":
       for (const { bytes, descriptor } of exported?.documents ?? [])
@@ -205,13 +204,12 @@ async function deliver(
       return;
     case "oci":
     case "docker": {
-      const created = epochSeconds === undefined ? undefined : rfc3339Nano(BigInt(epochSeconds) * 1_000_000_000n);
       const order = {
         form: output.type,
         images,
         tags: request.tags,
         ...(exported !== undefined && { index: exported }),
-        ...(created !== undefined && { created }),
+        ...(epochNs !== undefined && { created: rfc3339Nano(epochNs) }),
       };
       await output.write(imageArchive(store.layers, order, signal));
       return;
@@ -222,8 +220,7 @@ async function deliver(
         image: built,
         attestations: described[index]?.attestations ?? [],
       }));
-      const latestNs = epochSeconds === undefined ? undefined : BigInt(epochSeconds) * 1_000_000_000n;
-      await output.write(rootTar({ layers: store.layers, shim: host.shim, mountPoint }, roots, latestNs, signal));
+      await output.write(rootTar({ layers: store.layers, shim: host.shim, mountPoint }, roots, epochNs, signal));
     }
   }
 }
