@@ -27,7 +27,6 @@ export interface PlannedHistory {
   readonly createdBy: string;
   /** Whose layer it is; absent: it has none. */
   readonly node?: Node;
-  readonly step: Digest;
 }
 
 /** An instruction as it is shown. */

@@ -1,4 +1,5 @@
 import { posix } from "node:path";
+import { commandWords } from "#core/dockerfile/apply-config";
 import type { RunInstruction } from "#core/dockerfile/dockerfile";
 import { parseRunMount, type RunMount } from "#core/dockerfile/run-mount";
 import type { Digest } from "#core/digest";
@@ -50,18 +51,9 @@ function commandOf(
   { config }: Stager,
   { command }: RunInstruction,
 ): { readonly args: readonly string[]; readonly script?: RunNode["script"] } {
-  const shell = config.Shell ?? ["/bin/sh", "-c"];
-  switch (command.form) {
-    case "exec":
-      return { args: command.args };
-    case "shell":
-      return { args: [...shell, command.text] };
-    case "script": {
-      if (!command.text.startsWith("#!")) return { args: [...shell, command.text] };
-      const path = `/dev/pipes/${command.name}`;
-      return { args: [path], script: { path, text: command.text } };
-    }
-  }
+  if (command.form !== "script" || !command.text.startsWith("#!")) return { args: commandWords(command, config.Shell) };
+  const path = `/dev/pipes/${command.name}`;
+  return { args: [path], script: { path, text: command.text } };
 }
 
 function networkOf({ planner, scope }: Stager, { network }: RunInstruction): string {
@@ -70,12 +62,9 @@ function networkOf({ planner, scope }: Stager, { network }: RunInstruction): str
     throw new Fault("invalid", `invalid network mode ${JSON.stringify(asked)}`, {
       remedy: "RUN --network knows default, none and host.",
     });
-  if (
-    network !== undefined &&
-    asked === "host" &&
-    !isAllowed(planner.request.entitlements, "network.host", planner.request.network === "host")
-  )
-    throw notAllowed("network.host");
+  // What the whole build has is allowed to each step.
+  const isAllowed = planner.request.network === "host" || planner.request.entitlements.has("network.host");
+  if (network !== undefined && asked === "host" && !isAllowed) throw notAllowed("network.host");
   return network !== undefined && asked === "default" ? planner.request.network : asked;
 }
 
@@ -88,10 +77,6 @@ function isInsecure({ planner, scope }: Stager, { security }: RunInstruction): b
     });
   if (!planner.request.entitlements.has("security.insecure")) throw notAllowed("security.insecure");
   return true;
-}
-
-function isAllowed(entitlements: ReadonlySet<string>, name: string, isGiven: boolean): boolean {
-  return isGiven || entitlements.has(name);
 }
 
 function notAllowed(entitlement: string): Fault {

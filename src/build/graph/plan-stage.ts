@@ -55,7 +55,6 @@ export function planStage(planner: Planner, stage: Stage): StagePlan {
     const node = stager.files === before ? undefined : stager.files;
     history.push({
       createdBy: node === undefined ? words : `${words} # buildkit`,
-      step: id,
       ...(node !== undefined && { node }),
     });
     steps.push({

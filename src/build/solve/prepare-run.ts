@@ -1,3 +1,4 @@
+import { splitVariable } from "#core/dockerfile/apply-config";
 import { digestOf, type Digest } from "#core/digest";
 import { Fault } from "#core/fault";
 import { nativePlatform, type Platform } from "#core/oci";
@@ -90,9 +91,4 @@ function environment({ env, passingEnv }: RunNode): Ingredient[] {
   return [...values]
     .filter(([name]) => !passingEnv.includes(name))
     .map(([name, value]) => [`$${name}`, digestOf(value)]);
-}
-
-function splitVariable(variable: string): [name: string, value: string] {
-  const equals = variable.indexOf("=");
-  return equals < 0 ? [variable, ""] : [variable.slice(0, equals), variable.slice(equals + 1)];
 }

@@ -52,7 +52,7 @@ export async function prepareMounts(
       const taken: StepMount[] = [];
       const env: string[] = [];
       for (const [index, { mount, shown }] of mounts.entries()) {
-        const part = await take(parts, undo, { mount, shown, index, user: node.user }, lease, signal);
+        const part = await take(parts, undo, { mount, shown, index }, lease, signal);
         taken.push(...part.mounts);
         env.push(...part.env);
       }
@@ -105,7 +105,6 @@ interface Taking {
   readonly mount: RunMount;
   readonly shown: Shown;
   readonly index: number;
-  readonly user: string;
 }
 
 interface Taken {

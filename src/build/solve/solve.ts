@@ -57,7 +57,7 @@ export interface Made {
  * looked up under the key of all that it is made of, so that the same work is never done twice, in whatever build.
  */
 export class Solve {
-  readonly request: SolveRequest;
+  readonly #request: SolveRequest;
   readonly #parts: SolveParts;
   readonly #signal: AbortSignal;
   readonly #files = new Map<Node, Promise<Files>>();
@@ -67,7 +67,7 @@ export class Solve {
 
   constructor(parts: SolveParts, request: SolveRequest, signal: AbortSignal) {
     this.#parts = parts;
-    this.request = request;
+    this.#request = request;
     this.#signal = signal;
     this.#progress = new Progress(request.graph.steps, parts.clock, (event) => request.events.tell(event));
   }
@@ -106,10 +106,10 @@ export class Solve {
     const { layers: store } = this.#parts.images;
     const layers = base.kind === "scratch" ? [] : await store.ofImage(base.id);
     const stack = chainIdsOf(layers.map(({ diffId }) => diffId)).at(-1);
-    if (stack !== undefined) this.request.lease.protectLayer(stack);
-    for (const { blob } of layers) this.request.lease.protect(blob.digest);
+    if (stack !== undefined) this.#request.lease.protectLayer(stack);
+    for (const { blob } of layers) this.#request.lease.protect(blob.digest);
     const ending = { outcome: "done", ...(base.kind === "image" && { result: base.id }) } as const;
-    const own = this.request.graph.steps.find(({ id }) => id === step);
+    const own = this.#request.graph.steps.find(({ id }) => id === step);
     if (own === undefined) this.#progress.reached(step, ending);
     else {
       this.#progress.started(own);
@@ -125,7 +125,7 @@ export class Solve {
     try {
       const below = await this.files(node.below);
       this.#signal.throwIfAborted();
-      const work = await this.request.prepare(node, below.stack, async (input) => await this.files(input));
+      const work = await this.#request.prepare(node, below.stack, async (input) => await this.files(input));
       return await this.#result(node, step, below, work);
     } catch (error) {
       this.#progress.failed(step, error, this.#signal.aborted);
@@ -135,7 +135,7 @@ export class Solve {
 
   async #result(node: WorkNode, step: PlannedStep, below: Files, work: Work): Promise<Files> {
     const under = work.detached ? undefined : below.stack;
-    const before = this.request.explain ? this.#parts.slots.get(step.slot) : undefined;
+    const before = this.#request.explain ? this.#parts.slots.get(step.slot) : undefined;
     const isFresh = "noCache" in node && node.noCache;
     const mayBeKnown = work.outline === undefined || (!isFresh && this.#isOutlined(work.outline));
     const early = mayBeKnown ? await work.ingredients(this.#signal) : undefined;
@@ -156,7 +156,7 @@ export class Solve {
       hit === undefined ? missReason(ingredients, before, isFresh) : "nothing that it is made of has changed";
     this.#progress.ended(step, {
       outcome: hit === undefined ? "done" : "cached",
-      ...(this.request.explain && { reason }),
+      ...(this.#request.explain && { reason }),
       ...(files.stack !== undefined && { result: files.stack }),
     });
     return files;
@@ -165,7 +165,7 @@ export class Solve {
   /** The files with what was made on top, kept for this build. */
   async #onto(below: Files, work: Work, { layered }: Made): Promise<Files> {
     if (layered === undefined) return below;
-    const { lease } = this.request;
+    const { lease } = this.#request;
     const { layer } = layered;
     lease.protect(layer.blob.digest);
     if (!work.detached) lease.protectLayer(layered.stack);
@@ -176,15 +176,15 @@ export class Solve {
   }
 
   #isOutlined(outline: Digest): boolean {
-    return this.request.imported.size > 0 || this.#parts.results.hasOutline(outline);
+    return this.#request.imported.size > 0 || this.#parts.results.hasOutline(outline);
   }
 
   /** A result that is here, else one of another machine, whose layer comes now. */
   async #hit(key: Digest, below: Digest | undefined): Promise<Made | undefined> {
     const own = this.#parts.results.take(key);
     if (own !== undefined) return takenFrom(own);
-    const result = this.request.imported.get(key);
-    const brought = await result?.bring(below, this.request.lease, this.#signal);
+    const result = this.#request.imported.get(key);
+    const brought = await result?.bring(below, this.#request.lease, this.#signal);
     if (result === undefined || brought === undefined) return undefined;
     return { layered: brought.layered, createdNs: result.createdNs };
   }
@@ -197,7 +197,7 @@ export class Solve {
     ingredients: Ingredients | undefined,
   ): Promise<Made> {
     const watcher = this.#watcher(step);
-    if (ingredients === undefined) return await this.#done(work, this.request.lease, watcher, this.#signal);
+    if (ingredients === undefined) return await this.#done(work, this.#request.lease, watcher, this.#signal);
     return await this.#parts.shared.run(
       ingredients.key,
       async (watcher, signal) => {
@@ -240,14 +240,14 @@ export class Solve {
   #watcher({ id }: PlannedStep): StepWatcher {
     return {
       output: async (stream, bytes) => {
-        this.request.events.tell({ kind: "output", step: id, stream, bytes, timeNs: this.#parts.clock.now() });
-        await this.request.events.room(this.#signal);
+        this.#request.events.tell({ kind: "output", step: id, stream, bytes, timeNs: this.#parts.clock.now() });
+        await this.#request.events.room(this.#signal);
       },
     };
   }
 
   #stepOf(node: Node): PlannedStep {
-    const step = this.request.graph.steps.find(({ id }) => id === node.step);
+    const step = this.#request.graph.steps.find(({ id }) => id === node.step);
     if (step === undefined) throw new Error(`node of no step: ${node.step}`);
     return step;
   }

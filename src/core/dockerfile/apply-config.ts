@@ -79,7 +79,8 @@ export function absolutePath(path: string, workingDirectory: string | undefined)
   return `/${names.join("/")}`;
 }
 
-function splitVariable(variable: string): [string, string] {
+/** `NAME=value` in two; without a value it is empty. */
+export function splitVariable(variable: string): [string, string] {
   const equals = variable.indexOf("=");
   return equals < 0 ? [variable, ""] : [variable.slice(0, equals), variable.slice(equals + 1)];
 }

@@ -2,6 +2,7 @@ import type { ArgInstruction, Dockerfile, Instruction, Raw, Stage, Warning } fro
 import { expandDocument, expandWord, expandWords, type NamesUsed } from "../expand.ts";
 import { splitPortWord } from "../exposed-ports.ts";
 import { isFault } from "../../fault.ts";
+import { splitVariable } from "../apply-config.ts";
 import { likelyWord } from "../likely-word.ts";
 import { parseReference } from "../../reference.ts";
 import type { LintFacts } from "./lint.ts";
@@ -44,11 +45,6 @@ function scopeOf(
   scope.isKnown = base !== undefined;
   scope.hasShell = base?.hasShell ?? false;
   return scope;
-}
-
-function splitVariable(variable: string): [string, string] {
-  const equals = variable.indexOf("=");
-  return equals < 0 ? [variable, ""] : [variable.slice(0, equals), variable.slice(equals + 1)];
 }
 
 /** Of one stage. */
