@@ -18,6 +18,7 @@ import { StepResults } from "./cache/results.ts";
 import { Selections } from "./cache/selections.ts";
 import { Slots } from "./cache/slots.ts";
 import { cacheUsage } from "./cache/usage.ts";
+import { withoutCredentials } from "./files/git-url.ts";
 import { openBuildFiles } from "./files/open.ts";
 import { EventQueue } from "./events.ts";
 import { BuildRecords } from "./history/build-records.ts";
@@ -123,13 +124,21 @@ async function* build(room: Room, asked: BuildRequest, signal: AbortSignal): Asy
 /** What a person knows it by. */
 function nameOf({ tags, context, target }: BuildRequest): string {
   const [tag] = tags;
-  const place = context.kind === "folder" ? context.path : context.kind === "remote" ? context.url : context.kind;
-  const name = tag === undefined ? place.replace(/\/\/[^@/]*@/, "//") : familiar(tag);
+  const name = tag === undefined ? placeOf(context) : familiar(tag);
   return target === undefined ? name : `${name} (${target})`;
+}
+
+function placeOf(context: BuildRequest["context"]): string {
+  if (context.kind === "folder") return context.path;
+  return context.kind === "remote" ? withoutCredentials(context.url) : context.kind;
 }
 
 async function usage(room: Room): Promise<CacheRecord[]> {
   const { images, results, cacheMounts, host } = room;
+  const measure = async (folder: string): Promise<number> => {
+    const end = await host.shim.runToEnd({ argv: ["du", "-s", "-b", "-x", folder] });
+    return Number.parseInt(Buffer.from(end.stdout).toString("latin1"), 10) || 0;
+  };
   const chains = images
     .list({ all: true, filters: {} })
     .flatMap(({ config }): Digest[] => chainIdsOf(config.rootfs.diff_ids));
@@ -138,10 +147,7 @@ async function usage(room: Room): Promise<CacheRecord[]> {
     cacheMounts,
     imageStacks: new Set(chains),
     isInUse: ({ usedNs }) => isInUse(room, usedNs),
-    mountBytes: async ({ name }) => {
-      const end = await host.shim.runToEnd({ argv: ["du", "-s", "-b", "-x", cacheMounts.pathOf(name)] });
-      return Number.parseInt(Buffer.from(end.stdout).toString("latin1"), 10) || 0;
-    },
+    mountBytes: async (mount) => await cacheMounts.bytesOf(mount, measure),
   });
 }
 

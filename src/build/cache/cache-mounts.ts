@@ -38,6 +38,8 @@ export class CacheMounts {
   readonly #folder: string;
   readonly #locks = new Locks();
   readonly #users = new Map<string, number>();
+  /** By folder: what it held after its last use. */
+  readonly #sizes = new Map<string, { readonly usedNs: bigint; readonly bytes: number }>();
 
   constructor(database: Database, clock: Clock, folder: string) {
     this.#database = database;
@@ -102,13 +104,22 @@ export class CacheMounts {
     }));
   }
 
-  pathOf(name: string): string {
-    return join(this.#folder, name);
+  /** Bytes of a folder; one that nobody uses is measured once after its last use. */
+  async bytesOf(
+    { name, usedNs, inUse }: CacheMountRecord,
+    measure: (folder: string) => Promise<number>,
+  ): Promise<number> {
+    const known = this.#sizes.get(name);
+    if (!inUse && known?.usedNs === usedNs) return known.bytes;
+    const bytes = await measure(join(this.#folder, name));
+    if (!inUse) this.#sizes.set(name, { usedNs, bytes });
+    return bytes;
   }
 
   /** Removes a folder unless somebody uses it. */
   async remove(name: string): Promise<boolean> {
     if (this.#users.has(name)) return false;
+    this.#sizes.delete(name);
     this.#database.run("DELETE FROM build_cache_mount WHERE folder = ?", name);
     await rm(join(this.#folder, name), { recursive: true, force: true });
     return true;
