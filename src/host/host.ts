@@ -19,6 +19,7 @@ export type {
   MemoryCounters,
 } from "./counters/counters.ts";
 export { diskSizeOf, makeDiskImage } from "./disk-image.ts";
+export { guardSpace, needSpace } from "./disk-space.ts";
 export { GroupSync } from "./group-sync.ts";
 export { type ForwardObstacle, forwardObstacles } from "./forward-obstacles.ts";
 export type { CountersReader } from "./counters/group-reader.ts";

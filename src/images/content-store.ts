@@ -14,9 +14,9 @@ import { open, readdir, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { type Digest, Digester, hexOf, isDigest } from "#core/digest";
 import { asFault, Fault } from "#core/fault";
+import { guardSpace } from "#host";
 import { FileDraft } from "./content-draft.ts";
 import type { ContentDraft, ContentStore, Ingest } from "./content.ts";
-import { guardSpace } from "./disk-space.ts";
 import { FileIngest, WholeIngest } from "./file-ingest.ts";
 import { publish, syncPath } from "./publish.ts";
 

@@ -2,8 +2,8 @@ import { type FileHandle, open, unlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type Digest, Digester } from "#core/digest";
 import { asFault, Fault } from "#core/fault";
+import { needSpace } from "#host";
 import type { Ingest } from "./content.ts";
-import { needSpace } from "./disk-space.ts";
 import { publish } from "./publish.ts";
 
 interface IngestPlace {

@@ -4,8 +4,8 @@ import { createGzip } from "node:zlib";
 import { type Digest, digestOf } from "#core/digest";
 import { asFault, Fault } from "#core/fault";
 import type { Descriptor } from "#core/oci";
+import { guardSpace } from "#host";
 import type { ContentStore } from "./content.ts";
-import { guardSpace } from "./disk-space.ts";
 import type { Lease } from "./leases.ts";
 import { type DocumentToPush, packedType, type PushPlan } from "./push-plan.ts";
 

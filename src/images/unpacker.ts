@@ -1,11 +1,10 @@
 import { type Digest, Digester } from "#core/digest";
 import { asFault, Fault } from "#core/fault";
-import type { Shim } from "#host";
+import { guardSpace, type Shim } from "#host";
 import type { Catalog } from "./catalog.ts";
 import { chainIdOf } from "./chain-id.ts";
 import type { ContentStore } from "./content.ts";
 import { decompress } from "./decompress.ts";
-import { guardSpace } from "./disk-space.ts";
 import type { Lease } from "./leases.ts";
 import { recordLayer } from "./record-layer.ts";
 import type { SnapshotDriver } from "./snapshots.ts";

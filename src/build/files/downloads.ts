@@ -3,9 +3,8 @@ import { copyFile, mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "#core/clock";
 import { asFault } from "#core/fault";
-import type { Database } from "#host";
+import { type Database, guardSpace } from "#host";
 import type { WebTransport } from "#images";
-import { guardSpace } from "./disk-space.ts";
 import { httpGet } from "./http-get.ts";
 
 /** A file that was fetched, in its own folder. */

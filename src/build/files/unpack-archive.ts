@@ -3,8 +3,8 @@ import { Fault, isFault } from "#core/fault";
 import { type TarHeader, utf8Name } from "#core/tar";
 import { readTar, type TarEntry, type TarLimits, usualTarLimits } from "#core/tar-read";
 import { encodeTarHeader, tarEnd, tarPadding } from "#core/tar-write";
-import type { Shim } from "#host";
-import { guardSpace, noSpace } from "./disk-space.ts";
+import { guardSpace, type Shim } from "#host";
+import { noSpace } from "./disk-space.ts";
 
 const limits: TarLimits = { ...usualTarLimits, entries: 1_000_000 };
 const deepest = 1000;

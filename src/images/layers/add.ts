@@ -1,9 +1,9 @@
 import type { Digest } from "#core/digest";
 import { asFault } from "#core/fault";
 import { mediaType } from "#core/oci";
+import { guardSpace } from "#host";
 import { chainIdOf } from "../chain-id.ts";
 import type { ContentDraft } from "../content.ts";
-import { guardSpace } from "../disk-space.ts";
 import type { StackLayer } from "../layers.ts";
 import type { Lease } from "../leases.ts";
 import { recordLayer } from "../record-layer.ts";
