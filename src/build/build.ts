@@ -229,4 +229,5 @@ export interface BuilderOptions {
 }
 
 export { openBuilder } from "./open.ts";
+export { pruneFilters } from "./cache/prune-plan.ts";
 export { StepFailure } from "./solve/step-failure.ts";

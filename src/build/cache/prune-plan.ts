@@ -4,7 +4,7 @@ import { parseTime } from "#core/parse-time";
 import type { CachePrune, CacheRecord } from "../build.ts";
 
 /** Filters that `builder prune` knows (BuildKit's); with the Engine API's `unused-for` as another word for `until`. */
-const knownFilters: ReadonlySet<string> = new Set([
+export const pruneFilters: readonly string[] = [
   "id",
   "parent",
   "type",
@@ -16,7 +16,7 @@ const knownFilters: ReadonlySet<string> = new Set([
   "unused-for",
   "label",
   "label!",
-]);
+];
 
 /** What of the cache goes, in the order in which it goes: what was not used for longest first, and nothing that is in use. Fault `invalid` for filters that are not known. */
 export function planPrune(
@@ -25,7 +25,7 @@ export function planPrune(
   facts: { readonly nowNs: bigint; readonly freeBytes: number },
 ): CacheRecord[] {
   for (const key of Object.keys(filters)) {
-    if (!knownFilters.has(key)) throw new Fault("invalid", `invalid filter '${key}'`);
+    if (!pruneFilters.includes(key)) throw new Fault("invalid", `invalid filter '${key}'`);
   }
   const accepted = records
     .filter((record) => !record.inUse && (all || !record.shared) && accepts(filters, record, facts.nowNs))

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { type BuildMessage, buildStreamType, checkBuildSession, parseFilters } from "#api/wire";
-import type { BuildEvent, Builder, CachePrune } from "#build";
+import { type BuildEvent, type Builder, type CachePrune, pruneFilters } from "#build";
 import { Fault } from "#core/fault";
 import { buildRecordAnswer } from "../answers/build-answer.ts";
 import { readJson } from "../body.ts";
@@ -151,17 +151,3 @@ function withoutBuilder(): Route[] {
     }),
   ];
 }
-
-const pruneFilters: readonly string[] = [
-  "until",
-  "id",
-  "parent",
-  "type",
-  "description",
-  "inuse",
-  "shared",
-  "private",
-  "unused-for",
-  "label",
-  "label!",
-];
