@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, test } from "node:test";
 import { tarHeader, type TarHeader } from "#core/tar";
@@ -12,6 +12,7 @@ import { until } from "#fixtures/collectors";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { makeDisk } from "#fixtures/disks";
 import { said } from "#fixtures/expect";
+import { folderOf } from "#fixtures/files";
 import { type Inventory, settle, takeInventory } from "#fixtures/inventory";
 import { mustRun, type Outcome } from "#fixtures/program";
 
@@ -21,15 +22,8 @@ before(async () => {
 });
 after(async () => await rm(folder, { recursive: true, force: true }));
 
-let contexts = 0;
 async function contextOf(files: Readonly<Record<string, string>>): Promise<string> {
-  const path = join(folder, `context-${contexts++}`);
-  await mkdir(path);
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(join(path, name)), { recursive: true });
-    await writeFile(join(path, name), text);
-  }
-  return path;
+  return await folderOf(folder, files);
 }
 
 async function build(daemon: TestDaemon, ...args: readonly string[]): Promise<Outcome> {

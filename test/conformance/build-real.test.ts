@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { said } from "#fixtures/expect";
+import { writeFiles } from "#fixtures/files";
 import { debianArchive } from "#fixtures/images";
 
 let daemon: TestDaemon;
@@ -27,10 +28,7 @@ const proxies = Object.keys(process.env).flatMap((name) =>
 
 async function build(name: string, files: Readonly<Record<string, string>>): Promise<string> {
   const context = join(folder, name);
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(context, path)), { recursive: true });
-    await writeFile(join(context, path), text);
-  }
+  await writeFiles(context, files);
   const options = { timeoutMs: 200_000, env: { DOCKER_CONFIG: folder } };
   const { code, stderr } = await daemon.slipwayWith(options, "build", ...proxies, "-t", name, context);
   assert.equal(code, 0, stderr);

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import Docker from "dockerode";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { said } from "#fixtures/expect";
+import { folderOf } from "#fixtures/files";
 import { runProgram } from "#fixtures/program";
 
 let daemon: TestDaemon;
 let folder: string;
-let contexts = 0;
 before(async () => {
   daemon = await startDaemon({ busybox: true });
   folder = await mkdtemp(join(tmpdir(), "slipway-build-sdks-"));
@@ -21,12 +21,7 @@ after(async () => {
 });
 
 async function contextOf(files: Readonly<Record<string, string>>): Promise<string> {
-  const path = join(folder, `context-${contexts++}`);
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(join(path, name)), { recursive: true });
-    await writeFile(join(path, name), text);
-  }
-  return path;
+  return await folderOf(folder, files);
 }
 
 test("docker-py: builds from a path, a Dockerfile, its own archive; arguments, targets, limits, failures", async () => {

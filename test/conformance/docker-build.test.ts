@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { until } from "#fixtures/collectors";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { dockerProgram } from "#fixtures/docker";
 import { said } from "#fixtures/expect";
+import { folderOf } from "#fixtures/files";
 import { startGitDaemon } from "#fixtures/git-daemon";
 import { leftOver, settle, takeInventory } from "#fixtures/inventory";
 import { mustRun, type Outcome, type ProgramOptions } from "#fixtures/program";
 
 let daemon: TestDaemon;
 let folder: string;
-let contexts = 0;
 before(async () => {
   daemon = await startDaemon({ busybox: true });
   folder = await mkdtemp(join(tmpdir(), "slipway-docker-build-"));
@@ -27,13 +27,7 @@ after(async () => {
 
 /** A folder of the files. */
 async function contextOf(files: Readonly<Record<string, string>>): Promise<string> {
-  const path = join(folder, `context-${contexts++}`);
-  await mkdir(path);
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(join(path, name)), { recursive: true });
-    await writeFile(join(path, name), text);
-  }
-  return path;
+  return await folderOf(folder, files);
 }
 
 const classic = { DOCKER_BUILDKIT: "0" };

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { startDaemon, type TestDaemon } from "#fixtures/daemon";
+import { writeFiles } from "#fixtures/files";
 import type { Outcome } from "#fixtures/program";
 
 let daemon: TestDaemon;
@@ -20,8 +21,7 @@ after(async () => {
 
 async function contextOf(name: string, files: Readonly<Record<string, string>>): Promise<string> {
   const context = join(folder, name);
-  await mkdir(context);
-  for (const [path, text] of Object.entries(files)) await writeFile(join(context, path), text);
+  await writeFiles(context, files);
   return context;
 }
 

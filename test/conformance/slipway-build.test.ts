@@ -7,12 +7,12 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { slipwayProgram, startDaemon, type TestDaemon } from "#fixtures/daemon";
 import { said } from "#fixtures/expect";
+import { folderOf } from "#fixtures/files";
 import { settle, takeInventory } from "#fixtures/inventory";
 import { mustRun, type Outcome, type ProgramOptions, runProgram } from "#fixtures/program";
 
 let daemon: TestDaemon;
 let folder: string;
-let contexts = 0;
 before(async () => {
   daemon = await startDaemon({ busybox: true });
   folder = await mkdtemp(join(tmpdir(), "slipway-own-build-"));
@@ -23,13 +23,7 @@ after(async () => {
 });
 
 async function contextOf(files: Readonly<Record<string, string>>): Promise<string> {
-  const path = join(folder, `context-${contexts++}`);
-  await mkdir(path);
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(join(path, name)), { recursive: true });
-    await writeFile(join(path, name), text);
-  }
-  return path;
+  return await folderOf(folder, files);
 }
 
 async function tryBuild(options: ProgramOptions, ...args: readonly string[]): Promise<Outcome> {

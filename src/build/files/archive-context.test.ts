@@ -8,7 +8,8 @@ import { Fault } from "#core/fault";
 import { type TarHeader, tarHeader } from "#core/tar";
 import { writeTar } from "#core/tar-write";
 import { openArchive, type Uploaded } from "./archive-context.ts";
-import { choose, copied, type FilesBed, openFilesBed, writeFiles } from "./files.fixture.ts";
+import { writeFiles } from "#fixtures/files";
+import { choose, copied, type FilesBed, openFilesBed } from "./files.fixture.ts";
 import { collectScratch } from "./scratch.ts";
 
 let bed: FilesBed;

@@ -1,8 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { systemClock } from "#core/clock";
 import type { Shim } from "#host";
 import { openDatabase } from "../../host/database.ts";
@@ -52,16 +51,6 @@ export async function openFilesBed(): Promise<FilesBed> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** Writes files by path; a text is a file's, undefined a folder. */
-export async function writeFiles(folder: string, files: Readonly<Record<string, string | undefined>>): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    const full = join(folder, path);
-    await mkdir(text === undefined ? full : dirname(full), { recursive: true });
-    if (text !== undefined) await writeFile(full, text);
-    await chmod(full, text === undefined ? 0o755 : 0o644);
-  }
 }
 
 /** Chooses with what is left out as an instruction leaves it out. */

@@ -4,7 +4,8 @@ import { chmod, chown, link, lutimes, mkdir, rename, rm, symlink, utimes, writeF
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { copied, choose, type FilesBed, openFilesBed, writeFiles } from "./files.fixture.ts";
+import { writeFiles } from "#fixtures/files";
+import { copied, choose, type FilesBed, openFilesBed } from "./files.fixture.ts";
 import type { FileTree } from "./files.ts";
 import { openFolderTree } from "./folder-tree.ts";
 import { parseIgnore } from "#core/ignore/ignore";

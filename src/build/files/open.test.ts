@@ -7,7 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, test } from "node:test";
 import { systemClock } from "#core/clock";
 import { openDatabase } from "../../host/database.ts";
-import { choose, copied, type FilesBed, openFilesBed, writeFiles } from "./files.fixture.ts";
+import { writeFiles } from "#fixtures/files";
+import { choose, copied, type FilesBed, openFilesBed } from "./files.fixture.ts";
 import type { FileTree } from "./files.ts";
 import { type BuildFiles, type ContextOptions, openBuildFiles } from "./open.ts";
 

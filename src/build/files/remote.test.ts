@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { after, before, test } from "node:test";
 import { systemClock } from "#core/clock";
 import { openDatabase } from "../../host/database.ts";
-import { choose, copied, type FilesBed, openFilesBed, writeFiles } from "./files.fixture.ts";
+import { writeFiles } from "#fixtures/files";
+import { startGitDaemon } from "#fixtures/git-daemon";
+import { choose, copied, type FilesBed, openFilesBed } from "./files.fixture.ts";
 import type { FileTree } from "./files.ts";
 import { type BuildFiles, openBuildFiles } from "./open.ts";
 
@@ -18,6 +19,7 @@ let bed: FilesBed;
 let files: BuildFiles;
 let root = "";
 let gitUrl = "";
+let repositories = "";
 let webUrl = "";
 const never = new AbortController().signal;
 const undo = new AsyncDisposableStack();
@@ -36,7 +38,9 @@ before(async () => {
   );
   undo.use(files);
   webUrl = await startWeb();
-  gitUrl = await startGit(join(bed.folder, "repositories"));
+  const daemon = undo.use(await startGitDaemon());
+  gitUrl = daemon.url;
+  repositories = daemon.folder;
 });
 after(async () => await undo.disposeAsync());
 
@@ -52,38 +56,6 @@ async function startWeb(): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function startGit(folder: string): Promise<string> {
-  mkdirSync(folder, { recursive: true });
-  const port = await freePort();
-  const daemon = spawn(
-    "git",
-    ["daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1", `--port=${port}`, `--base-path=${folder}`, folder],
-    { stdio: "ignore", detached: true },
-  );
-  undo.defer(() => void process.kill(-(daemon.pid ?? 0), "SIGKILL"));
-  for (let left = 200; left > 0 && !(await answers(port)); left--) await sleep(25);
-  return `git://127.0.0.1:${port}`;
-}
-
-async function freePort(): Promise<number> {
-  await using server = createServer();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port;
-}
-
-async function answers(port: number): Promise<boolean> {
-  const socket = connect(port, "127.0.0.1");
-  try {
-    await once(socket, "connect");
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
-
 function git(repository: string, ...args: string[]): string {
   const identity = [
     "-c",
@@ -95,7 +67,7 @@ function git(repository: string, ...args: string[]): string {
     "-c",
     "init.defaultBranch=main",
   ];
-  const folder = join(bed.folder, "repositories", repository);
+  const folder = join(repositories, repository);
   return execFileSync("git", [...identity, "-C", folder, ...args], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "ignore"],
@@ -103,7 +75,7 @@ function git(repository: string, ...args: string[]): string {
 }
 
 async function repository(name: string, content: Readonly<Record<string, string>>): Promise<string> {
-  const folder = join(bed.folder, "repositories", name);
+  const folder = join(repositories, name);
   await writeFiles(folder, content);
   git(name, "init", "--quiet");
   return commit(name);
@@ -130,7 +102,7 @@ test("git: HEAD, a branch, a tag, a commit, how one begins, a folder; its ignore
   const first = await repository("plain.git", { f: "1", "sub/g": "2", "sub/.dockerignore": "h", "sub/h": "3" });
   git("plain.git", "tag", "-a", "-m", "x", "v1");
   git("plain.git", "checkout", "--quiet", "-b", "side");
-  await writeFiles(join(bed.folder, "repositories/plain.git"), { f: "side" });
+  await writeFiles(join(repositories, "plain.git"), { f: "side" });
   const second = commit("plain.git");
   git("plain.git", "checkout", "--quiet", "main");
   const url = `${gitUrl}/plain.git`;
@@ -183,12 +155,7 @@ test("git: submodules come along, by relative URLs too; those of other protocols
     ":o = 3",
   ]);
   assert.ok(!(await linesOf(`${gitUrl}/outer.git?submodules=false`)).includes(":middle/m = 2"));
-  for (const url of [
-    "file:///etc",
-    join(bed.folder, "repositories/inner.git"),
-    "ext::sh -c touch% /tmp/x",
-    "--upload-pack=x",
-  ]) {
+  for (const url of ["file:///etc", join(repositories, "inner.git"), "ext::sh -c touch% /tmp/x", "--upload-pack=x"]) {
     git("outer.git", "config", "--file", ".gitmodules", "submodule.middle.url", url);
     commit("outer.git");
     await assert.rejects(linesOf(`${gitUrl}/outer.git`), { kind: "invalid" }, url);
@@ -198,7 +165,7 @@ test("git: submodules come along, by relative URLs too; those of other protocols
 test("git: nothing of a hostile repository is run, nothing is written outside", async () => {
   const name = "hostile.git";
   await repository(name, { f: "1", ".gitattributes": "* filter=evil diff=evil\n" });
-  const folder = join(bed.folder, "repositories", name);
+  const folder = join(repositories, name);
   writeFileSync(join(folder, ".git/hooks/post-checkout"), `#!/bin/sh\ntouch ${bed.folder}/ran\n`);
   chmodSync(join(folder, ".git/hooks/post-checkout"), 0o755);
   git(name, "config", "uploadpack.packObjectsHook", `touch ${bed.folder}/ran`);

@@ -5,7 +5,8 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isFault } from "#core/fault";
-import { choose, copied, openFilesBed, writeFiles } from "./files.fixture.ts";
+import { writeFiles } from "#fixtures/files";
+import { choose, copied, openFilesBed } from "./files.fixture.ts";
 import { openFolderTree } from "./folder-tree.ts";
 
 /** Each of these is done and undone as fast as a shell can, for as long as we look. */
