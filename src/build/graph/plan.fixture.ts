@@ -1,4 +1,18 @@
 import type { FilesOf, Graph, Node } from "./graph.ts";
+import type { PlanRequest } from "./plan.ts";
+
+/** A request that asks for nothing. */
+export const plainPlan: PlanRequest = {
+  args: {},
+  labels: {},
+  platform: { os: "linux", architecture: "amd64" },
+  severalPlatforms: false,
+  contexts: {},
+  noCache: false,
+  network: "default",
+  entitlements: new Set(),
+  slot: "test",
+};
 
 /** A graph as a value that a person can read and compare: nodes by number, inputs before those who need them. */
 export function describeGraph({ steps, result, unusedArgs }: Graph): object {

@@ -5,21 +5,9 @@ import { test } from "node:test";
 import { parseDockerfile } from "#core/dockerfile/parse";
 import { digestOf } from "#core/digest";
 import { type ContainerDefaults, nativePlatform } from "#core/oci";
-import { describeGraph } from "./plan.fixture.ts";
+import { describeGraph, plainPlan } from "./plan.fixture.ts";
 import type { Graph } from "./graph.ts";
 import { plan, type PlanRequest } from "./plan.ts";
-
-const request: PlanRequest = {
-  args: {},
-  labels: {},
-  platform: { os: "linux", architecture: "amd64" },
-  severalPlatforms: false,
-  contexts: {},
-  noCache: false,
-  network: "default",
-  entitlements: new Set(),
-  slot: "test",
-};
 
 /** Images that the files below stand on. */
 const images: Readonly<Record<string, ContainerDefaults>> = {
@@ -32,7 +20,7 @@ function graphOf(text: string, given: Partial<PlanRequest> = {}): Graph {
   const { dockerfile } = parseDockerfile(text);
   const known = new Set<string>();
   for (;;) {
-    const planned = plan(dockerfile, { ...request, ...given }, ({ reference, platform }) => {
+    const planned = plan(dockerfile, { ...plainPlan, ...given }, ({ reference, platform }) => {
       const config = images[reference];
       if (!known.has(reference) || config === undefined) return undefined;
       return { id: digestOf(reference), config: { ...platform, config, rootfs: { type: "layers", diff_ids: [] } } };

@@ -12,6 +12,7 @@ import { StepResults } from "../cache/results.ts";
 import { Slots } from "../cache/slots.ts";
 import { EventQueue } from "../events.ts";
 import type { Graph, Node } from "../graph/graph.ts";
+import { plainPlan } from "../graph/plan.fixture.ts";
 import { plan, type PlanRequest } from "../graph/plan.ts";
 import { SharedSteps, type StepWatcher } from "./shared-steps.ts";
 import { Solve, type SolveParts, type WorkNode } from "./solve.ts";
@@ -53,22 +54,7 @@ function stacked(below: Digest | undefined, { diffId }: StackLayer): Digest {
 
 /** The graph of a file whose stages begin from scratch. */
 export function graphOf(text: string, given: Partial<PlanRequest> = {}): Graph {
-  const planned = plan(
-    parseDockerfile(text).dockerfile,
-    {
-      args: {},
-      labels: {},
-      platform: { os: "linux", architecture: "amd64" },
-      severalPlatforms: false,
-      contexts: {},
-      noCache: false,
-      network: "default",
-      entitlements: new Set(),
-      slot: "test",
-      ...given,
-    },
-    () => undefined,
-  );
+  const planned = plan(parseDockerfile(text).dockerfile, { ...plainPlan, ...given }, () => undefined);
   if ("graph" in planned) return planned.graph;
   throw new Error(`wants ${planned.wanted.map(({ reference }) => reference).join(", ")}`);
 }
