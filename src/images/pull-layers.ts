@@ -8,7 +8,8 @@ import type { Lease } from "./leases.ts";
 import { causeOf } from "./pull-faults.ts";
 import type { Places } from "#core/places";
 import type { SharedWork } from "./pull-shared.ts";
-import { download, type DownloadStep } from "./registry/download.ts";
+import { download } from "./registry/download.ts";
+import type { TransferStep } from "./registry/transfer.ts";
 import type { Repository } from "./registry/repository.ts";
 import type { Unpacker } from "./unpack.ts";
 
@@ -18,7 +19,7 @@ export interface LayerTools {
   readonly content: ContentStore;
   readonly unpacker: Unpacker;
   readonly lease: Lease;
-  readonly downloads: SharedWork<DownloadStep>;
+  readonly downloads: SharedWork<TransferStep>;
   readonly places: Places;
   readonly retryDelayMs: number;
   readonly report: (progress: Progress) => void;

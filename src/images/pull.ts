@@ -18,7 +18,7 @@ import { Places } from "#core/places";
 import { SharedWork } from "./pull-shared.ts";
 import type { RegistryClient } from "./registry/client.ts";
 import { parseConfig } from "./registry/document.ts";
-import type { DownloadStep } from "./registry/download.ts";
+import type { TransferStep } from "./registry/transfer.ts";
 import { platformText, rankOf, runnableOn } from "./registry/platform.ts";
 import { maxManifestBytes, type Repository } from "./registry/repository.ts";
 import type { Unpacker } from "./unpack.ts";
@@ -50,7 +50,7 @@ export function createPuller(options: PullerOptions): Puller {
   const shared: Shared = {
     ...options,
     retryDelayMs: options.retryDelayMs ?? 1000,
-    downloads: new SharedWork<DownloadStep>(),
+    downloads: new SharedWork<TransferStep>(),
     places: new Places(options.maxConcurrentDownloads),
   };
   return {
@@ -61,7 +61,7 @@ export function createPuller(options: PullerOptions): Puller {
 
 interface Shared extends PullerOptions {
   readonly retryDelayMs: number;
-  readonly downloads: SharedWork<DownloadStep>;
+  readonly downloads: SharedWork<TransferStep>;
   readonly places: Places;
 }
 

@@ -10,7 +10,8 @@ import type { SharedWork } from "./pull-shared.ts";
 import { type PackedLayer, packLayer } from "./push-pack.ts";
 import type { BlobToPush } from "./push-plan.ts";
 import type { Target } from "./registry/target.ts";
-import { upload, type UploadStep } from "./registry/upload.ts";
+import { upload } from "./registry/upload.ts";
+import type { TransferStep } from "./registry/transfer.ts";
 
 /** What pushing blobs needs; uploads and places are shared by all pushes. */
 export interface BlobTools {
@@ -21,7 +22,7 @@ export interface BlobTools {
   readonly content: ContentStore;
   readonly catalog: Pick<Catalog, "repositoriesWith" | "packedLayer" | "notePacked">;
   readonly leases: Pick<Leases, "open">;
-  readonly uploads: SharedWork<UploadStep>;
+  readonly uploads: SharedWork<TransferStep>;
   readonly places: Places;
   readonly retryDelayMs: number;
   readonly report: Report;
@@ -58,7 +59,7 @@ async function pushShared(tools: BlobTools, blob: BlobToPush, signal: AbortSigna
 
 interface Means {
   readonly lease: Lease;
-  readonly report: (step: UploadStep) => void;
+  readonly report: (step: TransferStep) => void;
 }
 
 /** Brings one blob there; answers how, in Docker's words. */

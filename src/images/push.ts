@@ -17,7 +17,7 @@ import { type DocumentToPush, planPush, type PushPlan } from "./push-plan.ts";
 import type { RegistryClient } from "./registry/client.ts";
 import { credentialsOf, fingerprint } from "./registry/credentials.ts";
 import type { Target } from "./registry/target.ts";
-import type { UploadStep } from "./registry/upload.ts";
+import type { TransferStep } from "./registry/transfer.ts";
 
 /** Puts images into registries. */
 export interface Pusher {
@@ -41,7 +41,7 @@ export function createPusher(options: PusherOptions): Pusher {
   const shared: Shared = {
     ...options,
     retryDelayMs: options.retryDelayMs ?? 1000,
-    uploads: new SharedWork<UploadStep>(),
+    uploads: new SharedWork<TransferStep>(),
     places: new Places(maxConcurrentUploads),
   };
   return {
@@ -54,7 +54,7 @@ const maxConcurrentUploads = 5;
 
 interface Shared extends PusherOptions {
   readonly retryDelayMs: number;
-  readonly uploads: SharedWork<UploadStep>;
+  readonly uploads: SharedWork<TransferStep>;
   readonly places: Places;
 }
 

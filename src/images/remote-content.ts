@@ -6,13 +6,14 @@ import { resolveFault } from "./pull-faults.ts";
 import type { Places } from "#core/places";
 import type { SharedWork } from "./pull-shared.ts";
 import type { RegistryClient } from "./registry/client.ts";
-import { download, type DownloadStep } from "./registry/download.ts";
+import { download } from "./registry/download.ts";
+import type { TransferStep } from "./registry/transfer.ts";
 
 /** What content that is no image's is read with: pulls' own tools, so that all downloads have one bound. */
 export interface RemoteTools {
   readonly registry: Pick<RegistryClient, "repository">;
   readonly content: ContentStore;
-  readonly downloads: SharedWork<DownloadStep>;
+  readonly downloads: SharedWork<TransferStep>;
   readonly places: Places;
   readonly retryDelayMs: number;
 }

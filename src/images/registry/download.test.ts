@@ -15,7 +15,8 @@ import { type FaultyRegistry, startFaultyRegistry, type Trick } from "#fixtures/
 import { openContentStore } from "../content-store.ts";
 import type { ContentStore } from "../content.ts";
 import { openRegistryClient, type RegistryClient } from "./client.ts";
-import { download, type DownloadStep } from "./download.ts";
+import { download } from "./download.ts";
+import type { TransferStep } from "./transfer.ts";
 import { patience } from "./transport.ts";
 
 const bytes = randomBytes(400_000);
@@ -207,7 +208,7 @@ interface SetUp {
   readonly folder: string;
   readonly content: ContentStore;
   readonly layer: Descriptor;
-  readonly steps: DownloadStep[];
+  readonly steps: TransferStep[];
   run(signal?: AbortSignal): Promise<void>;
 }
 
@@ -219,8 +220,8 @@ async function setUp(context: TestContext, blob: Buffer = bytes): Promise<SetUp>
   const content = openContentStore(folder);
   const repository = openClient(context).repository({ domain: registry.address, path: "x" });
   const layer = { mediaType: mediaType.ociLayer, digest: registry.blob(blob) as Digest, size: blob.length };
-  const steps: DownloadStep[] = [];
-  const tools = { repository, content, retryDelayMs: 5, report: (step: DownloadStep) => void steps.push(step) };
+  const steps: TransferStep[] = [];
+  const tools = { repository, content, retryDelayMs: 5, report: (step: TransferStep) => void steps.push(step) };
   return { registry, folder, content, layer, steps, run: (signal = never) => download(tools, layer, signal) };
 }
 

@@ -3,22 +3,12 @@ import type { Descriptor } from "#core/oci";
 import type { ContentStore, Ingest } from "../content.ts";
 import { isTransient, RegistryFault } from "./failure.ts";
 import type { Repository } from "./repository.ts";
-import { pause } from "./route.ts";
-
-/** What a download tells of itself, in Docker's words. */
-export interface DownloadStep {
-  readonly status: string;
-  readonly current?: number;
-  readonly total?: number;
-}
+import { backOff, type TransferTools } from "./transfer.ts";
 
 /** What a download is done with. */
-export interface DownloadTools {
+export interface DownloadTools extends TransferTools {
   readonly repository: Pick<Repository, "blob">;
   readonly content: Pick<ContentStore, "ingest">;
-  /** The first wait after a failure; doubles up to 15 s. */
-  readonly retryDelayMs: number;
-  readonly report: (step: DownloadStep) => void;
 }
 
 /**
@@ -113,21 +103,6 @@ async function receive(transfer: Transfer, signal: AbortSignal): Promise<void> {
       `unexpected EOF: ${transfer.haveBytes} of ${total} bytes of ${descriptor.digest} came`,
     );
   }
-}
-
-async function backOff(
-  tools: DownloadTools,
-  error: RegistryFault,
-  failures: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const ownMs = Math.min(tools.retryDelayMs * 2 ** (failures - 1), 15_000) * (0.75 + Math.random() / 2);
-  const askedMs = error.retryAfterMs ?? 0;
-  if (askedMs > 60_000) throw error;
-  const waitMs = Math.max(ownMs, askedMs);
-  const seconds = Math.max(1, Math.round(waitMs / 1000));
-  tools.report({ status: `Retrying in ${seconds} second${seconds === 1 ? "" : "s"}` });
-  await pause(waitMs, signal);
 }
 
 /** Opens the ingest; when the caller gives up while another writer has it, it is closed as soon as it opens. */

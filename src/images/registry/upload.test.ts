@@ -9,7 +9,8 @@ import { fail, type FaultyRegistry, startFaultyRegistry } from "#fixtures/faulty
 import type { RegistryAuth } from "../images.ts";
 import { openRegistryClient } from "./client.ts";
 import { patience } from "./transport.ts";
-import { type BlobSource, upload, type UploadStep } from "./upload.ts";
+import { type BlobSource, upload } from "./upload.ts";
+import type { TransferStep } from "./transfer.ts";
 
 const never = new AbortController().signal;
 const alice: RegistryAuth = { username: "alice", password: "secret" };
@@ -272,8 +273,8 @@ async function setUp(context: TestContext, auth?: RegistryAuth, patient = { ...p
   });
   context.after(() => client[Symbol.dispose]());
   const target = client.target({ domain: registry.address, path: "team/app" }, auth);
-  const steps: UploadStep[] = [];
-  const tools = { target, retryDelayMs: 10, report: (step: UploadStep) => void steps.push(step) };
+  const steps: TransferStep[] = [];
+  const tools = { target, retryDelayMs: 10, report: (step: TransferStep) => void steps.push(step) };
   const send = async (bytes: Buffer, { from, signal = never }: Sending = {}) =>
     await upload(tools, sourceOf(bytes), from, signal);
   return { registry, target, steps, send };

@@ -1,21 +1,11 @@
 import type { Digest } from "#core/digest";
 import { isTransient, RegistryFault } from "./failure.ts";
-import { pause } from "./route.ts";
 import type { Target, Upload } from "./target.ts";
-
-/** What an upload tells of itself, in Docker's words. */
-export interface UploadStep {
-  readonly status: string;
-  readonly current?: number;
-  readonly total?: number;
-}
+import { backOff, type TransferTools } from "./transfer.ts";
 
 /** What an upload is done with. */
-export interface UploadTools {
+export interface UploadTools extends TransferTools {
   readonly target: Target;
-  /** The first wait after a failure; doubles up to 15 s. */
-  readonly retryDelayMs: number;
-  readonly report: (step: UploadStep) => void;
 }
 
 /** The bytes of a blob. */
@@ -157,14 +147,4 @@ async function abandon(state: State): Promise<void> {
   state.upload = undefined;
   state.sentBytes = 0;
   await upload?.cancel(AbortSignal.timeout(cancelMs));
-}
-
-async function backOff(tools: UploadTools, error: RegistryFault, failures: number, signal: AbortSignal): Promise<void> {
-  const ownMs = Math.min(tools.retryDelayMs * 2 ** (failures - 1), 15_000) * (0.75 + Math.random() / 2);
-  const askedMs = error.retryAfterMs ?? 0;
-  if (askedMs > 60_000) throw error;
-  const waitMs = Math.max(ownMs, askedMs);
-  const seconds = Math.max(1, Math.round(waitMs / 1000));
-  tools.report({ status: `Retrying in ${seconds} second${seconds === 1 ? "" : "s"}` });
-  await pause(waitMs, signal);
 }
